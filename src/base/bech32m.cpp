@@ -1,0 +1,99 @@
+#include "base/bech32m.h"
+
+#include <array>
+
+namespace starminer {
+namespace {
+
+constexpr std::string_view kAlphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+constexpr std::uint32_t kBech32mConstant = 0x2bc830a3;
+constexpr std::size_t kChecksumLength = 6;
+constexpr std::size_t kLengthMax = 90;
+
+std::uint32_t polymod_step(std::uint32_t checksum, std::uint32_t value) {
+  constexpr std::array<std::uint32_t, 5> kGenerator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3};
+  const std::uint32_t top = checksum >> 25;
+  checksum = ((checksum & 0x1ffffffU) << 5) ^ value;
+  for (std::size_t i = 0; i < kGenerator.size(); ++i) {
+    if (((top >> i) & 1U) != 0) checksum ^= kGenerator[i];
+  }
+  return checksum;
+}
+
+std::uint32_t prefix_checksum(std::string_view prefix) {
+  std::uint32_t checksum = 1;
+  for (const char c : prefix) checksum = polymod_step(checksum, static_cast<std::uint8_t>(c) >> 5);
+  checksum = polymod_step(checksum, 0);
+  for (const char c : prefix) checksum = polymod_step(checksum, static_cast<std::uint8_t>(c) & 31U);
+  return checksum;
+}
+
+// Bytes to groups of five bits, the last group padded with zeros.
+std::vector<std::uint8_t> to_groups(ByteView data) {
+  std::vector<std::uint8_t> groups;
+  std::uint32_t buffer = 0;
+  unsigned bits = 0;
+  for (const std::uint8_t byte : data) {
+    buffer = ((buffer << 8) | byte) & 0xfffU;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      groups.push_back((buffer >> bits) & 31U);
+    }
+  }
+  if (bits > 0) groups.push_back((buffer << (5 - bits)) & 31U);
+  return groups;
+}
+
+std::optional<Bytes> from_groups(const std::vector<std::uint8_t>& groups) {
+  Bytes data;
+  std::uint32_t buffer = 0;
+  unsigned bits = 0;
+  for (const std::uint8_t group : groups) {
+    buffer = ((buffer << 5) | group) & 0xfffU;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      data.push_back(static_cast<std::uint8_t>(buffer >> bits));
+    }
+  }
+  const std::uint32_t padding = buffer & ((1U << bits) - 1U);
+  if (bits >= 5 || padding != 0) return std::nullopt;
+  return data;
+}
+
+}  // namespace
+
+std::string bech32m_encode(std::string_view prefix, ByteView data) {
+  std::string text(prefix);
+  text.push_back('1');
+  std::uint32_t checksum = prefix_checksum(prefix);
+  for (const std::uint8_t group : to_groups(data)) {
+    checksum = polymod_step(checksum, group);
+    text.push_back(kAlphabet[group]);
+  }
+  for (std::size_t i = 0; i < kChecksumLength; ++i) checksum = polymod_step(checksum, 0);
+  checksum ^= kBech32mConstant;
+  for (std::size_t i = 0; i < kChecksumLength; ++i) {
+    text.push_back(kAlphabet[(checksum >> (5 * (kChecksumLength - 1 - i))) & 31U]);
+  }
+  return text;
+}
+
+std::optional<Bytes> bech32m_decode(std::string_view prefix, std::string_view text) {
+  if (text.size() > kLengthMax || text.size() < prefix.size() + 1 + kChecksumLength) return std::nullopt;
+  if (text.substr(0, prefix.size()) != prefix || text[prefix.size()] != '1') return std::nullopt;
+  std::uint32_t checksum = prefix_checksum(prefix);
+  std::vector<std::uint8_t> groups;
+  for (const char c : text.substr(prefix.size() + 1)) {
+    const std::size_t value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    checksum = polymod_step(checksum, static_cast<std::uint32_t>(value));
+    groups.push_back(static_cast<std::uint8_t>(value));
+  }
+  if (checksum != kBech32mConstant) return std::nullopt;
+  groups.resize(groups.size() - kChecksumLength);
+  return from_groups(groups);
+}
+
+}  // namespace starminer

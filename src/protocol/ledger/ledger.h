@@ -1,0 +1,174 @@
+// Accounts, balances, locks, pools and supply of the three assets. The only module that moves money.
+// Invariant, held after every transaction by its own accumulators (TOK-3):
+//   minted - burned = balances + locks + pools, per asset; minted AGPU <= cap.
+// Every lock has exactly one purpose and one subject.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/amount.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "protocol/operation/context.h"
+#include "protocol/operation/phases.h"
+#include "protocol/operation/refusal.h"
+#include "protocol/params/params.h"
+#include "protocol/state/table.h"
+
+namespace starminer::protocol {
+
+class Ledger;
+
+/// 10^9 AGPU in base units: the most that will ever be minted.
+inline constexpr std::uint64_t kAgpuCap = 1'000'000'000 * kBasePerToken;
+
+struct AccountRow {
+  std::array<std::uint64_t, kAssetCount> balance{};  // base units, by Asset
+  std::uint64_t next_sequence = 0;
+  std::uint32_t roles = 0;  // reference count of things that need the account: nodes, live jobs, payout roles
+};
+
+enum class LockPurpose : std::uint8_t { AccountDeposit = 0, Escrow = 1, NodeIdentity = 2 };
+[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 3; }
+
+struct LockKey {
+  LockPurpose purpose{};
+  std::array<std::uint8_t, 20> subject{};  // account, job or node
+  Asset asset{};
+
+  auto operator<=>(const LockKey&) const = default;
+};
+
+struct LockRow {
+  AccountId owner;
+  std::uint64_t amount = 0;
+};
+
+/// Accounts of the protocol itself, with no key.
+enum class Pool : std::uint8_t { Treasury = 0, Stakers = 1, Insurance = 2 };
+[[nodiscard]] constexpr std::uint8_t enum_count(Pool) { return 3; }
+[[nodiscard]] std::string_view pool_name(Pool pool);
+
+struct PoolKey {
+  Pool pool{};
+  Asset asset{};
+
+  auto operator<=>(const PoolKey&) const = default;
+};
+
+struct PoolRow {
+  std::uint64_t amount = 0;
+};
+
+struct SupplyRow {
+  std::uint64_t minted = 0;
+  std::uint64_t burned = 0;
+};
+
+/// What stands where, of one asset.
+struct SupplyBreakdown {
+  std::uint64_t minted = 0;
+  std::uint64_t burned = 0;
+  u128 balances = 0;
+  u128 locks = 0;
+  u128 pools = 0;
+
+  [[nodiscard]] bool conserved() const { return u128{minted} - burned == balances + locks + pools; }
+};
+
+/// Moves an amount to another account. A first transfer of AGPU creates the account and leaves its deposit there.
+struct Transfer {
+  using Module = Ledger;
+  struct Evidence {
+    bool creates_account = false;
+  };
+  AccountId to;
+  Asset asset{};
+  std::uint64_t amount = 0;  // base units
+
+  /// Fails with AmountZero, AmountTooLarge.
+  static Result<Valid<Transfer>, Refusal> validate(Transfer op);
+};
+
+/// Returns balance and deposit to another account and removes the account's row but for its sequence.
+struct AccountClose {
+  using Module = Ledger;
+  struct Evidence {};
+  AccountId beneficiary;
+
+  static Result<Valid<AccountClose>, Refusal> validate(AccountClose op);
+};
+
+class Ledger {
+ public:
+  Ledger(state::Store& store, const Params& params);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  // Genesis
+  /// Mints to an account, which it creates if needed. False if a cap or the amount limit would be passed.
+  [[nodiscard]] bool mint_at_genesis(const AccountId& account, Asset asset, std::uint64_t amount);
+  [[nodiscard]] bool mint_to_pool_at_genesis(Pool pool, Asset asset, std::uint64_t amount);
+
+  // Operations
+  /// Fails, in this order, with SelfTransfer, BalanceTooSmall, ReceiverUnknown, DepositNotCovered, AmountTooLarge.
+  [[nodiscard]] Result<Checked<Transfer>, Refusal> check(const Valid<Transfer>& op, const Sender& sender) const;
+  void apply(const Checked<Transfer>& op, const Sender& sender, const BlockContext& context);
+  /// Fails, in this order, with SelfTransfer, ReceiverUnknown, AccountInUse.
+  [[nodiscard]] Result<Checked<AccountClose>, Refusal> check(const Valid<AccountClose>& op, const Sender& sender) const;
+  void apply(const Checked<AccountClose>& op, const Sender& sender, const BlockContext& context);
+
+  // Envelope: the engine's one place for fee and sequence
+  [[nodiscard]] std::optional<std::uint64_t> next_sequence(const AccountId& account) const;
+  [[nodiscard]] bool covers_fee(const AccountId& account) const;
+  /// Burns the flat fee and uses the sequence up. Requires: covers_fee.
+  void charge_fee(const AccountId& account);
+
+  // For the modules above
+  [[nodiscard]] bool exists(const AccountId& account) const { return accounts_.contains(account); }
+  [[nodiscard]] std::uint64_t balance(const AccountId& account, Asset asset) const;
+  [[nodiscard]] std::uint64_t locked(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Asset asset) const;
+  /// Balance to lock. Requires: the balance covers it and this lock does not exist.
+  void lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, const AccountId& owner, Asset asset,
+            std::uint64_t amount);
+  /// Whole lock back to its owner's balance. Requires: the lock exists. Returns the amount.
+  std::uint64_t unlock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Asset asset);
+  /// Part of a lock to an account's balance, a pool, or out of existence. Requires: the lock holds that much.
+  void pay_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, const AccountId& to, Agpu amount);
+  void pool_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Pool pool, Agpu amount);
+  void burn_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Agpu amount);
+  /// Keeps an account from being closed while something needs it.
+  void add_role(const AccountId& account);
+  void drop_role(const AccountId& account);
+
+  // Queries
+  [[nodiscard]] SupplyBreakdown supply(Asset asset) const;
+  /// The conservation identity of every asset and the cap, from the running accumulators: O(1).
+  [[nodiscard]] bool invariants_hold() const;
+  /// The same from a scan of all rows, for tests and start-up.
+  [[nodiscard]] SupplyBreakdown recount(Asset asset) const;
+  [[nodiscard]] const state::Table<AccountId, AccountRow>& accounts() const { return accounts_; }
+  [[nodiscard]] const state::Table<LockKey, LockRow>& locks() const { return locks_; }
+  [[nodiscard]] std::uint64_t pool(Pool pool, Asset asset) const;
+
+ private:
+  struct Accumulators;  // running sums, fed by table observers and by nothing else
+
+  void credit(const AccountId& account, Asset asset, std::uint64_t amount);
+  void debit(const AccountId& account, Asset asset, std::uint64_t amount);
+  void take_from_lock(const LockKey& key, std::uint64_t amount);
+  void burn(Asset asset, std::uint64_t amount);
+
+  const Params& params_;
+  state::Table<AccountId, AccountRow> accounts_;
+  state::Table<LockKey, LockRow> locks_;
+  state::Table<PoolKey, PoolRow> pools_;
+  state::Table<std::uint8_t, SupplyRow> supply_;
+  std::unique_ptr<Accumulators> accumulators_;
+};
+
+}  // namespace starminer::protocol
