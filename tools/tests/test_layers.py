@@ -73,6 +73,12 @@ class Layers(ToolTest):
     def test_the_graph_has_every_edge(self):
         self.assertIn('"node" -> "market";', self.passes("tools/check_layers", "--dot"))
 
+    def test_what_a_row_names_in_vain_is_printed(self):
+        self.write("src/market/order/o.h", "#pragma once\n")
+        self.assertEqual(self.passes("tools/check_layers", "--unused").splitlines(),
+                         ["market/order names base and includes nothing of it", "market names base and includes nothing of it",
+                          "node names base and includes nothing of it"])
+
     def test_the_real_table_has_no_exceptions(self):
         self.assertIn("exceptions = []", (ROOT / "tools/layers.toml").read_text())
 
