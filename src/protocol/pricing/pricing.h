@@ -1,0 +1,165 @@
+// Prices (MTP-1..6, 8, 10): base price per tier and hardware class, the ten multipliers, the automatic tier, the
+// envelope, and the split of a payment. Formulas: design "economics" sections 2.3 to 2.6. Pure integer arithmetic.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/amount.h"
+#include "protocol/job/spec.h"
+#include "protocol/params/params.h"
+#include "protocol/registry/registry.h"
+#include "protocol/state/table.h"
+
+namespace starminer::protocol {
+
+using TierId = std::uint8_t;
+inline constexpr TierId kEconomy = 0;
+inline constexpr TierId kStandard = 1;
+inline constexpr TierId kPremium = 2;
+
+inline constexpr std::size_t kScoreTermCount = 8;
+enum class ScoreTerm : std::uint8_t { Fit = 0, Scarce, Budget, Reputation, Speed, Proximity, Ready, Spread };
+[[nodiscard]] constexpr std::uint8_t enum_count(ScoreTerm) { return kScoreTermCount; }
+[[nodiscard]] std::string_view term_name(ScoreTerm term);
+
+/// A tier is a row (MTP-11).
+struct TierRow {
+  std::string name;  // "Standard"
+  Ppm price_ratio;   // of the class's anchor
+  Ppm capacity_share;
+  Ppm target_load;
+  std::array<std::uint8_t, kScoreTermCount> weights{};  // sum 100
+  DurationMs queue_offset;  // Economy 0, Standard 300 s, Premium 900 s, scaled by the preset
+  bool preemptible = false;
+};
+
+struct PriceKey {
+  TierId tier = 0;
+  ClassId hardware_class = 0;
+
+  auto operator<=>(const PriceKey&) const = default;
+};
+
+/// State of the price of a (tier, class). The controller moves `log_price`; until it stands, it stays at the anchor.
+struct PriceRow {
+  Price floor;
+  std::uint64_t log_price = 0;       // Q32 above the floor
+  std::uint64_t slow_log_price = 0;  // Q32, slow reference for the surge part
+  Price price;                       // published
+};
+
+enum class Factor : std::uint8_t {
+  Urgency = 0,
+  Flexibility,
+  Gang,
+  Runtime,
+  Memory,
+  Region,
+  Residency,
+  Tee,
+  Energy,
+  Quality
+};
+inline constexpr std::size_t kFactorCount = 10;
+[[nodiscard]] constexpr std::uint8_t enum_count(Factor) { return kFactorCount; }
+[[nodiscard]] std::string_view factor_name(Factor factor);
+
+/// Every multiplier in ppm in the order of application, and their clamped product.
+struct Factors {
+  std::array<std::uint32_t, kFactorCount> ppm{};
+  std::uint32_t product_ppm = 0;
+};
+
+/// What the multipliers depend on. Region and node factors are neutral where no node is named.
+struct FactorInput {
+  TierId tier = 0;
+  TimeMs now;
+  std::uint64_t class_memory_bytes = 0;
+  Ppm region_factor{kPpm};
+  std::uint32_t hosts = 1;
+  bool energy_verified = false;
+  Ppm reliability{800'000};  // 0..1.2
+};
+
+enum class TierReason : std::uint8_t {
+  Explicit = 0,
+  Latency,
+  StartWithin,
+  Dedicated,
+  Slack,
+  NothingPresses,
+  Downgraded
+};
+[[nodiscard]] constexpr std::uint8_t enum_count(TierReason) { return 7; }
+[[nodiscard]] std::string_view tier_reason_text(TierReason reason);
+
+struct TierDecision {
+  TierId tier = 0;
+  TierReason reason{};
+};
+
+/// Lowest and highest price that a number of ticks can bring, whatever happens (only governance can break it).
+struct Envelope {
+  Price low;
+  Price high;
+};
+
+/// Who gets what of a payment. The parts sum to `pay` exactly; the provider takes the remainder (economics 2.6).
+struct FeeSplit {
+  Agpu pay;
+  Agpu surge_burn;
+  Agpu burn;
+  Agpu stakers;
+  Agpu treasury;
+  Agpu insurance;
+  Agpu referrer;  // already moved to treasury where there is none
+  Agpu provider;
+};
+
+class Pricing {
+ public:
+  Pricing(state::Store& store, const Params& params, const Registry& registry);
+
+  /// Tiers and the prices of every (tier, class) at their anchors. Called once, after the registry's genesis.
+  void write_genesis(Preset preset);
+
+  [[nodiscard]] const PriceRow& price_row(TierId tier, ClassId hardware_class) const;
+  [[nodiscard]] Price price(TierId tier, ClassId hardware_class) const { return price_row(tier, hardware_class).price; }
+  [[nodiscard]] const TierRow& tier(TierId id) const;
+  [[nodiscard]] std::optional<TierId> find_tier(std::string_view name) const;
+  [[nodiscard]] const state::Table<TierId, TierRow>& tiers() const { return tiers_; }
+  [[nodiscard]] const state::Table<PriceKey, PriceRow>& prices() const { return prices_; }
+
+  /// Rule of economics 2.5, a pure function of the request. `can_start_now` answers for Premium.
+  [[nodiscard]] TierDecision tier_of(const JobSpec& spec, TimeMs now, bool can_start_now) const;
+  /// The tier below, for a single downgrade; empty below Economy.
+  [[nodiscard]] static std::optional<TierId> downgrade(TierId tier);
+
+  [[nodiscard]] Factors factors(const JobSpec& spec, const FactorInput& input) const;
+  /// Upper bound of the node's own factors (energy and quality): room that a cap must have, in ppm.
+  [[nodiscard]] Ppm node_factor_bound() const;
+  /// ceil(base x product).
+  [[nodiscard]] static Price unit_price(Price base, const Factors& factors);
+  /// Reliability of a node, 0 .. 1.2 x 10^6, by economics 7.1 from uptime and outcomes; new nodes start at 0.8.
+  [[nodiscard]] Ppm reliability(const NodeId& node, const NodeRow& row, const Reputation& reputation, TimeMs now) const;
+
+  /// ceil(unit price x GPU-milliseconds / 3.6e9 with gpu_milli): cost of holding `gpu_milli` thousandths for `ms`.
+  [[nodiscard]] static Agpu cost(Price unit, std::uint64_t gpu_milli, std::uint64_t ms, Rounding rounding);
+  [[nodiscard]] Envelope envelope(TierId tier, ClassId hardware_class, std::uint32_t ticks) const;
+  [[nodiscard]] FeeSplit split(Agpu pay, std::uint64_t log_price, std::uint64_t slow_log_price,
+                               bool has_referrer) const;
+  /// Base price of a job without GPUs on this node's class: side vector of CPU and memory per hour.
+  [[nodiscard]] Price side_price(const Resources& resources) const;
+
+ private:
+  const Params& params_;
+  const Registry& registry_;
+  state::Table<TierId, TierRow> tiers_;
+  state::Table<PriceKey, PriceRow> prices_;
+};
+
+}  // namespace starminer::protocol

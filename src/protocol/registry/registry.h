@@ -1,0 +1,162 @@
+// The supply registry (REG-1..6, REG-8): providers and nodes, their life, their attributes and their free capacity.
+// Invariants: free + allocated = total on every node; a unit of capacity is in at most one contract; dense ids are
+// unique and in order of registration.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "protocol/ledger/ledger.h"
+#include "protocol/operation/context.h"
+#include "protocol/operation/phases.h"
+#include "protocol/operation/refusal.h"
+#include "protocol/params/params.h"
+#include "protocol/registry/rows.h"
+#include "protocol/reputation/reputation.h"
+#include "protocol/state/table.h"
+#include "protocol/timers/timers.h"
+
+namespace starminer::protocol {
+
+class Registry;
+
+struct ProviderRegister {
+  using Module = Registry;
+  struct Evidence {};
+  std::string display_name;
+  AccountId payout;  // zero: the provider itself
+
+  static Result<Valid<ProviderRegister>, Refusal> validate(ProviderRegister op);
+};
+
+/// The attributes of an offer as the owner names them; the registry resolves names.
+struct OfferRequest {
+  std::string region;
+  Offer offer;  // region, runtime and image tags are filled in by `check`
+  std::vector<std::string> runtimes;
+  std::vector<Hash32> images;
+};
+
+struct RatingClaim {
+  JobKind kind{};
+  Rating rating;
+};
+
+struct NodeRegister {
+  using Module = Registry;
+  struct Evidence {
+    ClassId hardware_class = 0;
+    RegionId region = 0;
+  };
+  std::string hardware_class;
+  Hardware hardware;
+  OfferRequest offer;
+  std::vector<RatingClaim> ratings;
+  std::string name;
+
+  static Result<Valid<NodeRegister>, Refusal> validate(NodeRegister op);
+};
+
+struct NodeUpdate {
+  using Module = Registry;
+  struct Evidence {
+    RegionId region = 0;
+  };
+  NodeId node;
+  OfferRequest offer;
+  std::vector<RatingClaim> ratings;  // empty: unchanged
+
+  static Result<Valid<NodeUpdate>, Refusal> validate(NodeUpdate op);
+};
+
+enum class NodeChange : std::uint8_t { Drain = 0, Resume = 1, Leave = 2 };
+[[nodiscard]] constexpr std::uint8_t enum_count(NodeChange) { return 3; }
+
+struct NodeSetStatus {
+  using Module = Registry;
+  struct Evidence {};
+  NodeId node;
+  NodeChange change{};
+
+  static Result<Valid<NodeSetStatus>, Refusal> validate(NodeSetStatus op);
+};
+
+/// An operator's observation: nodes that went silent and suspect nodes that beat again.
+struct TelemetryReport {
+  using Module = Registry;
+  struct Evidence {};
+  std::vector<NodeId> silent;
+  std::vector<NodeId> heard;
+
+  static Result<Valid<TelemetryReport>, Refusal> validate(TelemetryReport op);
+};
+
+class Registry {
+ public:
+  Registry(state::Store& store, const Params& params, Ledger& ledger, Reputation& reputation, Timers& timers);
+
+  /// The shipped classes, regions and latencies (anchors times PriceScale), and the operators' accounts.
+  void write_genesis(const std::vector<AccountId>& operators);
+
+  // Operations; each `check` states its refusals in order in README.md.
+  [[nodiscard]] Result<Checked<ProviderRegister>, Refusal> check(const Valid<ProviderRegister>&, const Sender&) const;
+  void apply(const Checked<ProviderRegister>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<NodeRegister>, Refusal> check(const Valid<NodeRegister>&, const Sender&) const;
+  /// Returns the id of the new node. It is Active at once where its ratings pass the rating check, else Suspect.
+  NodeId apply(const Checked<NodeRegister>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<NodeUpdate>, Refusal> check(const Valid<NodeUpdate>&, const Sender&,
+                                                           const BlockContext&) const;
+  void apply(const Checked<NodeUpdate>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<NodeSetStatus>, Refusal> check(const Valid<NodeSetStatus>&, const Sender&) const;
+  void apply(const Checked<NodeSetStatus>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<TelemetryReport>, Refusal> check(const Valid<TelemetryReport>&, const Sender&) const;
+  void apply(const Checked<TelemetryReport>&, const Sender&, const BlockContext&);
+
+  /// Timer LockRelease: returns the identity lock of a node that has left.
+  void on_lock_release(const NodeId& node, const BlockContext& context);
+
+  // Capacity, for market and contracts
+  /// The devices that `resources` would get on this node: tightest device that holds a share, fully free devices in
+  /// index order for whole ones. Empty where it does not fit now.
+  [[nodiscard]] std::optional<Allocation> find_allocation(const NodeId& node, const Resources& resources) const;
+  /// Whether it would fit on the empty node.
+  [[nodiscard]] static bool fits_empty(const NodeRow& node, const Resources& resources);
+  /// Requires: the allocation came from find_allocation and nothing changed since.
+  void allocate(const NodeId& node, const Allocation& allocation);
+  /// Requires: allocated. A leaving node without jobs leaves now.
+  void release(const NodeId& node, const Allocation& allocation, const BlockContext& context);
+
+  // Queries
+  [[nodiscard]] const state::Table<NodeId, NodeRow>& nodes() const { return nodes_; }
+  [[nodiscard]] const state::Table<NodeId, CapacityRow>& capacity() const { return capacity_; }
+  [[nodiscard]] const state::Table<AccountId, ProviderRow>& providers() const { return providers_; }
+  [[nodiscard]] const state::Table<ClassId, ClassRow>& classes() const { return classes_; }
+  [[nodiscard]] const state::Table<RegionId, RegionRow>& regions() const { return regions_; }
+  [[nodiscard]] std::optional<ClassId> find_class(std::string_view name) const;
+  [[nodiscard]] std::optional<RegionId> find_region(std::string_view name) const;
+  /// Milliseconds between two regions; the largest of the table where the pair is unknown.
+  [[nodiscard]] std::uint32_t latency_ms(RegionId from, RegionId to) const;
+  /// Median rating of a class for a kind over Active nodes with a rating; empty below RatingClassNodesMin.
+  [[nodiscard]] std::optional<std::uint32_t> median_rating(ClassId hardware_class, JobKind kind) const;
+  /// Uptime since registration in ppm.
+  [[nodiscard]] Ppm uptime(const NodeRow& node, TimeMs now) const;
+  [[nodiscard]] bool invariants_hold() const;
+  [[nodiscard]] std::uint32_t total_nodes() const;  // ever registered: the range of dense ids
+
+ private:
+  const Params& params_;
+  Ledger& ledger_;
+  Reputation& reputation_;
+  Timers& timers_;
+  state::Table<AccountId, ProviderRow> providers_;
+  state::Table<NodeId, NodeRow> nodes_;
+  state::Table<NodeId, CapacityRow> capacity_;
+  state::Table<ClassId, ClassRow> classes_;
+  state::Table<RegionId, RegionRow> regions_;
+  state::Table<RegionPair, LatencyRow> latency_;
+  state::Table<AccountId, TimerRow> operators_;
+};
+
+}  // namespace starminer::protocol

@@ -1,0 +1,51 @@
+// Reputation of a node per job kind: outcomes with a half-life, scored by the Wilson lower bound (REG-6, protocol
+// section 6). Measured outcomes only; decays lazily when touched. All integers.
+#pragma once
+
+#include <cstdint>
+
+#include "base/amount.h"
+#include "base/ids.h"
+#include "protocol/params/params.h"
+#include "protocol/state/table.h"
+
+namespace starminer::protocol {
+
+enum class Outcome : std::uint8_t { Success = 0, Failure = 1, Late = 2, Disputed = 3 };
+inline constexpr std::uint8_t kOutcomeCount = 4;
+
+struct ReputationKey {
+  NodeId node;
+  std::uint8_t kind = 0;  // JobKind
+
+  auto operator<=>(const ReputationKey&) const = default;
+};
+
+/// Counts in thousandths as of `updated`.
+struct ReputationRow {
+  std::array<std::uint64_t, kOutcomeCount> milli{};
+  TimeMs updated;
+};
+
+inline constexpr std::uint8_t kReputationMax = 240;
+
+class Reputation {
+ public:
+  Reputation(state::Store& store, const Params& params);
+
+  /// Books an outcome of weight 1/1000 * `weight_milli`.
+  void record(const NodeId& node, std::uint8_t kind, Outcome outcome, std::uint64_t weight_milli, TimeMs now);
+  /// Wilson lower bound (95 %) with the prior, as a byte 0..240. A node without outcomes has the prior's bound.
+  [[nodiscard]] std::uint8_t score(const NodeId& node, std::uint8_t kind, TimeMs now) const;
+  /// Share of good outcomes over all kinds in ppm with the prior; enters the price as node quality (MTP-10).
+  [[nodiscard]] Ppm success_share(const NodeId& node, TimeMs now) const;
+  /// Decayed counts, for display.
+  [[nodiscard]] ReputationRow counts(const NodeId& node, std::uint8_t kind, TimeMs now) const;
+  [[nodiscard]] const state::Table<ReputationKey, ReputationRow>& table() const { return table_; }
+
+ private:
+  const Params& params_;
+  state::Table<ReputationKey, ReputationRow> table_;
+};
+
+}  // namespace starminer::protocol
