@@ -1,13 +1,16 @@
 // Accounts, balances, locks, pools and supply of the three assets. The only module that moves money.
 // Invariant, held after every transaction by its own accumulators (TOK-3):
-//   minted - burned = balances + locks + pools, per asset; minted AGPU <= cap.
-// Every lock has exactly one purpose and one subject.
+//   minted - burned = balances + locks + pools, per asset; minted AGPU <= cap, minted AMAX and USD <= kAmountMax.
+// No sum of amounts that exist can therefore pass kAmountMax. Every lock has exactly one purpose and one subject.
+// An account exists while its deposit is locked: a closed account keeps its row (zero balances, next sequence), so
+// that no old transaction runs again, and a later first transfer of AGPU opens it again. Single writer.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/amount.h"
 #include "base/ids.h"
@@ -79,7 +82,8 @@ struct SupplyBreakdown {
   [[nodiscard]] bool conserved() const { return u128{minted} - burned == balances + locks + pools; }
 };
 
-/// Moves an amount to another account. A first transfer of AGPU creates the account and leaves its deposit there.
+/// Moves an amount to another account. A first transfer of AGPU creates the account; the deposit is taken from what
+/// arrives and locked there.
 struct Transfer {
   using Module = Ledger;
   struct Evidence {
@@ -89,16 +93,17 @@ struct Transfer {
   Asset asset{};
   std::uint64_t amount = 0;  // base units
 
-  /// Fails with AmountZero, AmountTooLarge.
+  /// Fails, in this order, with InvalidField, AmountZero, AmountTooLarge.
   static Result<Valid<Transfer>, Refusal> validate(Transfer op);
 };
 
-/// Returns balance and deposit to another account and removes the account's row but for its sequence.
+/// Moves all balances and the deposit to another account. The row stays with zero balances and its next sequence.
 struct AccountClose {
   using Module = Ledger;
   struct Evidence {};
   AccountId beneficiary;
 
+  /// Every shape is valid.
   static Result<Valid<AccountClose>, Refusal> validate(AccountClose op);
 };
 
@@ -110,39 +115,52 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   // Genesis
-  /// Mints to an account, which it creates if needed. False if a cap or the amount limit would be passed.
+  /// Mints to an account, which AGPU creates: its deposit is locked out of the amount. False, with nothing changed, if
+  /// the asset's cap would be passed, the amount is zero, AGPU does not cover the deposit of a new account, or another
+  /// asset goes to an account that does not exist.
   [[nodiscard]] bool mint_at_genesis(const AccountId& account, Asset asset, std::uint64_t amount);
+  /// False, with nothing changed, if the asset's cap would be passed or the amount is zero.
   [[nodiscard]] bool mint_to_pool_at_genesis(Pool pool, Asset asset, std::uint64_t amount);
 
-  // Operations
-  /// Fails, in this order, with SelfTransfer, BalanceTooSmall, ReceiverUnknown, DepositNotCovered, AmountTooLarge.
+  // Operations. `check` sees the state after the fee: what the sender has is what the fee left.
+  /// Fails, in this order, with SelfTransfer, BalanceTooSmall, ReceiverUnknown, DepositNotCovered.
   [[nodiscard]] Result<Checked<Transfer>, Refusal> check(const Valid<Transfer>& op, const Sender& sender) const;
   void apply(const Checked<Transfer>& op, const Sender& sender, const BlockContext& context);
-  /// Fails, in this order, with SelfTransfer, ReceiverUnknown, AccountInUse.
+  /// Fails, in this order, with SelfTransfer, ReceiverUnknown, AccountInUse (a lock besides the deposit, or a role).
   [[nodiscard]] Result<Checked<AccountClose>, Refusal> check(const Valid<AccountClose>& op, const Sender& sender) const;
   void apply(const Checked<AccountClose>& op, const Sender& sender, const BlockContext& context);
 
   // Envelope: the engine's one place for fee and sequence
+  /// The sequence of the account's next transaction, also of a closed account. Empty if it never existed.
   [[nodiscard]] std::optional<std::uint64_t> next_sequence(const AccountId& account) const;
   [[nodiscard]] bool covers_fee(const AccountId& account) const;
   /// Burns the flat fee and uses the sequence up. Requires: covers_fee.
   void charge_fee(const AccountId& account);
 
   // For the modules above
-  [[nodiscard]] bool exists(const AccountId& account) const { return accounts_.contains(account); }
+  /// True from the first transfer of AGPU until the account is closed.
+  [[nodiscard]] bool exists(const AccountId& account) const;
+  /// 0 for an account that does not exist.
   [[nodiscard]] std::uint64_t balance(const AccountId& account, Asset asset) const;
-  [[nodiscard]] std::uint64_t locked(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Asset asset) const;
-  /// Balance to lock. Requires: the balance covers it and this lock does not exist.
+  /// 0 where there is no such lock.
+  [[nodiscard]] std::uint64_t locked(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject,
+                                     Asset asset) const;
+  /// Balance to lock; an amount of zero makes an empty lock. Requires: the owner exists, its balance covers the amount
+  /// and this lock does not exist.
   void lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, const AccountId& owner, Asset asset,
             std::uint64_t amount);
-  /// Whole lock back to its owner's balance. Requires: the lock exists. Returns the amount.
+  /// What is left of the lock goes back to its owner's balance, and the lock ends. Requires: the lock exists, empty or
+  /// not. Returns the amount.
   std::uint64_t unlock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Asset asset);
-  /// Part of a lock to an account's balance, a pool, or out of existence. Requires: the lock holds that much.
-  void pay_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, const AccountId& to, Agpu amount);
+  /// Part of a lock to an account's balance, a pool, or out of existence; zero is allowed. The lock stays, even empty,
+  /// until `unlock`. Only AGPU pays (TOK-9). Requires: the lock holds that much; `to` exists.
+  void pay_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, const AccountId& to,
+                     Agpu amount);
   void pool_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Pool pool, Agpu amount);
   void burn_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Agpu amount);
-  /// Keeps an account from being closed while something needs it.
+  /// Keeps an account from being closed while something needs it. Requires: the account exists.
   void add_role(const AccountId& account);
+  /// Requires: a role that was added.
   void drop_role(const AccountId& account);
 
   // Queries
@@ -158,6 +176,9 @@ class Ledger {
  private:
   struct Accumulators;  // running sums, fed by table observers and by nothing else
 
+  [[nodiscard]] bool fits_cap(Asset asset, std::uint64_t amount) const;
+  void mint(Asset asset, std::uint64_t amount);
+  void take_deposit(const AccountId& account);
   void credit(const AccountId& account, Asset asset, std::uint64_t amount);
   void debit(const AccountId& account, Asset asset, std::uint64_t amount);
   void take_from_lock(const LockKey& key, std::uint64_t amount);

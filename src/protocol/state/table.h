@@ -57,7 +57,8 @@ class Table final : public TableBase {
     store_.record(*this);
     dirty_.push_back(key);
     it->second = std::move(row);
-    notify(key, inserted ? nullptr : &*undo_.back().second, &it->second);
+    // The map's own key: `key` may live in the row that was just replaced.
+    notify(it->first, inserted ? nullptr : &*undo_.back().second, &it->second);
   }
 
   /// Changes an existing row in place by `change(Row&)`. Requires: the row exists.
@@ -72,10 +73,10 @@ class Table final : public TableBase {
   void erase(const Key& key) {
     const auto it = rows_.find(key);
     STARMINER_CHECK(it != rows_.end());
-    undo_.emplace_back(key, std::move(it->second));
-    store_.record(*this);
-    dirty_.push_back(key);
     const Key copy = key;  // `key` may live in the row that goes
+    undo_.emplace_back(copy, std::move(it->second));
+    store_.record(*this);
+    dirty_.push_back(copy);
     rows_.erase(it);
     notify(copy, &*undo_.back().second, nullptr);
   }
