@@ -25,9 +25,11 @@ enum class TableId : std::uint8_t {
   Prices = 16,
   Jobs = 17,
   ClientIds = 18,
-  Demand = 19,
+  Shapes = 19,
   Assignments = 20,
   Contracts = 21,
+  Shares = 22,
+  ClassDemand = 23,
 };
 
 }  // namespace starminer::protocol::state

@@ -1,0 +1,152 @@
+// Compute Service Contracts: from match to payment (CSC-1..4, protocol section 5) with policy `accept`.
+// Every live state has at least one timer; every path ends in Settled, Refunded or Requeued; final states never change
+// and keep no timer; the escrow of an ended job is empty. This module drives matching: it opens a contract for every
+// match that the market makes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "protocol/contracts/rows.h"
+#include "protocol/market/market.h"
+
+namespace starminer::protocol {
+
+class Contracts;
+
+struct ContractAcknowledge {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  static Result<Valid<ContractAcknowledge>, Refusal> validate(ContractAcknowledge op);
+};
+
+struct ContractDecline {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  static Result<Valid<ContractDecline>, Refusal> validate(ContractDecline op);
+};
+
+struct ContractStart {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  static Result<Valid<ContractStart>, Refusal> validate(ContractStart op);
+};
+
+/// Run time so far of each named contract. Entries that no longer run are skipped, not refused: the report of a tick
+/// must not fail because one of its jobs has ended meanwhile.
+struct ContractProgress {
+  using Module = Contracts;
+  struct Entry {
+    ContractId contract;
+    std::uint64_t run_ms = 0;
+  };
+  struct Evidence {
+    std::vector<Entry> live;
+  };
+  std::vector<Entry> entries;
+  static Result<Valid<ContractProgress>, Refusal> validate(ContractProgress op);
+};
+
+struct ContractComplete {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  std::uint64_t run_ms = 0;
+  Hash32 result_hash;
+  std::vector<Hash32> outputs;
+  Hash32 proof_hash;
+  static Result<Valid<ContractComplete>, Refusal> validate(ContractComplete op);
+};
+
+struct ContractFail {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  std::uint64_t run_ms = 0;
+  EndReason reason{};
+  Hash32 report_hash;
+  static Result<Valid<ContractFail>, Refusal> validate(ContractFail op);
+};
+
+struct ContractAccept {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  static Result<Valid<ContractAccept>, Refusal> validate(ContractAccept op);
+};
+
+/// A contract that reached a final state, for the history tree.
+struct Settlement {
+  ContractId contract;
+  ContractRow row;
+};
+
+class Contracts {
+ public:
+  Contracts(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
+            Reputation& reputation, Market& market, Timers& timers);
+
+  // Operations; refusals in order: README.md
+  [[nodiscard]] Result<Checked<ContractAcknowledge>, Refusal> check(const Valid<ContractAcknowledge>&,
+                                                                    const Sender&) const;
+  void apply(const Checked<ContractAcknowledge>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractDecline>, Refusal> check(const Valid<ContractDecline>&, const Sender&) const;
+  void apply(const Checked<ContractDecline>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractStart>, Refusal> check(const Valid<ContractStart>&, const Sender&) const;
+  void apply(const Checked<ContractStart>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractProgress>, Refusal> check(const Valid<ContractProgress>&, const Sender&) const;
+  void apply(const Checked<ContractProgress>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractComplete>, Refusal> check(const Valid<ContractComplete>&, const Sender&) const;
+  void apply(const Checked<ContractComplete>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractFail>, Refusal> check(const Valid<ContractFail>&, const Sender&) const;
+  void apply(const Checked<ContractFail>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractAccept>, Refusal> check(const Valid<ContractAccept>&, const Sender&) const;
+  void apply(const Checked<ContractAccept>&, const Sender&, const BlockContext&);
+
+  /// JobCancel of a job with a live contract.
+  void cancel(const JobId& job, const BlockContext& context);
+  /// Opens a contract for every match that can be made now.
+  void dispatch(const BlockContext& context);
+  /// AckDue, StartDue, SilenceDue, RunEnd, AcceptDue.
+  void on_timer(const TimerKey& timer, const BlockContext& context);
+
+  /// Contracts that became final since the last call, in order.
+  [[nodiscard]] std::vector<Settlement> take_settlements();
+
+  [[nodiscard]] const state::Table<ContractId, ContractRow>& table() const { return contracts_; }
+  /// Live contracts of a node, in order of their ids.
+  [[nodiscard]] std::vector<ContractId> live_of(const NodeId& node) const;
+  [[nodiscard]] bool invariants_hold() const;
+
+ private:
+  template <class Op>
+  [[nodiscard]] Result<Checked<Op>, Refusal> check_provider_op(const Valid<Op>& op, const Sender& sender,
+                                                               std::initializer_list<ContractState> states) const;
+  void open(const MatchMade& made, const BlockContext& context);
+  void set_state(const ContractId& id, ContractRow& row, ContractState state, const BlockContext& context);
+  void set_timer(const ContractId& id, ContractRow& row, TimerKind kind, TimeMs due);
+  void drop_timers(const ContractId& id, ContractRow& row);
+  [[nodiscard]] std::uint64_t meter(const ContractRow& row, TimeMs stop) const;
+  void settle(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
+  void fail_by_provider(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
+  void claim_requester_fault(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
+  void pay(const ContractId& id, ContractRow& row);
+  void finish(const ContractId& id, ContractRow& row, ContractState state, EndReason reason,
+              const BlockContext& context);
+
+  const Params& params_;
+  Ledger& ledger_;
+  Registry& registry_;
+  const Pricing& pricing_;
+  Reputation& reputation_;
+  Market& market_;
+  Timers& timers_;
+  state::Table<ContractId, ContractRow> contracts_;
+  std::vector<Settlement> settlements_;
+};
+
+}  // namespace starminer::protocol

@@ -1,0 +1,83 @@
+// The Compute Service Contract (CSC-1, protocol section 5): one row per match, everything a bill can be recomputed
+// from.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/hash.h"
+#include "base/ids.h"
+#include "protocol/job/end_reason.h"
+#include "protocol/pricing/pricing.h"
+#include "protocol/registry/rows.h"
+
+namespace starminer::protocol {
+
+enum class ContractState : std::uint8_t {
+  Assigned = 0,   // matched; the provider must acknowledge
+  Preparing = 1,  // acknowledged; fetching inputs
+  Running = 2,    // the meter runs
+  Delivered = 3,  // the result is there; the acceptance window is open
+  Settled = 4,    // paid
+  Refunded = 5,   // ended without payment for a result; accepted checkpoints may have been paid
+  Requeued = 6,   // ended by a fault; the job is matched again under a new contract
+};
+[[nodiscard]] constexpr std::uint8_t enum_count(ContractState) { return 7; }
+[[nodiscard]] std::string_view contract_state_name(ContractState state);
+[[nodiscard]] constexpr bool is_final(ContractState state) { return state >= ContractState::Settled; }
+
+/// Everything the unit price was computed from (WRK-4): recomputing it gives `unit`.
+struct PriceInputs {
+  TierId tier = 0;
+  ClassId hardware_class = 0;
+  Price base;
+  std::uint64_t log_price = 0;
+  std::uint64_t slow_log_price = 0;
+  Factors factors;
+  Price unit;
+};
+
+struct ContractRow {
+  JobId job;
+  std::uint32_t attempt = 0;
+  AccountId requester;
+  AccountId provider;
+  AccountId payout;
+  NodeId node;
+  JobKind kind{};
+  Allocation allocation;
+  std::uint64_t billing_milli = 0;  // thousandths of a device that are billed; 1000 for a job without GPU
+  PriceInputs price;
+  Agpu cap;
+  std::uint64_t expected_s = 0;
+  std::uint64_t max_s = 0;
+  Hash32 manifest_hash;
+  std::vector<Hash32> inputs;
+  std::uint64_t input_bytes = 0;
+
+  ContractState state{};
+  TimeMs matched;
+  TimeMs acknowledged;  // 0: not yet; so with all times below
+  TimeMs started;
+  TimeMs last_progress;
+  std::uint64_t progress_run_ms = 0;  // run time at the last progress
+  TimeMs stopped;
+  TimeMs delivered;
+  TimeMs ended;
+  TimeMs timer_due;    // of the state's timer
+  TimeMs run_end_due;  // of RunEnd; 0 where not armed
+
+  std::uint64_t metered_ms = 0;
+  Hash32 result_hash;
+  std::vector<Hash32> outputs;
+  Hash32 proof_hash;  // completion proof, or the report of a failure
+  EndReason end_reason{};
+  Party party{};
+  FeeSplit bill;  // pay is 0 until settled
+  Agpu refund;
+  std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x the node's rating
+};
+
+}  // namespace starminer::protocol

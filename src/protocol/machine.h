@@ -1,0 +1,183 @@
+// The deterministic state machine: blocks in, receipts, events and a new state root out. It lists all modules once.
+// Nothing here knows which engine orders the transactions. One writer; queries only between blocks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "protocol/audit/history.h"
+#include "protocol/contracts/contracts.h"
+#include "protocol/ledger/ledger.h"
+#include "protocol/market/market.h"
+#include "protocol/operation/context.h"
+#include "protocol/operation/refusal.h"
+#include "protocol/params/params.h"
+#include "protocol/pricing/pricing.h"
+#include "protocol/registry/registry.h"
+#include "protocol/reputation/reputation.h"
+#include "protocol/state/store.h"
+#include "protocol/timers/timers.h"
+#include "protocol/transaction.h"
+
+namespace starminer::protocol {
+
+/// How the transactions of a block were ordered.
+enum class OrderRule : std::uint8_t { Arrival = 0 };
+[[nodiscard]] constexpr std::uint8_t enum_count(OrderRule) { return 1; }
+
+struct Block {
+  std::uint64_t height = 0;
+  TimeMs time;  // Unix time
+  Hash32 previous_app_hash;
+  OrderRule order_rule{};
+  std::vector<VerifiedTransaction> transactions;
+};
+
+/// The fate of one transaction. Hashed into the history, but for `detail`.
+struct Receipt {
+  Hash32 transaction;
+  std::uint64_t height = 0;
+  std::uint32_t index = 0;  // in the block
+  AccountId account;
+  std::uint64_t sequence = 0;
+  std::uint16_t operation = 0;  // field number in TransactionBody
+  RefusalCode code{};           // None: applied
+  Agpu fee;
+  std::string subject;  // id that the operation made or touched, text form; empty if none
+};
+
+/// A leaf of the history tree: a receipt or a settlement, as encoded bytes after one type byte.
+enum class LeafType : std::uint8_t { Receipt = 0, Settlement = 1 };
+
+struct HistoryLeaf {
+  std::uint64_t index = 0;
+  LeafType type{};
+  Bytes bytes;                         // type byte and canonical encoding: what the leaf hash covers
+  std::optional<Hash32> transaction;   // of a receipt
+  std::optional<ContractId> contract;  // of a settlement
+};
+
+struct BlockResult {
+  std::uint64_t height = 0;
+  TimeMs time;
+  std::vector<Receipt> receipts;
+  std::vector<std::string> details;  // text of each receipt's refusal, empty if none
+  std::vector<Event> events;
+  std::vector<HistoryLeaf> leaves;
+  std::vector<state::Change> changes;
+  Hash32 state_root;
+  Hash32 history_root;
+  Hash32 app_hash;
+};
+
+struct GenesisAccount {
+  AccountId account;
+  Agpu agpu;
+  Amax amax;
+  Usd usd;
+};
+
+struct Genesis {
+  std::string chain_id;
+  Preset preset{};
+  TimeMs time;
+  std::vector<GenesisAccount> accounts;
+  std::vector<AccountId> operators;
+  Agpu treasury;
+};
+
+/// Position of the chain: a row of the state.
+struct ChainRow {
+  std::string chain_id;
+  Preset preset{};
+  std::uint64_t height = 0;
+  TimeMs block_time;  // Unix time of the last block
+  DurationMs halted;  // sum of all halts
+  std::uint64_t ticks = 0;
+  std::uint64_t epochs = 0;
+  Hash32 history_root;
+  std::uint64_t history_size = 0;
+};
+
+class Machine {
+ public:
+  Machine();
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  /// Writes the genesis state as height 0. The error is a sentence that says what is wrong with the genesis.
+  [[nodiscard]] Result<BlockResult, std::string> start(const Genesis& genesis);
+
+  // Loading from storage: all rows, then all history leaf hashes in order, then `finish_load`.
+  [[nodiscard]] bool load_row(state::TableId table, ByteView key, ByteView row);
+  void load_history_leaf(const Hash32& leaf_hash);
+  /// False if the loaded state does not hash to `app_hash` or an invariant is broken.
+  [[nodiscard]] bool finish_load(const Hash32& app_hash);
+
+  /// What keeps a transaction out of the next block now, if anything: envelope checks against the state, shape of the
+  /// operation. `pending` is how many transactions of the account wait before it.
+  [[nodiscard]] Result<void, Refusal> admit(const VerifiedTransaction& transaction, TimeMs now,
+                                            std::uint64_t pending) const;
+
+  /// Applies a block. Transactions that are not includable (envelope refusals) must not be in it.
+  /// Requires: height = last + 1, time after the last block's, previous app hash equal.
+  [[nodiscard]] BlockResult apply(const Block& block);
+
+  /// Unix time at which the next timer is due: the engine makes a block then even without transactions.
+  [[nodiscard]] std::optional<TimeMs> next_due() const;
+
+  [[nodiscard]] const ChainRow& chain() const;
+  [[nodiscard]] const Hash32& app_hash() const { return app_hash_; }
+  [[nodiscard]] Hash32 state_root() const { return store_.root(); }
+  /// Context for queries: as if a block were made at this Unix time.
+  [[nodiscard]] BlockContext query_context(TimeMs now) const;
+  [[nodiscard]] Result<void, std::string> check_invariants() const;
+
+  [[nodiscard]] const state::Store& store() const { return store_; }
+  [[nodiscard]] const Params& params() const { return params_; }
+  [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+  [[nodiscard]] const Registry& registry() const { return registry_; }
+  [[nodiscard]] const Reputation& reputation() const { return reputation_; }
+  [[nodiscard]] const Pricing& pricing() const { return pricing_; }
+  [[nodiscard]] const Market& market() const { return market_; }
+  [[nodiscard]] const Contracts& contracts() const { return contracts_; }
+  [[nodiscard]] const Timers& timers() const { return timers_; }
+  [[nodiscard]] const HistoryTree& history() const { return history_; }
+
+ private:
+  struct Outcome;
+
+  [[nodiscard]] BlockContext begin_block(const Block& block, BlockResult& result);
+  void run_timers(const BlockContext& context);
+  void on_timer(const TimerKey& timer, const BlockContext& context);
+  [[nodiscard]] Outcome execute(const VerifiedTransaction& transaction, const BlockContext& context);
+  void record_history(BlockResult& result);
+  void seal(BlockResult& result);
+  void check_after_transaction(const VerifiedTransaction& transaction) const;
+
+  state::Store store_;
+  state::Table<std::uint8_t, ChainRow> chain_;
+  Params params_;
+  Timers timers_;
+  Ledger ledger_;
+  Reputation reputation_;
+  Registry registry_;
+  Pricing pricing_;
+  Market market_;
+  Contracts contracts_;
+  HistoryTree history_;
+  Hash32 app_hash_;
+};
+
+/// hash(version, height, state root, history root).
+[[nodiscard]] Hash32 make_app_hash(std::uint64_t height, const Hash32& state_root, const Hash32& history_root);
+
+}  // namespace starminer::protocol

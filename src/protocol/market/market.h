@@ -1,0 +1,136 @@
+// Demand: jobs, the order of the queues, parking, EASY backfill, share limits, and the choice of a node.
+// One order per hardware class over all tiers; a job with several classes stands in each under one key. A contract is
+// opened by the contracts module from what `next_match` returns; this module never knows contracts.
+// Invariants: every live job has its escrow of exactly `cap`; a job is Active exactly while it has an assignment;
+// final states never change.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "protocol/ledger/ledger.h"
+#include "protocol/market/matching.h"
+#include "protocol/market/quote.h"
+#include "protocol/market/rows.h"
+#include "protocol/operation/context.h"
+#include "protocol/operation/phases.h"
+#include "protocol/pricing/pricing.h"
+#include "protocol/registry/registry.h"
+#include "protocol/reputation/reputation.h"
+#include "protocol/state/table.h"
+#include "protocol/timers/timers.h"
+
+namespace starminer::protocol {
+
+class Market;
+
+struct JobSubmit {
+  using Module = Market;
+  struct Evidence {
+    std::optional<JobId> repeat;  // the same client id with the same job: nothing is done, the first job is named
+    TierDecision tier;
+    Price max_price;
+    Agpu cap;
+  };
+  std::string client_id;
+  JobSpec spec;  // deadline is Unix time here
+
+  static Result<Valid<JobSubmit>, Refusal> validate(JobSubmit op);
+};
+
+struct JobCancel {
+  using Module = Market;
+  struct Evidence {
+    bool queued = false;  // else its contract must be ended: the contracts module does that
+  };
+  JobId job;
+
+  static Result<Valid<JobCancel>, Refusal> validate(JobCancel op);
+};
+
+/// A match made: everything the contract needs, with capacity already taken.
+struct MatchMade {
+  JobId job;
+  Match match;
+  Allocation allocation;
+  PriceKey price_key;
+  Price base;
+  std::uint64_t log_price = 0;
+  std::uint64_t slow_log_price = 0;
+};
+
+class Market {
+ public:
+  Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
+         const Reputation& reputation, Timers& timers);
+  ~Market();
+
+  // Operations; refusals in order: README.md
+  [[nodiscard]] Result<Checked<JobSubmit>, Refusal> check(const Valid<JobSubmit>&, const Sender&,
+                                                          const BlockContext&) const;
+  /// Escrows the cap and queues the job. Returns its id (of the first job for a repeat).
+  JobId apply(const Checked<JobSubmit>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<JobCancel>, Refusal> check(const Valid<JobCancel>&, const Sender&) const;
+  /// Ends a queued job; for an active one does nothing (evidence().queued tells).
+  void apply(const Checked<JobCancel>&, const Sender&, const BlockContext&);
+
+  // Dispatch
+  /// Something happened that may let a waiting job start: arrival, release, node activation, tick.
+  void trigger() { triggered_ = true; }
+  /// The next match in queue order, its capacity taken and its assignment written; empty when no waiting job can
+  /// start, after which reservations stand. Call until empty.
+  [[nodiscard]] std::optional<MatchMade> next_match(const BlockContext& context);
+
+  // For contracts
+  /// The job's run began: its projected end is now + max_s.
+  void on_started(const JobId& job, TimeMs now);
+  /// Gives the capacity back and takes the assignment away.
+  void release(const JobId& job, const BlockContext& context);
+  /// Records the contract id of a match.
+  void set_contract(const JobId& job, const ContractId& contract);
+  /// Queues the job again after a provider's fault, with its first unit price as ceiling and without that provider.
+  /// Requires: released. Returns false, and ends the job as Refunded, where attempts or the cap do not allow it.
+  bool requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling, const BlockContext& context);
+  /// Ends the job: returns what is left of the escrow to the requester. Requires: released, escrow already paid from.
+  void end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context);
+  void add_fault_claim(const JobId& job);
+
+  // Timers
+  void on_deadline(const JobId& job, const BlockContext& context);
+  void on_tick(const BlockContext& context);
+  void on_epoch(const BlockContext& context);
+
+  // Queries
+  [[nodiscard]] Quote quote(const JobSpec& spec, const AccountId& requester, const BlockContext& context) const;
+  /// Why a job is where it is: exclusions of its current state.
+  [[nodiscard]] Exclusions explain(const JobId& job, const BlockContext& context) const;
+  /// Place in the order among jobs that share a class with it, from 0; empty where it does not wait.
+  [[nodiscard]] std::optional<std::uint32_t> queue_position(const JobId& job) const;
+  [[nodiscard]] const state::Table<JobId, JobRow>& jobs() const { return jobs_; }
+  [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
+  [[nodiscard]] std::vector<JobId> jobs_of(const AccountId& requester, std::size_t limit) const;  // newest first
+  [[nodiscard]] bool invariants_hold() const;
+
+ private:
+  struct Index;  // derived from jobs_: queue order, parked jobs by price, jobs by requester
+
+  const Params& params_;
+  Ledger& ledger_;
+  Registry& registry_;
+  const Pricing& pricing_;
+  const Reputation& reputation_;
+  Timers& timers_;
+  state::Table<JobId, JobRow> jobs_;
+  state::Table<Hash32, JobId> client_ids_;
+  state::Table<JobId, AssignmentRow> assignments_;
+  state::Table<ShapeKey, ShapeRow> shapes_;
+  state::Table<ShareKey, ShareRow> shares_;
+  state::Table<ClassId, ClassDemandRow> class_demand_;
+  std::unique_ptr<Index> index_;
+  bool triggered_ = false;
+};
+
+}  // namespace starminer::protocol

@@ -1,0 +1,42 @@
+// A quote (WRK-4): what a job would cost and where it could run, with every input of the price. A pure query; it binds
+// nobody. M1: the price range is the envelope, the expected start is now or unknown.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/market/matching.h"
+
+namespace starminer::protocol {
+
+struct ClassQuote {
+  ClassId hardware_class = 0;
+  Price base;      // published price of (tier, class)
+  Price unit_min;  // over nodes that pass all constraints but capacity
+  Price unit_max;
+  Factors factors;  // of the node that would win, else of the cheapest
+  Envelope next_5;  // certain bounds in 5, 15, 60 ticks
+  Envelope next_15;
+  Envelope next_60;
+  std::uint32_t eligible = 0;
+  std::uint32_t free = 0;
+};
+
+struct Quote {
+  TierDecision tier;
+  Price max_price;          // resolved
+  Agpu cap;                 // what would be escrowed
+  Agpu expected;            // expected cost at the winner's (else cheapest) unit price
+  FeeSplit expected_split;  // receivers of the expected cost
+  Agpu tx_fee;
+  Agpu balance;  // of the requester
+  std::vector<ClassQuote> classes;
+  Exclusions exclusions;
+  std::optional<Match> match;  // who would take it now
+  bool starts_now = false;
+  std::uint32_t queue_ahead = 0;   // jobs with a smaller key in the same classes
+  std::optional<Refusal> refusal;  // what a submission would be refused for now
+};
+
+}  // namespace starminer::protocol

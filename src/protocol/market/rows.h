@@ -1,0 +1,91 @@
+// Rows of the demand side: jobs, who runs where, what was asked for lately (protocol sections 2 and 3).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/ids.h"
+#include "protocol/job/end_reason.h"
+#include "protocol/job/spec.h"
+#include "protocol/pricing/pricing.h"
+#include "protocol/registry/rows.h"
+
+namespace starminer::protocol {
+
+/// Queued (parked jobs too) -> Active (a contract lives) -> Queued again after a provider's fault, or Ended.
+enum class JobState : std::uint8_t { Queued = 0, Active = 1, Settled = 2, Refunded = 3 };
+[[nodiscard]] constexpr std::uint8_t enum_count(JobState) { return 4; }
+[[nodiscard]] std::string_view job_state_name(JobState state);
+
+struct JobRow {
+  AccountId requester;
+  std::uint64_t sequence = 0;
+  Hash32 client_key;   // key of its row in ClientIds
+  Hash32 spec_digest;  // of the submitted operation, to tell a repeat from a reuse of the client id
+  JobSpec spec;        // deadline is in market time here
+  JobState state{};
+  bool parked = false;  // waits for the price to fall to max_price
+  TierId tier = 0;
+  TierReason tier_reason{};
+  Price max_price;           // resolved: never 0; later attempts keep the first unit price as their ceiling
+  Agpu cap;                  // held in escrow
+  TimeMs submitted;          // first entry into the queue; a job queued again keeps it
+  std::uint64_t key_ms = 0;  // place in the order; smallest first, ties by job id
+  std::uint32_t attempts = 0;
+  ContractId contract;                       // current or last; zero before the first match
+  std::vector<AccountId> avoided;            // providers that failed it
+  std::uint32_t requester_fault_claims = 0;  // providers' claims of the requester's fault so far
+  EndReason end_reason{};
+  TimeMs ended;
+  Agpu paid;
+  Agpu refunded;
+  Agpu burned;  // cancel fee
+};
+
+/// Who holds what now. One row per job with a live contract.
+struct AssignmentRow {
+  NodeId node;
+  AccountId requester;
+  ClassId hardware_class = 0;
+  Allocation allocation;
+  std::uint64_t gpu_milli = 0;
+  TimeMs projected_end;  // latest end by max_s: what EASY counts with
+};
+
+/// A shape of demand: what a job asks of a node.
+struct ShapeKey {
+  std::uint32_t gpus = 0;
+  std::uint32_t share_milli = 0;
+  std::uint32_t cpu_milli = 0;
+
+  auto operator<=>(const ShapeKey&) const = default;
+};
+
+struct ShapeRow {
+  std::uint64_t current = 0;   // jobs of this epoch
+  std::uint64_t previous = 0;  // jobs of the last epoch: the typical demand
+};
+
+struct ShareKey {
+  ClassId hardware_class = 0;
+  AccountId provider;
+
+  auto operator<=>(const ShareKey&) const = default;
+};
+
+/// Assignments of a provider in a class in this epoch; `level` 0..3 is judged at ticks.
+struct ShareRow {
+  std::uint64_t assigned_milli = 0;
+  std::uint8_t level = 0;
+};
+
+/// Demand by class, for the scarce term: jobs of the epoch that name the class.
+struct ClassDemandRow {
+  std::uint64_t naming_current = 0;
+  std::uint64_t naming_previous = 0;
+  std::uint64_t assigned_milli = 0;  // of this epoch, over all providers
+  std::uint8_t scarce = 240;         // the term for jobs that do not name it; recomputed at ticks
+};
+
+}  // namespace starminer::protocol
