@@ -50,7 +50,13 @@ class Layers(ToolTest):
 
     def test_a_folder_without_a_row_is_refused(self):
         self.write("src/extra/e.h", "\n")
-        self.refuses("folder src/extra has no row", "tools/check_layers")
+        self.refuses("src/extra/e.h: its folder has no row", "tools/check_layers")
+
+    def test_a_folder_inside_a_module_is_of_its_layer(self):
+        self.write("src/base/probe/main.cpp", '#include "base/a.h"\n')
+        self.passes("tools/check_layers")
+        self.write("src/base/probe/main.cpp", '#include "market/m.h"\n')
+        self.refuses("base may not include market", "tools/check_layers")
 
     def test_a_cycle_is_refused(self):
         self.write("tools/layers.toml", TABLE.replace('"market/order" = ["base"]', '"market/order" = ["base", "market"]'))
