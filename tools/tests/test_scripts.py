@@ -106,7 +106,7 @@ class Check(ToolTest):
         stages = ("ctest_like() { echo '50% tests passed, 1 tests failed out of 2'; return 8; }\n"
                   "broken() { echo some words; return 3; }\n"
                   "stage one 'first' true\nstage two 'second' broken\nstage three 'third' ctest_like\n")
-        tail = text[text.index("\necho\n[[ ${#summary[@]}"):]
+        tail = text[text.index("\n[[ ${#summary[@]}"):]
         script = self.write("check", head + stages + tail, executable=True)
         done = subprocess.run([str(script), "--no-install"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 1, done.stderr)
