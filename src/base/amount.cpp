@@ -1,9 +1,9 @@
 #include "base/amount.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 namespace starminer {
 namespace {

@@ -6,7 +6,7 @@ namespace starminer {
 namespace {
 
 constexpr std::uint64_t kMax64 = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kLn256Q32 = 23'816'356'727;  // floor(ln(256) * 2^32)
+constexpr std::uint64_t kLn256Q32 = 23'816'355'774;  // floor(ln(256) * 2^32)
 
 struct U256 {
   u128 high = 0;

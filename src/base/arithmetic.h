@@ -67,6 +67,8 @@ template <std::unsigned_integral T>
 [[nodiscard]] std::uint64_t isqrt128(u128 n);
 
 /// floor(log2(n)); n must be positive.
-[[nodiscard]] constexpr unsigned ilog2(std::uint64_t n) { return 63U - static_cast<unsigned>(std::countl_zero(n | 1U)); }
+[[nodiscard]] constexpr unsigned ilog2(std::uint64_t n) {
+  return 63U - static_cast<unsigned>(std::countl_zero(n | 1U));
+}
 
 }  // namespace starminer

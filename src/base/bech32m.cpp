@@ -1,5 +1,6 @@
 #include "base/bech32m.h"
 
+#include <algorithm>
 #include <array>
 
 namespace starminer {
@@ -26,6 +27,13 @@ std::uint32_t prefix_checksum(std::string_view prefix) {
   checksum = polymod_step(checksum, 0);
   for (const char c : prefix) checksum = polymod_step(checksum, static_cast<std::uint8_t>(c) & 31U);
   return checksum;
+}
+
+// The characters that the standard allows in a prefix, without upper case, which we refuse everywhere.
+bool prefix_is_valid(std::string_view prefix) {
+  if (prefix.empty()) return false;
+  return std::all_of(prefix.begin(), prefix.end(),
+                     [](char c) { return c >= '!' && c <= '~' && !(c >= 'A' && c <= 'Z'); });
 }
 
 // Bytes to groups of five bits, the last group padded with zeros.
@@ -81,6 +89,7 @@ std::string bech32m_encode(std::string_view prefix, ByteView data) {
 }
 
 std::optional<Bytes> bech32m_decode(std::string_view prefix, std::string_view text) {
+  if (!prefix_is_valid(prefix)) return std::nullopt;
   if (text.size() > kLengthMax || text.size() < prefix.size() + 1 + kChecksumLength) return std::nullopt;
   if (text.substr(0, prefix.size()) != prefix || text[prefix.size()] != '1') return std::nullopt;
   std::uint32_t checksum = prefix_checksum(prefix);

@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/pfr/core.hpp>
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
+
+#include <boost/pfr/core.hpp>
 
 #include "base/bytes.h"
 

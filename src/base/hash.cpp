@@ -1,9 +1,9 @@
 #include "base/hash.h"
 
+#include <algorithm>
+
 #include <openssl/evp.h>
 #include <openssl/sha.h>
-
-#include <algorithm>
 
 #include "base/check.h"
 

@@ -2,8 +2,9 @@
 // src/base and src/protocol throw nothing; edges that use throwing libraries convert at the call site.
 #pragma once
 
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace starminer {
 

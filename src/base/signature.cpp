@@ -1,8 +1,8 @@
 #include "base/signature.h"
 
-#include <sodium.h>
-
 #include <algorithm>
+
+#include <sodium.h>
 
 #include "base/check.h"
 
@@ -21,10 +21,9 @@ Bytes signed_bytes(std::string_view domain, ByteView message) {
 
 // Little-endian comparison with L = 2^252 + 27742317777372353535851937790883648493.
 bool scalar_is_canonical(const std::uint8_t* scalar) {
-  static constexpr std::array<std::uint8_t, 32> kOrder = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,
-                                                          0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
-                                                          0,    0,    0,    0,    0,    0,    0,    0,
-                                                          0,    0,    0,    0,    0,    0,    0,    0x10};
+  static constexpr std::array<std::uint8_t, 32> kOrder = {
+      0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+      0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
   for (int i = 31; i >= 0; --i) {
     const auto at = static_cast<std::size_t>(i);
     if (scalar[at] != kOrder[at]) return scalar[at] < kOrder[at];
