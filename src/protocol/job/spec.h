@@ -30,12 +30,15 @@ enum class Placement : std::uint8_t { OneNode = 0, OneSite = 1, Any = 2 };
 [[nodiscard]] constexpr std::uint8_t enum_count(Placement) { return 3; }
 
 /// A name reduced to 64 bits, for set tests: runtimes and images.
+/// The first eight bytes of the name's SHA-256, big-endian.
 [[nodiscard]] std::uint64_t tag_of(std::string_view name);
+/// The same for an image, which is named by its digest already: the digest's first eight bytes.
+[[nodiscard]] std::uint64_t tag_of(const Hash32& image);
 
 struct Resources {
-  std::vector<std::string> classes;  // sorted, unique; empty: any
-  std::uint32_t gpus = 1;            // devices; 0: none, priced by CPU and memory
-  std::uint32_t share_milli = 0;     // 0: whole devices; else 1..999 thousandths of one device, granted in hundredths
+  std::vector<std::string> classes{};  // sorted, unique; empty: any
+  std::uint32_t gpus = 1;              // devices; 0: none, priced by CPU and memory
+  std::uint32_t share_milli = 0;       // 0: whole devices; else 1..999 thousandths of one device, granted in hundredths
   std::uint64_t gpu_memory_bytes = 0;
   std::uint32_t cpu_milli = 0;
   std::uint64_t ram_bytes = 0;
@@ -81,8 +84,11 @@ struct JobSpec {
 
 /// Devices in thousandths: 2 GPUs are 2000, a quarter of one is 250, no GPU is 0.
 [[nodiscard]] std::uint64_t gpu_milli(const Resources& resources);
+/// What is billed: gpu_milli, or 1000 for a job without a GPU, whose unit price is the side vector's sum.
+[[nodiscard]] std::uint64_t billing_milli(const Resources& resources);
 
-/// Shape only: ranges, lengths, sorting. Fails with InvalidField, TooManyItems, AmountZero, AmountTooLarge.
+/// Shape only: ranges, lengths, sorting (limits.h). The detail names the field and what it may be. Fails with
+/// InvalidField, TooManyItems, AmountZero, AmountTooLarge; the order is in README.md.
 [[nodiscard]] Result<void, Refusal> validate_spec(const JobSpec& spec);
 
 }  // namespace starminer::protocol

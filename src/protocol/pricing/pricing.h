@@ -139,6 +139,10 @@ class Pricing {
   /// The tier below, for a single downgrade; empty below Economy.
   [[nodiscard]] static std::optional<TierId> downgrade(TierId tier);
 
+  /// Seconds that a job can wait and still end in time: deadline - now - max_s, at most max_s for urgency Soon, 0 for
+  /// Now. Empty for a job without a deadline that is not urgent. Drives urgency, flexibility and the automatic tier.
+  [[nodiscard]] static std::optional<std::uint64_t> slack_s(const JobSpec& spec, TimeMs now);
+
   [[nodiscard]] Factors factors(const JobSpec& spec, const FactorInput& input) const;
   /// Upper bound of the node's own factors (energy and quality): room that a cap must have, in ppm.
   [[nodiscard]] Ppm node_factor_bound() const;

@@ -123,6 +123,8 @@ class Registry {
   [[nodiscard]] std::optional<Allocation> find_allocation(const NodeId& node, const Resources& resources) const;
   /// Whether it would fit on the empty node.
   [[nodiscard]] static bool fits_empty(const NodeRow& node, const Resources& resources);
+  /// Memory that a device must have: a share brings its part of the device's memory with it.
+  [[nodiscard]] static std::uint64_t device_memory_needed(const Resources& resources);
   /// Requires: the allocation came from find_allocation and nothing changed since.
   void allocate(const NodeId& node, const Allocation& allocation);
   /// Requires: allocated. A leaving node without jobs leaves now.
