@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/amount.h"
@@ -32,25 +33,30 @@ namespace starminer::protocol {
 enum class OrderRule : std::uint8_t { Arrival = 0 };
 [[nodiscard]] constexpr std::uint8_t enum_count(OrderRule) { return 1; }
 
-struct Block {
+struct BlockHeader {
   std::uint64_t height = 0;
   TimeMs time;  // Unix time
   Hash32 previous_app_hash;
   OrderRule order_rule{};
-  std::vector<VerifiedTransaction> transactions;
 };
 
-/// The fate of one transaction. Hashed into the history, but for `detail`.
-struct Receipt {
+/// The fate of one transaction, as it is hashed into the history.
+struct ReceiptCore {
   Hash32 transaction;
   std::uint64_t height = 0;
   std::uint32_t index = 0;  // in the block
   AccountId account;
   std::uint64_t sequence = 0;
   std::uint16_t operation = 0;  // field number in TransactionBody
-  RefusalCode code{};           // None: applied
+  std::uint16_t code = 0;       // RefusalCode; 0: applied
   Agpu fee;
   std::string subject;  // id that the operation made or touched, text form; empty if none
+};
+
+struct Receipt {
+  ReceiptCore core;
+  std::string detail;  // figures of a refusal, for people; not hashed
+  std::uint64_t history_index = 0;
 };
 
 /// A leaf of the history tree: a receipt or a settlement, as encoded bytes after one type byte.
@@ -68,7 +74,6 @@ struct BlockResult {
   std::uint64_t height = 0;
   TimeMs time;
   std::vector<Receipt> receipts;
-  std::vector<std::string> details;  // text of each receipt's refusal, empty if none
   std::vector<Event> events;
   std::vector<HistoryLeaf> leaves;
   std::vector<state::Change> changes;
@@ -102,8 +107,6 @@ struct ChainRow {
   DurationMs halted;  // sum of all halts
   std::uint64_t ticks = 0;
   std::uint64_t epochs = 0;
-  Hash32 history_root;
-  std::uint64_t history_size = 0;
 };
 
 class Machine {
@@ -127,9 +130,15 @@ class Machine {
   [[nodiscard]] Result<void, Refusal> admit(const VerifiedTransaction& transaction, TimeMs now,
                                             std::uint64_t pending) const;
 
-  /// Applies a block. Transactions that are not includable (envelope refusals) must not be in it.
-  /// Requires: height = last + 1, time after the last block's, previous app hash equal.
-  [[nodiscard]] BlockResult apply(const Block& block);
+  // A block: begin, any number of transactions, finish. Due timers run in `begin_block`.
+  /// Requires: height = last + 1, time not before the last block's, previous app hash equal, no block open.
+  void begin_block(const BlockHeader& header);
+  /// Executes a transaction and returns its receipt: applied, or refused with its fee charged. The error is an envelope
+  /// refusal: the transaction cannot be in a block now, and nothing has changed.
+  [[nodiscard]] Result<Receipt, Refusal> execute(const VerifiedTransaction& transaction);
+  /// Ends the block: history, changes, roots. A broken invariant aborts the process with a report before anything is
+  /// stored: stopping is the promise.
+  [[nodiscard]] BlockResult finish_block();
 
   /// Unix time at which the next timer is due: the engine makes a block then even without transactions.
   [[nodiscard]] std::optional<TimeMs> next_due() const;
@@ -150,18 +159,27 @@ class Machine {
   [[nodiscard]] const Market& market() const { return market_; }
   [[nodiscard]] const Contracts& contracts() const { return contracts_; }
   [[nodiscard]] const Timers& timers() const { return timers_; }
-  [[nodiscard]] const HistoryTree& history() const { return history_; }
+  [[nodiscard]] const audit::HistoryTree& history() const { return history_; }
 
  private:
-  struct Outcome;
+  /// A block under construction.
+  struct OpenBlock {
+    BlockHeader header;
+    BlockContext context;
+    BlockResult result;
+  };
 
-  [[nodiscard]] BlockContext begin_block(const Block& block, BlockResult& result);
-  void run_timers(const BlockContext& context);
-  void on_timer(const TimerKey& timer, const BlockContext& context);
-  [[nodiscard]] Outcome execute(const VerifiedTransaction& transaction, const BlockContext& context);
-  void record_history(BlockResult& result);
+  [[nodiscard]] Result<void, Refusal> check_envelope(const VerifiedTransaction& transaction, TimeMs now,
+                                                     std::uint64_t pending) const;
+  void run_timers();
+  void on_timer(const TimerKey& timer);
+  /// Runs one operation through its three phases; the string is the id that it made or touched.
+  [[nodiscard]] Result<std::string, Refusal> run_operation(const VerifiedTransaction& transaction);
+  void add_leaf(LeafType type, Bytes bytes, const std::optional<Hash32>& transaction,
+                const std::optional<ContractId>& contract);
+  void record_settlements();
   void seal(BlockResult& result);
-  void check_after_transaction(const VerifiedTransaction& transaction) const;
+  void require_invariants(std::string_view after) const;
 
   state::Store store_;
   state::Table<std::uint8_t, ChainRow> chain_;
@@ -173,8 +191,9 @@ class Machine {
   Pricing pricing_;
   Market market_;
   Contracts contracts_;
-  HistoryTree history_;
+  audit::HistoryTree history_;
   Hash32 app_hash_;
+  std::unique_ptr<OpenBlock> open_;
 };
 
 /// hash(version, height, state root, history root).

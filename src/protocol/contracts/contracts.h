@@ -4,8 +4,7 @@
 // match that the market makes.
 #pragma once
 
-#include <functional>
-#include <string>
+#include <initializer_list>
 #include <vector>
 
 #include "protocol/contracts/rows.h"
@@ -127,16 +126,20 @@ class Contracts {
   [[nodiscard]] Result<Checked<Op>, Refusal> check_provider_op(const Valid<Op>& op, const Sender& sender,
                                                                std::initializer_list<ContractState> states) const;
   void open(const MatchMade& made, const BlockContext& context);
-  void set_state(const ContractId& id, ContractRow& row, ContractState state, const BlockContext& context);
   void set_timer(const ContractId& id, ContractRow& row, TimerKind kind, TimeMs due);
-  void drop_timers(const ContractId& id, ContractRow& row);
-  [[nodiscard]] std::uint64_t meter(const ContractRow& row, TimeMs stop) const;
+  void drop_timers(const ContractId& id, const ContractRow& row);
+  void store(const ContractId& id, const ContractRow& row, const BlockContext& context);
+  [[nodiscard]] std::uint64_t metered_ms(const ContractRow& row, TimeMs stop) const;
+  void stop_meter(ContractRow& row, TimeMs stop) const;
+
+  // Ends: settlement by responsible party (settlement.cpp)
   void settle(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
   void fail_by_provider(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
   void claim_requester_fault(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
-  void pay(const ContractId& id, ContractRow& row);
-  void finish(const ContractId& id, ContractRow& row, ContractState state, EndReason reason,
+  [[nodiscard]] FeeSplit pay(const ContractRow& row, Agpu at_most);
+  void finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
               const BlockContext& context);
+  void record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context);
 
   const Params& params_;
   Ledger& ledger_;

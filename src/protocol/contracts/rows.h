@@ -12,6 +12,7 @@
 #include "protocol/job/end_reason.h"
 #include "protocol/pricing/pricing.h"
 #include "protocol/registry/rows.h"
+#include "protocol/timers/timers.h"
 
 namespace starminer::protocol {
 
@@ -66,8 +67,9 @@ struct ContractRow {
   TimeMs stopped;
   TimeMs delivered;
   TimeMs ended;
-  TimeMs timer_due;    // of the state's timer
-  TimeMs run_end_due;  // of RunEnd; 0 where not armed
+  TimerKind timer{};  // of the state, armed while the contract lives
+  TimeMs timer_due;
+  TimeMs run_end_due;  // second timer of a running contract; 0 where not armed
 
   std::uint64_t metered_ms = 0;
   Hash32 result_hash;
@@ -75,7 +77,9 @@ struct ContractRow {
   Hash32 proof_hash;  // completion proof, or the report of a failure
   EndReason end_reason{};
   Party party{};
-  FeeSplit bill;  // pay is 0 until settled
+  FeeSplit bill;           // pay is 0 until settled
+  ContractId prior_claim;  // earlier contract of the job that claimed the same fault of the requester; zero: none
+  FeeSplit prior_bill;     // what its provider is paid with this settlement
   Agpu refund;
   std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x the node's rating
 };

@@ -91,12 +91,20 @@ class Market {
   void release(const JobId& job, const BlockContext& context);
   /// Records the contract id of a match.
   void set_contract(const JobId& job, const ContractId& contract);
-  /// Queues the job again after a provider's fault, with its first unit price as ceiling and without that provider.
-  /// Requires: released. Returns false, and ends the job as Refunded, where attempts or the cap do not allow it.
-  bool requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling, const BlockContext& context);
-  /// Ends the job: returns what is left of the escrow to the requester. Requires: released, escrow already paid from.
+  /// Whether another attempt is allowed: attempts left, deadline ahead, cap covers the minimum charge, and some node
+  /// could run it. The reason says why not.
+  [[nodiscard]] Result<void, EndReason> can_requeue(const JobId& job, const AccountId& failed_provider,
+                                                    const BlockContext& context) const;
+  /// Queues the job again under its old key, with its first unit price as ceiling and without that provider.
+  /// Requires: released, can_requeue.
+  void requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling, const BlockContext& context);
+  /// Ends the job: what is left of the escrow returns to the requester. Requires: released. `paid` is the sum that the
+  /// contracts module took from the escrow.
   void end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context);
-  void add_fault_claim(const JobId& job);
+  /// Remembers the first contract whose provider claimed the requester's fault.
+  void set_fault_claim(const JobId& job, const ContractId& contract);
+  /// Whether any node, busy or not, could serve the job, leaving the avoided providers and `also_avoid` out.
+  [[nodiscard]] bool can_ever_run(const JobId& job, const AccountId& also_avoid, const BlockContext& context) const;
 
   // Timers
   void on_deadline(const JobId& job, const BlockContext& context);

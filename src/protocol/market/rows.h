@@ -35,7 +35,7 @@ struct JobRow {
   std::uint32_t attempts = 0;
   ContractId contract;                       // current or last; zero before the first match
   std::vector<AccountId> avoided;            // providers that failed it
-  std::uint32_t requester_fault_claims = 0;  // providers' claims of the requester's fault so far
+  ContractId fault_claim;          // contract whose provider first claimed the requester's fault; zero: none
   EndReason end_reason{};
   TimeMs ended;
   Agpu paid;

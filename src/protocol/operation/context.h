@@ -41,9 +41,10 @@ struct Event {
 /// The block in which code runs.
 struct BlockContext {
   std::uint64_t height = 0;
-  TimeMs time;        ///< market time: block time less all halts; every deadline and duration counts in it
-  DurationMs halted;  ///< sum of all halts so far: block time = time + halted
-  Hash32 seed;        ///< randomness of this block (randomness/seed.h)
+  std::uint64_t epoch = 0;  ///< epochs that have ended
+  TimeMs time;              ///< market time: block time less all halts; every deadline and duration counts in it
+  DurationMs halted;        ///< sum of all halts so far: block time = time + halted
+  Hash32 seed;              ///< randomness of this block (randomness/seed.h)
   std::vector<Event>* events = nullptr;
 
   void emit(const Event& event) const {

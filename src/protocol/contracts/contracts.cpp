@@ -1,0 +1,133 @@
+#include "protocol/contracts/contracts.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace starminer::protocol {
+
+Contracts::Contracts(state::Store& store, const Params& params, Ledger& ledger, Registry& registry,
+                     const Pricing& pricing, Reputation& reputation, Market& market, Timers& timers)
+    : params_(params),
+      ledger_(ledger),
+      registry_(registry),
+      pricing_(pricing),
+      reputation_(reputation),
+      market_(market),
+      timers_(timers),
+      contracts_(store, state::TableId::Contracts) {}
+
+void Contracts::dispatch(const BlockContext& context) {
+  while (const auto made = market_.next_match(context)) open(*made, context);
+}
+
+void Contracts::open(const MatchMade& made, const BlockContext& context) {
+  const JobRow& job = market_.jobs().get(made.job);
+  const NodeRow& node = registry_.nodes().get(made.match.winner.node);
+  const ContractId id = contract_id_of(made.job, job.attempts);
+  ContractRow row;
+  row.job = made.job;
+  row.attempt = job.attempts;
+  row.requester = job.requester;
+  row.provider = node.provider;
+  row.payout = registry_.providers().get(node.provider).payout;
+  row.node = made.match.winner.node;
+  row.kind = job.spec.kind;
+  row.allocation = made.allocation;
+  row.billing_milli = billing_milli(job.spec.resources);
+  row.price = {made.price_key.tier,       made.price_key.hardware_class, made.base, made.log_price, made.slow_log_price,
+               made.match.winner.factors, made.match.winner.unit};
+  row.cap = job.cap;
+  row.expected_s = job.spec.expected_s;
+  row.max_s = job.spec.max_s;
+  row.manifest_hash = job.spec.manifest_hash;
+  row.inputs = job.spec.inputs;
+  row.input_bytes = job.spec.input_bytes;
+  row.state = ContractState::Assigned;
+  row.matched = context.time;
+  set_timer(id, row, TimerKind::AckDue, context.time + params_.duration(Parameter::AckMs));
+  market_.set_contract(made.job, id);
+  context.emit({.kind = EventKind::JobMatched,
+                .account = row.provider,
+                .node = row.node,
+                .job = row.job,
+                .contract = id,
+                .amount = row.price.unit.nagpu_per_gpu_hour});
+  store(id, row, context);
+}
+
+void Contracts::store(const ContractId& id, const ContractRow& row, const BlockContext& context) {
+  contracts_.put(id, row);
+  context.emit({.kind = EventKind::ContractChanged,
+                .account = row.requester,
+                .node = row.node,
+                .job = row.job,
+                .contract = id,
+                .state = static_cast<std::uint8_t>(row.state),
+                .amount = row.bill.pay.base});
+}
+
+void Contracts::set_timer(const ContractId& id, ContractRow& row, TimerKind kind, TimeMs due) {
+  row.timer = kind;
+  row.timer_due = due;
+  timers_.schedule(due, kind, id.bytes);
+}
+
+void Contracts::drop_timers(const ContractId& id, const ContractRow& row) {
+  timers_.cancel(row.timer_due, row.timer, id.bytes);
+  if (row.run_end_due.ms != 0) timers_.cancel(row.run_end_due, TimerKind::RunEnd, id.bytes);
+}
+
+void Contracts::cancel(const JobId& job, const BlockContext& context) {
+  const ContractId id = market_.jobs().get(job).contract;
+  ContractRow row = contracts_.get(id);
+  if (row.state == ContractState::Delivered) {
+    // The work is done and metered; cancelling now is accepting it without a word.
+    settle(id, std::move(row), EndReason::Accepted, context);
+    return;
+  }
+  settle(id, std::move(row), EndReason::CancelledRequester, context);
+}
+
+void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
+  ContractId id;
+  id.bytes = timer.subject;
+  ContractRow row = contracts_.get(id);
+  switch (timer.kind) {
+    case TimerKind::AckDue: fail_by_provider(id, std::move(row), EndReason::ProviderRefused, context); break;
+    case TimerKind::StartDue: fail_by_provider(id, std::move(row), EndReason::ProviderLate, context); break;
+    case TimerKind::SilenceDue: fail_by_provider(id, std::move(row), EndReason::ProviderLost, context); break;
+    case TimerKind::RunEnd: settle(id, std::move(row), EndReason::TimeoutRequester, context); break;
+    case TimerKind::AcceptDue: settle(id, std::move(row), EndReason::Completed, context); break;
+    case TimerKind::Tick:
+    case TimerKind::Epoch:
+    case TimerKind::JobDeadline:
+    case TimerKind::LockRelease: STARMINER_CHECK(!"a timer of another module");
+  }
+}
+
+std::vector<Settlement> Contracts::take_settlements() { return std::exchange(settlements_, {}); }
+
+std::vector<ContractId> Contracts::live_of(const NodeId& node) const {
+  std::vector<ContractId> live;
+  for (const auto& [job, assignment] : market_.assignments()) {
+    if (assignment.node == node) live.push_back(market_.jobs().get(job).contract);
+  }
+  std::sort(live.begin(), live.end());
+  return live;
+}
+
+bool Contracts::invariants_hold() const {
+  return std::all_of(contracts_.begin(), contracts_.end(), [this](const auto& entry) {
+    const auto& [id, row] = entry;
+    const bool armed = timers_.is_armed({row.timer_due, row.timer, id.bytes});
+    const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
+    if (is_final(row.state)) return !armed && !run_end && row.end_reason != EndReason::None;
+    const bool holds_devices = row.state != ContractState::Delivered;
+    return armed && (row.state != ContractState::Running || run_end) &&
+           market_.assignments().contains(row.job) == holds_devices && row.end_reason == EndReason::None &&
+           market_.jobs().get(row.job).contract == id;
+  });
+}
+
+}  // namespace starminer::protocol

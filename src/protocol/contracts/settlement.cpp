@@ -1,0 +1,146 @@
+// How a contract ends and who is paid: settlement by responsible party (protocol section 5, economics section 2.6).
+#include <algorithm>
+
+#include "base/check.h"
+#include "protocol/contracts/contracts.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::uint64_t kFullOutcomeMilli = 1000;
+
+}  // namespace
+
+std::uint64_t Contracts::metered_ms(const ContractRow& row, TimeMs stop) const {
+  if (row.started.ms == 0) return 0;
+  const std::uint64_t since_start = elapsed(stop, row.started).ms;
+  const std::uint64_t signed_ms = saturating_add(row.progress_run_ms, params_.get(Parameter::ProgressSlackMs));
+  const std::uint64_t over_expected =
+      mul_div(seconds(row.expected_s).ms, params_.get(Parameter::MeterOverExpectedPpm), kPpm, Rounding::Floor)
+          .value_or(~std::uint64_t{0});
+  const std::uint64_t metered = std::min({since_start, signed_ms, over_expected, seconds(row.max_s).ms});
+  return std::max(metered, params_.get(Parameter::MinimumMeterMs));
+}
+
+void Contracts::stop_meter(ContractRow& row, TimeMs stop) const {
+  if (row.started.ms == 0 || row.stopped.ms != 0) return;
+  row.stopped = stop;
+  row.metered_ms = metered_ms(row, stop);
+  const std::uint64_t rating = registry_.nodes().get(row.node).ratings[static_cast<std::size_t>(row.kind)].cu_x1000;
+  const auto device_seconds_milli = mul_div(row.metered_ms / 1000, row.billing_milli, 1, Rounding::Floor);
+  row.compute_units_milli =
+      device_seconds_milli ? mul_div(*device_seconds_milli, rating, 1000, Rounding::Floor).value_or(0) : 0;
+}
+
+/// Pays the metered time of a contract out of its job's escrow by the fee table, never more than `at_most`.
+FeeSplit Contracts::pay(const ContractRow& row, Agpu at_most) {
+  const std::uint64_t whole_seconds_ms = row.metered_ms / 1000 * 1000;
+  Agpu due = Pricing::cost(row.price.unit, row.billing_milli, whole_seconds_ms, Rounding::Ceil);
+  due = std::max(due, params_.agpu(Parameter::MinimumJobFee));
+  due = std::min({due, row.cap, at_most});
+  const FeeSplit bill = pricing_.split(due, row.price.log_price, row.price.slow_log_price, false);
+  const auto& subject = row.job.bytes;
+  const auto burned = checked_add(bill.surge_burn, bill.burn);
+  STARMINER_CHECK(burned.has_value());
+  ledger_.burn_from_lock(LockPurpose::Escrow, subject, *burned);
+  ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Stakers, bill.stakers);
+  ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Treasury, bill.treasury);
+  ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Insurance, bill.insurance);
+  ledger_.pay_from_lock(LockPurpose::Escrow, subject, row.payout, bill.provider);
+  return bill;
+}
+
+void Contracts::record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context) {
+  // Outcomes between linked accounts count nothing: who pays itself learns nothing about its node.
+  if (row.requester == row.provider || row.requester == row.payout) return;
+  reputation_.record(row.node, static_cast<std::uint8_t>(row.kind), outcome, kFullOutcomeMilli, context.time);
+}
+
+void Contracts::finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
+                       const BlockContext& context) {
+  drop_timers(id, row);
+  row.state = state;
+  row.end_reason = reason;
+  row.party = end_reason_info(reason).party;
+  row.ended = context.time;
+  row.run_end_due = {};
+  store(id, row, context);
+  settlements_.push_back({id, std::move(row)});
+}
+
+/// The requester pays the metered time, the rest of the escrow returns, the job ends.
+void Contracts::settle(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context) {
+  stop_meter(row, context.time);
+  const JobRow& job = market_.jobs().get(row.job);
+  const bool ran = row.started.ms != 0;
+  const Agpu cap = job.cap;
+  if (ran) row.bill = pay(row, cap);
+  const Agpu paid = row.bill.pay;
+  const auto refund = checked_sub(cap, paid);
+  STARMINER_CHECK(refund.has_value());
+  row.refund = *refund;
+  if (end_reason_info(reason).party == Party::Nobody) record_outcome(row, Outcome::Success, context);
+  const JobId job_id = row.job;
+  const bool held = market_.assignments().contains(job_id);
+  finish(id, std::move(row), ran ? ContractState::Settled : ContractState::Refunded, reason, context);
+  if (held) market_.release(job_id, context);
+  market_.end(job_id, ran ? JobState::Settled : JobState::Refunded, reason, paid, context);
+}
+
+/// The provider's fault pays nothing; the job is matched again where that is allowed, else refunded.
+void Contracts::fail_by_provider(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context) {
+  stop_meter(row, context.time);
+  record_outcome(row, reason == EndReason::ProviderLate ? Outcome::Late : Outcome::Failure, context);
+  const JobId job = row.job;
+  const AccountId provider = row.provider;
+  const Price unit = row.price.unit;
+  market_.release(job, context);
+  const auto again = market_.can_requeue(job, provider, context);
+  if (!again) row.refund = market_.jobs().get(job).cap;
+  finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
+  if (again) {
+    market_.requeue(job, provider, unit, context);
+  } else {
+    market_.end(job, JobState::Refunded, reason, {}, context);
+  }
+}
+
+/// A first claim of the requester's fault pays nothing and sends the job to another provider, if there is one; a second
+/// equal claim makes it the requester's fault and pays both.
+void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, EndReason reason,
+                                      const BlockContext& context) {
+  stop_meter(row, context.time);
+  const JobId job_id = row.job;
+  const AccountId provider = row.provider;
+  const Price unit = row.price.unit;
+  const JobRow job = market_.jobs().get(job_id);
+  market_.release(job_id, context);
+  if (!job.fault_claim.is_zero() && contracts_.get(job.fault_claim).end_reason == reason) {
+    Agpu left = job.cap;
+    const auto pay_for = [&](const ContractRow& served) {
+      if (served.started.ms == 0) return FeeSplit{};
+      const FeeSplit bill = pay(served, left);
+      left = *checked_sub(left, bill.pay);
+      return bill;
+    };
+    row.prior_claim = job.fault_claim;
+    row.prior_bill = pay_for(contracts_.get(job.fault_claim));
+    row.bill = pay_for(row);
+    const Agpu paid = *checked_sub(job.cap, left);
+    row.refund = left;
+    finish(id, std::move(row), paid.is_zero() ? ContractState::Refunded : ContractState::Settled, reason, context);
+    market_.end(job_id, paid.is_zero() ? JobState::Refunded : JobState::Settled, reason, paid, context);
+    return;
+  }
+  const auto again = market_.can_requeue(job_id, provider, context);
+  if (!again) row.refund = job.cap;
+  finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
+  if (again) {
+    market_.set_fault_claim(job_id, id);
+    market_.requeue(job_id, provider, unit, context);
+  } else {
+    market_.end(job_id, JobState::Refunded, reason, {}, context);
+  }
+}
+
+}  // namespace starminer::protocol

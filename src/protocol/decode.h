@@ -1,0 +1,53 @@
+// From wire messages to operations: lengths of ids and hashes, ranges of enums and narrow integers. What comes out is
+// typed but not yet validated.
+#pragma once
+
+#include "base/result.h"
+#include "protocol/contracts/contracts.h"
+#include "protocol/ledger/ledger.h"
+#include "protocol/market/market.h"
+#include "protocol/operation/refusal.h"
+#include "protocol/registry/registry.h"
+
+namespace starminer::v1 {
+class AccountClose;
+class ContractAccept;
+class ContractAcknowledge;
+class ContractComplete;
+class ContractDecline;
+class ContractFail;
+class ContractProgress;
+class ContractStart;
+class JobCancel;
+class JobSpec;
+class JobSubmit;
+class NodeRegister;
+class NodeSetStatus;
+class NodeUpdate;
+class ProviderRegister;
+class TelemetryReport;
+class Transfer;
+}  // namespace starminer::v1
+
+namespace starminer::protocol {
+
+// All fail with InvalidField, naming the field.
+[[nodiscard]] Result<Transfer, Refusal> decode(const v1::Transfer& message);
+[[nodiscard]] Result<AccountClose, Refusal> decode(const v1::AccountClose& message);
+[[nodiscard]] Result<ProviderRegister, Refusal> decode(const v1::ProviderRegister& message);
+[[nodiscard]] Result<NodeRegister, Refusal> decode(const v1::NodeRegister& message);
+[[nodiscard]] Result<NodeUpdate, Refusal> decode(const v1::NodeUpdate& message);
+[[nodiscard]] Result<NodeSetStatus, Refusal> decode(const v1::NodeSetStatus& message);
+[[nodiscard]] Result<TelemetryReport, Refusal> decode(const v1::TelemetryReport& message);
+[[nodiscard]] Result<JobSpec, Refusal> decode(const v1::JobSpec& message);
+[[nodiscard]] Result<JobSubmit, Refusal> decode(const v1::JobSubmit& message);
+[[nodiscard]] Result<JobCancel, Refusal> decode(const v1::JobCancel& message);
+[[nodiscard]] Result<ContractAcknowledge, Refusal> decode(const v1::ContractAcknowledge& message);
+[[nodiscard]] Result<ContractDecline, Refusal> decode(const v1::ContractDecline& message);
+[[nodiscard]] Result<ContractStart, Refusal> decode(const v1::ContractStart& message);
+[[nodiscard]] Result<ContractProgress, Refusal> decode(const v1::ContractProgress& message);
+[[nodiscard]] Result<ContractComplete, Refusal> decode(const v1::ContractComplete& message);
+[[nodiscard]] Result<ContractFail, Refusal> decode(const v1::ContractFail& message);
+[[nodiscard]] Result<ContractAccept, Refusal> decode(const v1::ContractAccept& message);
+
+}  // namespace starminer::protocol

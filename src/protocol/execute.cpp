@@ -1,0 +1,154 @@
+// Execution of one transaction: envelope, fee and sequence in one place, then the operation's three phases.
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "protocol/decode.h"
+#include "protocol/machine.h"
+#include "protocol/operation_registry.h"
+#include "starminer/v1/transaction.pb.h"
+
+namespace starminer::protocol {
+namespace {
+
+template <class Op>
+std::string subject_of(const Op& op) {
+  if constexpr (requires { op.contract.text(); }) {
+    return op.contract.text();
+  } else if constexpr (requires { op.job.text(); }) {
+    return op.job.text();
+  } else if constexpr (requires { op.node.text(); }) {
+    return op.node.text();
+  } else if constexpr (requires { op.to.text(); }) {
+    return op.to.text();
+  } else {
+    return {};
+  }
+}
+
+template <class Op, class Module>
+Result<Checked<Op>, Refusal> check_operation(const Module& module, const Valid<Op>& op, const Sender& sender,
+                                             const BlockContext& context) {
+  if constexpr (requires { module.check(op, sender, context); }) {
+    return module.check(op, sender, context);
+  } else {
+    return module.check(op, sender);
+  }
+}
+
+template <class Op, class Module>
+std::string apply_operation(Module& module, const Checked<Op>& op, const Sender& sender, const BlockContext& context) {
+  if constexpr (requires { module.apply(op, sender, context).text(); }) {
+    return module.apply(op, sender, context).text();
+  } else {
+    module.apply(op, sender, context);
+    return subject_of(*op);
+  }
+}
+
+}  // namespace
+
+Result<void, Refusal> Machine::check_envelope(const VerifiedTransaction& transaction, TimeMs now,
+                                              std::uint64_t pending) const {
+  const v1::TransactionBody& body = transaction.body();
+  if (body.expires_at_ms() < now.ms) {
+    return fail(Refusal{RefusalCode::TransactionExpired,
+                        fmt::format("it expired {} ms before block time {}", now.ms - body.expires_at_ms(), now.ms)});
+  }
+  const std::uint64_t ahead_max = params_.get(Parameter::ExpiryMaxMs);
+  if (body.expires_at_ms() - now.ms > ahead_max) {
+    return fail(Refusal{RefusalCode::ExpiryTooFar, fmt::format("at most {} ms after {} allowed", ahead_max, now.ms)});
+  }
+  const auto next = ledger_.next_sequence(transaction.account());
+  if (!next) return fail(Refusal{RefusalCode::UnknownAccount, transaction.account().text()});
+  const std::uint64_t expected = *next + pending;
+  if (body.sequence() != expected) {
+    return fail(Refusal{body.sequence() < expected ? RefusalCode::SequenceUsed : RefusalCode::SequenceAhead,
+                        fmt::format("sequence {} given, {} is next", body.sequence(), expected)});
+  }
+  if (pending == 0 && !ledger_.covers_fee(transaction.account())) {
+    return fail(Refusal{RefusalCode::FeeNotCovered,
+                        fmt::format("the fee is {}, available {}", format_amount(params_.agpu(Parameter::TxFee)),
+                                    format_amount(Asset::Agpu, ledger_.balance(transaction.account(), Asset::Agpu)))});
+  }
+  return {};
+}
+
+Result<void, Refusal> Machine::admit(const VerifiedTransaction& transaction, TimeMs now, std::uint64_t pending) const {
+  if (auto envelope = check_envelope(transaction, now, pending); !envelope) return envelope;
+  const v1::TransactionBody& body = transaction.body();
+  switch (body.operation_case()) {
+#define OPERATION(number, name, accessor, module, what)                                  \
+  case v1::TransactionBody::k##name: {                                                   \
+    auto op = decode(body.accessor());                                                   \
+    if (!op) return fail(op.error());                                                    \
+    if (auto valid = name::validate(std::move(*op)); !valid) return fail(valid.error()); \
+    return {};                                                                           \
+  }
+#include "protocol/operations.def"
+#undef OPERATION
+    case v1::TransactionBody::OPERATION_NOT_SET: break;
+  }
+  return fail(Refusal{RefusalCode::UnknownOperation, ""});
+}
+
+Result<std::string, Refusal> Machine::run_operation(const VerifiedTransaction& transaction) {
+  const v1::TransactionBody& body = transaction.body();
+  const Sender sender{transaction.account(), body.sequence()};
+  const BlockContext& context = open_->context;
+  const auto run = [&]<class Op, class Module>(Result<Op, Refusal> op, Module& module) -> Result<std::string, Refusal> {
+    if (!op) return fail(op.error());
+    const auto valid = Op::validate(std::move(*op));
+    if (!valid) return fail(valid.error());
+    const auto checked = check_operation(module, *valid, sender, context);
+    if (!checked) return fail(checked.error());
+    std::string subject = apply_operation(module, *checked, sender, context);
+    if constexpr (std::is_same_v<Op, JobCancel>) {
+      if (!checked->evidence().queued) contracts_.cancel((*checked)->job, context);
+    }
+    return subject;
+  };
+  switch (body.operation_case()) {
+#define OPERATION(number, name, accessor, module, what) \
+  case v1::TransactionBody::k##name:                    \
+    return run(decode(body.accessor()), module);
+#include "protocol/operations.def"
+#undef OPERATION
+    case v1::TransactionBody::OPERATION_NOT_SET: break;
+  }
+  return fail(Refusal{RefusalCode::UnknownOperation, ""});
+}
+
+Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction) {
+  STARMINER_CHECK(open_ != nullptr);
+  if (auto envelope = check_envelope(transaction, open_->header.time, 0); !envelope) return fail(envelope.error());
+  ledger_.charge_fee(transaction.account());
+  const auto outcome = run_operation(transaction);
+  // Arrivals, releases and activations may let waiting jobs start: the market is never left unmatched.
+  contracts_.dispatch(open_->context);
+  store_.commit();
+
+  Receipt receipt;
+  receipt.core.transaction = transaction.hash();
+  receipt.core.height = open_->header.height;
+  receipt.core.index = static_cast<std::uint32_t>(open_->result.receipts.size());
+  receipt.core.account = transaction.account();
+  receipt.core.sequence = transaction.body().sequence();
+  receipt.core.operation = static_cast<std::uint16_t>(transaction.body().operation_case());
+  receipt.core.fee = params_.agpu(Parameter::TxFee);
+  if (outcome) {
+    receipt.core.subject = *outcome;
+  } else {
+    receipt.core.code = static_cast<std::uint16_t>(outcome.error().code);
+    receipt.detail = outcome.error().detail;
+  }
+  receipt.history_index = history_.size();
+  Bytes bytes{static_cast<std::uint8_t>(LeafType::Receipt)};
+  codec::put(receipt.core, bytes);
+  add_leaf(LeafType::Receipt, std::move(bytes), transaction.hash(), std::nullopt);
+  record_settlements();
+  require_invariants(operation_name(receipt.core.operation));
+  open_->result.receipts.push_back(receipt);
+  return receipt;
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,241 @@
+#include "protocol/machine.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "protocol/randomness/seed.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::uint8_t kChainKey = 0;
+constexpr std::uint32_t kAppHashVersion = 1;
+constexpr std::size_t kTimersPerBlock = 10'000;
+constexpr std::uint64_t kHaltTicks = 2;
+constexpr std::uint64_t kFullCheckEveryBlocks = 256;
+
+struct AppHashInput {
+  std::uint32_t version = kAppHashVersion;
+  std::uint64_t height = 0;
+  Hash32 state_root;
+  Hash32 history_root;
+};
+
+}  // namespace
+
+Hash32 make_app_hash(std::uint64_t height, const Hash32& state_root, const Hash32& history_root) {
+  return tagged_hash("starminer/app/1", encode(AppHashInput{kAppHashVersion, height, state_root, history_root}));
+}
+
+Machine::Machine()
+    : chain_(store_, state::TableId::Chain),
+      params_(store_),
+      timers_(store_),
+      ledger_(store_, params_),
+      reputation_(store_, params_),
+      registry_(store_, params_, ledger_, reputation_, timers_),
+      pricing_(store_, params_, registry_),
+      market_(store_, params_, ledger_, registry_, pricing_, reputation_, timers_),
+      contracts_(store_, params_, ledger_, registry_, pricing_, reputation_, market_, timers_) {}
+
+Machine::~Machine() = default;
+
+Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
+  if (genesis.chain_id.empty() || genesis.chain_id.size() > 64) {
+    return fail(std::string("the chain id must have 1 to 64 characters"));
+  }
+  if (genesis.operators.empty()) return fail(std::string("the genesis names no operator"));
+  ChainRow row;
+  row.chain_id = genesis.chain_id;
+  row.preset = genesis.preset;
+  row.block_time = genesis.time;
+  chain_.put(kChainKey, row);
+  params_.write_genesis(genesis.preset);
+  for (const GenesisAccount& account : genesis.accounts) {
+    const std::string name = account.account.text();
+    if (!ledger_.mint_at_genesis(account.account, Asset::Agpu, account.agpu.base)) {
+      return fail(fmt::format("account {}: its AGPU do not cover the deposit of an account, or pass the cap", name));
+    }
+    if ((account.amax.base != 0 && !ledger_.mint_at_genesis(account.account, Asset::Amax, account.amax.base)) ||
+        (account.usd.base != 0 && !ledger_.mint_at_genesis(account.account, Asset::Usd, account.usd.base))) {
+      return fail(fmt::format("account {}: the amount of AMAX or USD is too large", name));
+    }
+  }
+  if (!genesis.treasury.is_zero() &&
+      !ledger_.mint_to_pool_at_genesis(Pool::Treasury, Asset::Agpu, genesis.treasury.base)) {
+    return fail(std::string("the treasury's AGPU pass the cap"));
+  }
+  registry_.write_genesis(genesis.operators);
+  pricing_.write_genesis(genesis.preset);
+  timers_.schedule(genesis.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
+  timers_.schedule(genesis.time + params_.duration(Parameter::EpochMs), TimerKind::Epoch, {});
+  store_.commit();
+  if (const auto sound = check_invariants(); !sound) return fail(sound.error());
+  BlockResult result;
+  result.time = genesis.time;
+  seal(result);
+  return result;
+}
+
+bool Machine::load_row(state::TableId table, ByteView key, ByteView row) { return store_.load(table, key, row); }
+
+void Machine::load_history_leaf(const Hash32& leaf_hash) { history_.append_hash(leaf_hash); }
+
+bool Machine::finish_load(const Hash32& app_hash) {
+  if (chain_.empty()) return false;
+  app_hash_ = make_app_hash(chain().height, store_.root(), history_.root());
+  return app_hash_ == app_hash && check_invariants().has_value();
+}
+
+const ChainRow& Machine::chain() const { return chain_.get(kChainKey); }
+
+BlockContext Machine::query_context(TimeMs now) const {
+  const ChainRow& row = chain();
+  const TimeMs at = std::max(now, row.block_time);
+  return {
+      row.height + 1, {elapsed(at, {row.halted.ms}).ms}, row.halted, block_seed(app_hash_, row.height + 1), nullptr};
+}
+
+std::optional<TimeMs> Machine::next_due() const {
+  const auto due = timers_.next_due();
+  if (!due) return std::nullopt;
+  return *due + chain().halted;
+}
+
+void Machine::begin_block(const BlockHeader& header) {
+  STARMINER_CHECK(open_ == nullptr);
+  ChainRow row = chain();
+  STARMINER_CHECK(header.height == row.height + 1 && header.time >= row.block_time);
+  STARMINER_CHECK(header.previous_app_hash == app_hash_);
+  open_ = std::make_unique<OpenBlock>();
+  open_->header = header;
+  open_->result.height = header.height;
+  open_->result.time = header.time;
+  open_->context.events = &open_->result.events;
+  const DurationMs gap = elapsed(header.time, row.block_time);
+  if (gap.ms > kHaltTicks * params_.get(Parameter::TickMs)) {
+    row.halted.ms += gap.ms;
+    open_->context.emit({.kind = EventKind::Halted, .amount = gap.ms});
+  }
+  row.height = header.height;
+  row.block_time = header.time;
+  chain_.put(kChainKey, row);
+  open_->context.height = header.height;
+  open_->context.epoch = row.epochs;
+  open_->context.halted = row.halted;
+  open_->context.time = {elapsed(header.time, {row.halted.ms}).ms};
+  open_->context.seed = block_seed(header.previous_app_hash, header.height);
+  run_timers();
+}
+
+void Machine::run_timers() {
+  for (std::size_t i = 0; i < kTimersPerBlock; ++i) {
+    const auto timer = timers_.pop_due(open_->context.time);
+    if (!timer) break;
+    on_timer(*timer);
+    contracts_.dispatch(open_->context);
+  }
+  store_.commit();
+  record_settlements();
+  require_invariants("timers");
+}
+
+void Machine::on_timer(const TimerKey& timer) {
+  const BlockContext& context = open_->context;
+  switch (timer.kind) {
+    case TimerKind::Tick: {
+      ChainRow row = chain();
+      ++row.ticks;
+      chain_.put(kChainKey, row);
+      market_.on_tick(context);
+      timers_.schedule(context.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
+      break;
+    }
+    case TimerKind::Epoch: {
+      ChainRow row = chain();
+      ++row.epochs;
+      chain_.put(kChainKey, row);
+      market_.on_epoch(context);
+      open_->context.epoch = row.epochs;
+      timers_.schedule(context.time + params_.duration(Parameter::EpochMs), TimerKind::Epoch, {});
+      break;
+    }
+    case TimerKind::JobDeadline: {
+      JobId job;
+      job.bytes = timer.subject;
+      market_.on_deadline(job, context);
+      break;
+    }
+    case TimerKind::LockRelease: {
+      NodeId node;
+      node.bytes = timer.subject;
+      registry_.on_lock_release(node, context);
+      break;
+    }
+    case TimerKind::AckDue:
+    case TimerKind::StartDue:
+    case TimerKind::SilenceDue:
+    case TimerKind::RunEnd:
+    case TimerKind::AcceptDue: contracts_.on_timer(timer, context); break;
+  }
+}
+
+void Machine::add_leaf(LeafType type, Bytes bytes, const std::optional<Hash32>& transaction,
+                       const std::optional<ContractId>& contract) {
+  const std::uint64_t index = history_.append(bytes);
+  open_->result.leaves.push_back({index, type, std::move(bytes), transaction, contract});
+}
+
+void Machine::record_settlements() {
+  for (const Settlement& settlement : contracts_.take_settlements()) {
+    Bytes bytes{static_cast<std::uint8_t>(LeafType::Settlement)};
+    codec::put(settlement, bytes);
+    add_leaf(LeafType::Settlement, std::move(bytes), std::nullopt, settlement.contract);
+  }
+}
+
+BlockResult Machine::finish_block() {
+  STARMINER_CHECK(open_ != nullptr);
+  store_.commit();
+  BlockResult result = std::move(open_->result);
+  open_.reset();
+  if (result.height % kFullCheckEveryBlocks == 0) {
+    if (const auto sound = check_invariants(); !sound) assertion_failed(sound.error().c_str(), __FILE__, __LINE__);
+  }
+  seal(result);
+  return result;
+}
+
+void Machine::seal(BlockResult& result) {
+  result.changes = store_.take_changes();
+  result.state_root = store_.root();
+  result.history_root = history_.root();
+  result.app_hash = make_app_hash(result.height, result.state_root, result.history_root);
+  app_hash_ = result.app_hash;
+}
+
+void Machine::require_invariants(std::string_view after) const {
+  // Money is checked after every transaction by running sums; the scans of check_invariants run every so many blocks.
+  if (ledger_.invariants_hold()) return;
+  std::fprintf(stderr, "conservation is broken after %.*s in block %llu; nothing of this block was stored\n",
+               static_cast<int>(after.size()), after.data(), static_cast<unsigned long long>(open_->header.height));
+  std::abort();
+}
+
+Result<void, std::string> Machine::check_invariants() const {
+  for (std::uint8_t i = 0; i < kAssetCount; ++i) {
+    const auto asset = static_cast<Asset>(i);
+    if (!ledger_.recount(asset).conserved()) return fail(fmt::format("{} is not conserved", asset_name(asset)));
+  }
+  if (!ledger_.invariants_hold()) return fail(std::string("the ledger's running sums disagree"));
+  if (!registry_.invariants_hold()) return fail(std::string("a node's free and allocated capacity disagree"));
+  if (!market_.invariants_hold()) return fail(std::string("a job's escrow, state or assignment disagree"));
+  if (!contracts_.invariants_hold()) return fail(std::string("a contract's state and timers disagree"));
+  return {};
+}
+
+}  // namespace starminer::protocol
