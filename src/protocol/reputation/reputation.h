@@ -1,7 +1,11 @@
 // Reputation of a node per job kind: outcomes with a half-life, scored by the Wilson lower bound (REG-6, protocol
 // section 6). Measured outcomes only; decays lazily when touched. All integers.
+// Counts are kept as of a fixed time, `updated`, at which a later outcome weighs more than its weight: touching a row
+// often therefore wears nothing off by rounding. Invariants: a success never lowers a score, nothing else raises one
+// but time; a fresh identity has the prior's bound.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/amount.h"
@@ -21,7 +25,7 @@ struct ReputationKey {
   auto operator<=>(const ReputationKey&) const = default;
 };
 
-/// Counts in thousandths as of `updated`.
+/// Counts in thousandths as of `updated`, which moves by whole half-lives.
 struct ReputationRow {
   std::array<std::uint64_t, kOutcomeCount> milli{};
   TimeMs updated;
@@ -39,7 +43,9 @@ class Reputation {
   [[nodiscard]] std::uint8_t score(const NodeId& node, std::uint8_t kind, TimeMs now) const;
   /// Share of good outcomes over all kinds in ppm with the prior; enters the price as node quality (MTP-10).
   [[nodiscard]] Ppm success_share(const NodeId& node, TimeMs now) const;
-  /// Decayed counts, for display.
+  /// Outcomes of all kinds as of `now`, without the prior.
+  [[nodiscard]] ReputationRow total(const NodeId& node, TimeMs now) const;
+  /// Decayed counts as of `now`, for display.
   [[nodiscard]] ReputationRow counts(const NodeId& node, std::uint8_t kind, TimeMs now) const;
   [[nodiscard]] const state::Table<ReputationKey, ReputationRow>& table() const { return table_; }
 
