@@ -96,8 +96,13 @@ const ChainRow& Machine::chain() const { return chain_.get(kChainKey); }
 BlockContext Machine::query_context(TimeMs now) const {
   const ChainRow& row = chain();
   const TimeMs at = std::max(now, row.block_time);
-  return {
-      row.height + 1, {elapsed(at, {row.halted.ms}).ms}, row.halted, block_seed(app_hash_, row.height + 1), nullptr};
+  BlockContext context;
+  context.height = row.height + 1;
+  context.epoch = row.epochs;
+  context.time = {elapsed(at, {row.halted.ms}).ms};
+  context.halted = row.halted;
+  context.seed = block_seed(app_hash_, context.height);
+  return context;
 }
 
 std::optional<TimeMs> Machine::next_due() const {
