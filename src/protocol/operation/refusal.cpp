@@ -1,9 +1,9 @@
 #include "protocol/operation/refusal.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 

@@ -62,8 +62,8 @@ std::optional<Preset> find_preset(std::string_view name) {
 std::uint64_t preset_time_divisor(Preset preset) {
   switch (preset) {
     case Preset::Main: return 1;
-    case Preset::Test: return 10;
-    case Preset::Dev: return 20;
+    case Preset::Test: return 5;
+    case Preset::Dev: return 10;
   }
   return 1;
 }

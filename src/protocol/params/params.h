@@ -36,7 +36,7 @@ struct ParameterInfo {
 [[nodiscard]] std::span<const ParameterInfo> parameter_registry();
 [[nodiscard]] std::string_view unit_name(ParameterUnit unit);
 
-/// Sets of starting values. `test` divides every duration by 10 and `dev` by 20; `dev` multiplies prices by 1000, so
+/// Sets of starting values. `test` divides every duration by 5 and `dev` by 10; `dev` multiplies prices by 1000, so
 /// that short demonstration jobs do not cost dust. Stated bounds hold for `main`.
 enum class Preset : std::uint8_t { Main = 0, Test = 1, Dev = 2 };
 [[nodiscard]] constexpr std::uint8_t enum_count(Preset) { return 3; }

@@ -13,15 +13,15 @@
 namespace starminer::protocol {
 
 enum class TimerKind : std::uint8_t {
-  Tick = 0,             // subject zero
-  Epoch = 1,            // subject zero
-  JobDeadline = 2,      // subject job: leave the queue when the deadline cannot be met any more
-  AckDue = 3,           // subject contract: the provider must acknowledge
-  StartDue = 4,         // subject contract: inputs and start
-  SilenceDue = 5,       // subject contract: the next progress report
-  RunEnd = 6,           // subject contract: maximum run time is over
-  AcceptDue = 7,        // subject contract: silence accepts
-  LockRelease = 8,      // subject node: the registration lock is returned
+  Tick = 0,         // subject zero
+  Epoch = 1,        // subject zero
+  JobDeadline = 2,  // subject job: leave the queue when the deadline cannot be met any more
+  AckDue = 3,       // subject contract: the provider must acknowledge
+  StartDue = 4,     // subject contract: inputs and start
+  SilenceDue = 5,   // subject contract: the next progress report
+  RunEnd = 6,       // subject contract: maximum run time is over
+  AcceptDue = 7,    // subject contract: silence accepts
+  LockRelease = 8,  // subject node: the registration lock is returned
 };
 [[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 9; }
 
