@@ -76,7 +76,11 @@ void put(const T& value, Bytes& out) {
     put_sequence(value, out);
   } else if constexpr (kIsVector<T>) {
     put_integer(static_cast<std::uint32_t>(value.size()), out);
-    put_sequence(value, out);
+    if constexpr (std::is_same_v<T, Bytes>) {
+      out.insert(out.end(), value.begin(), value.end());
+    } else {
+      put_sequence(value, out);
+    }
   } else if constexpr (kIsOptional<T>) {
     out.push_back(value ? 1 : 0);
     if (value) put(*value, out);
@@ -140,7 +144,14 @@ void get(T& value, Source& in) {
     const auto size = get_integer<std::uint32_t>(in);
     in.ok = in.ok && size <= kLengthMax && size <= in.left.size();
     value.clear();
-    for (std::uint32_t i = 0; in.ok && i < size; ++i) get(value.emplace_back(), in);
+    if constexpr (std::is_same_v<T, Bytes>) {
+      if (in.ok) {
+        const ByteView view = in.take(size);
+        value.assign(view.begin(), view.end());
+      }
+    } else {
+      for (std::uint32_t i = 0; in.ok && i < size; ++i) get(value.emplace_back(), in);
+    }
   } else if constexpr (kIsOptional<T>) {
     bool present = false;
     get(present, in);
