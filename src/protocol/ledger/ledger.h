@@ -79,6 +79,7 @@ struct SupplyBreakdown {
   u128 locks = 0;
   u128 pools = 0;
 
+  bool operator==(const SupplyBreakdown&) const = default;
   [[nodiscard]] bool conserved() const { return u128{minted} - burned == balances + locks + pools; }
 };
 

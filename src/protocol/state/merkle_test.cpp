@@ -137,7 +137,7 @@ RC_GTEST_PROP(MerkleTree, ProvesPresenceAndAbsence, ()) {
   RC_CLASSIFY(present && absent, "both presence and absence");
 }
 
-// Every one-place change of a proof.
+// One-place changes of a proof: of its siblings some, of the rest all.
 std::vector<MerkleProof> mutations_of(const MerkleProof& proof) {
   std::vector<MerkleProof> result;
   const auto add = [&](auto change) {
@@ -145,7 +145,8 @@ std::vector<MerkleProof> mutations_of(const MerkleProof& proof) {
     change(mutated);
     result.push_back(std::move(mutated));
   };
-  for (std::size_t i = 0; i < proof.siblings.size(); ++i) {
+  for (int round = 0; round < 8 && !proof.siblings.empty(); ++round) {
+    const auto i = *rc::gen::inRange<std::size_t>(0, proof.siblings.size());
     add([i](MerkleProof& p) { p.siblings[i].bytes[i % 32] ^= 1U; });
     add([i](MerkleProof& p) { p.siblings[i] = Hash32{}; });
     add([i](MerkleProof& p) { p.siblings.erase(p.siblings.begin() + static_cast<std::ptrdiff_t>(i)); });
