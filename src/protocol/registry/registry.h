@@ -3,8 +3,10 @@
 // unique and in order of registration.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -31,10 +33,11 @@ struct ProviderRegister {
   static Result<Valid<ProviderRegister>, Refusal> validate(ProviderRegister op);
 };
 
-/// The attributes of an offer as the owner names them; the registry resolves names.
+/// The attributes of an offer as the owner names them; the registry resolves names. What the owner says of region, tags
+/// and verified energy in `offer` is ignored: the registry fills them in.
 struct OfferRequest {
   std::string region;
-  Offer offer;  // region, runtime and image tags are filled in by `check`
+  Offer offer;
   std::vector<std::string> runtimes;
   std::vector<Hash32> images;
 };
@@ -66,7 +69,7 @@ struct NodeUpdate {
   };
   NodeId node;
   OfferRequest offer;
-  std::vector<RatingClaim> ratings;  // empty: unchanged
+  std::vector<RatingClaim> ratings;  // empty: unchanged; else they replace all of them
 
   static Result<Valid<NodeUpdate>, Refusal> validate(NodeUpdate op);
 };
@@ -83,7 +86,8 @@ struct NodeSetStatus {
   static Result<Valid<NodeSetStatus>, Refusal> validate(NodeSetStatus op);
 };
 
-/// An operator's observation: nodes that went silent and suspect nodes that beat again.
+/// An operator's observation: nodes that went silent and suspect nodes that beat again. Both lists are sorted, and no
+/// node stands in both.
 struct TelemetryReport {
   using Module = Registry;
   struct Evidence {};
@@ -96,6 +100,9 @@ struct TelemetryReport {
 class Registry {
  public:
   Registry(state::Store& store, const Params& params, Ledger& ledger, Reputation& reputation, Timers& timers);
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
 
   /// The shipped classes, regions and latencies (anchors times PriceScale), and the operators' accounts.
   void write_genesis(const std::vector<AccountId>& operators);
@@ -140,17 +147,30 @@ class Registry {
   [[nodiscard]] std::optional<RegionId> find_region(std::string_view name) const;
   /// Milliseconds between two regions; the largest of the table where the pair is unknown.
   [[nodiscard]] std::uint32_t latency_ms(RegionId from, RegionId to) const;
-  /// Median rating of a class for a kind over Active nodes with a rating; empty below RatingClassNodesMin.
+  /// Lower median rating of a class for a kind over Active nodes with a rating; empty below RatingClassNodesMin.
+  /// O(1).
   [[nodiscard]] std::optional<std::uint32_t> median_rating(ClassId hardware_class, JobKind kind) const;
-  /// Uptime since registration in ppm.
+  /// Share of the time since registration in which the node was heard; all of it for a node registered now.
   [[nodiscard]] Ppm uptime(const NodeRow& node, TimeMs now) const;
+  /// Every node that changed since the last call is consistent, and so are all sums. Cost: the nodes that changed.
   [[nodiscard]] bool invariants_hold() const;
   [[nodiscard]] std::uint32_t total_nodes() const;  // ever registered: the range of dense ids
 
  private:
+  class Index;  // derived from the tables by observers: ratings in order, sums for the invariants
+
+  /// Fails with RatingImplausible.
+  [[nodiscard]] Result<void, Refusal> check_ratings(ClassId hardware_class,
+                                                    const std::vector<RatingClaim>& claims) const;
+  [[nodiscard]] bool ratings_in_doubt(const NodeRow& node) const;
+  /// Writes a row, Active or Suspect as its flags say, and tells of it.
+  void put_node(const NodeId& id, NodeRow row, const BlockContext& context);
+  /// Requires: no job runs on the node.
+  void leave_now(const NodeId& id, NodeRow row, const BlockContext& context);
+
   const Params& params_;
   Ledger& ledger_;
-  Reputation& reputation_;
+  const Reputation& reputation_;
   Timers& timers_;
   state::Table<AccountId, ProviderRow> providers_;
   state::Table<NodeId, NodeRow> nodes_;
@@ -159,6 +179,7 @@ class Registry {
   state::Table<RegionId, RegionRow> regions_;
   state::Table<RegionPair, LatencyRow> latency_;
   state::Table<AccountId, TimerRow> operators_;
+  std::unique_ptr<Index> index_;
 };
 
 }  // namespace starminer::protocol

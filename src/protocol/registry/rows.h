@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ struct ClassRow {
   Price anchor;                                       // Standard, at neutral load
   std::array<std::uint32_t, kJobKindCount> rating{};  // reference CU per device-second x 1000
   std::uint64_t device_memory_bytes = 0;              // of the reference device
+  // Rating check: a claim outside [low, high] x the class's median is in doubt, one above the reference times
+  // rating_times_max is refused. Classes of mixed devices (GPU, CPU) have the wider band.
+  Ppm rating_low{600'000};
+  Ppm rating_high{1'500'000};
+  std::uint32_t rating_times_max = 100;
 };
 
 struct RegionRow {
@@ -103,8 +109,11 @@ struct NodeRow {
   TimeMs registered;
   TimeMs status_since;
   TimeMs lock_until;
-  std::uint64_t floor_epoch = 0;  // epoch of the last change of the floor
-  std::uint64_t suspect_ms = 0;   // total time spent suspect
+  std::uint64_t floor_epoch = 0;  // 1 + epoch of the last change of the floor; 0: never changed
+  std::uint64_t suspect_ms = 0;   // total time of silence, but for the silence that lasts now
+  // Why it is suspect, if it is. Silence ends by a beat, doubt by a rating that passes the check.
+  std::optional<TimeMs> silent_since{};
+  bool rating_in_doubt = false;
 };
 
 /// What is free on a node now (REG-4): the very figures that matching uses.

@@ -1,0 +1,115 @@
+#include "protocol/registry/index.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::uint16_t kDeviceMilli = 1000;
+constexpr std::uint64_t kThreadMilli = 1000;
+
+bool capacity_fits(const NodeRow& node, const CapacityRow& free) {
+  const auto& devices = free.device_free_milli;
+  return devices.size() == node.hardware.devices &&
+         std::all_of(devices.begin(), devices.end(), [](std::uint16_t milli) { return milli <= kDeviceMilli; }) &&
+         free.cpu_free_milli <= node.hardware.cpu_threads * kThreadMilli &&
+         free.ram_free_bytes <= node.hardware.ram_bytes && free.disk_free_bytes <= node.hardware.disk_bytes;
+}
+
+bool is_idle(const NodeRow& node, const CapacityRow& free) {
+  const auto& devices = free.device_free_milli;
+  return std::all_of(devices.begin(), devices.end(), [](std::uint16_t milli) { return milli == kDeviceMilli; }) &&
+         free.cpu_free_milli == node.hardware.cpu_threads * kThreadMilli &&
+         free.ram_free_bytes == node.hardware.ram_bytes && free.disk_free_bytes == node.hardware.disk_bytes;
+}
+
+}  // namespace
+
+void Registry::Index::count(const NodeRow& row, bool enters) {
+  if (row.dense_id >= dense_uses_.size()) dense_uses_.resize(row.dense_id + std::size_t{1});
+  std::uint8_t& uses = dense_uses_[row.dense_id];
+  if (enters) {
+    if (uses++ > 0) ++dense_repeats_;
+  } else {
+    if (--uses > 0) --dense_repeats_;
+    while (!dense_uses_.empty() && dense_uses_.back() == 0) dense_uses_.pop_back();
+  }
+  if (row.status != NodeStatus::Left) {
+    std::uint64_t& live = live_by_provider_[row.provider];
+    live += enters ? 1 : ~std::uint64_t{0};
+    if (live == 0) live_by_provider_.erase(row.provider);
+  }
+  touched_providers_.insert(row.provider);
+  if (row.status != NodeStatus::Active) return;
+  for (std::uint8_t kind = 0; kind < kJobKindCount; ++kind) {
+    const std::uint32_t rating = row.ratings[kind].cu_x1000;
+    if (rating == 0) continue;
+    auto& sorted = ratings_[{row.hardware_class, kind}];
+    const auto place = std::lower_bound(sorted.begin(), sorted.end(), rating);
+    if (enters) {
+      sorted.insert(place, rating);
+    } else {
+      STARMINER_CHECK(place != sorted.end() && *place == rating);
+      sorted.erase(place);
+    }
+  }
+}
+
+void Registry::Index::on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) {
+  if (before != nullptr) count(*before, false);
+  if (after != nullptr) count(*after, true);
+  touched_.insert(id);
+}
+
+void Registry::Index::on_change(const NodeId& id, const CapacityRow* /*before*/, const CapacityRow* /*after*/) {
+  touched_.insert(id);
+}
+
+void Registry::Index::on_change(const AccountId& id, const ProviderRow* /*before*/, const ProviderRow* /*after*/) {
+  touched_providers_.insert(id);
+}
+
+std::span<const std::uint32_t> Registry::Index::ratings(ClassId hardware_class, JobKind kind) const {
+  const auto it = ratings_.find({hardware_class, static_cast<std::uint8_t>(kind)});
+  if (it == ratings_.end()) return {};
+  return it->second;
+}
+
+bool Registry::Index::is_consistent(const NodeId& id) const {
+  const NodeRow* const node = registry_.nodes().find(id);
+  const CapacityRow* const free = registry_.capacity().find(id);
+  if (node == nullptr || free == nullptr) return node == nullptr && free == nullptr;
+  const bool idle = free->jobs == 0;
+  const bool left = node->status == NodeStatus::Left;
+  const bool flagged = node->rating_in_doubt || node->silent_since.has_value();
+  return capacity_fits(*node, *free) && (!idle || is_idle(*node, *free)) && (!left || (idle && !node->leaving)) &&
+         (!node->leaving || node->status == NodeStatus::Draining) && (node->status != NodeStatus::Active || !flagged) &&
+         (node->status != NodeStatus::Suspect || flagged) && registry_.providers().contains(node->provider);
+}
+
+bool Registry::Index::judge() {
+  for (const NodeId& id : touched_) {
+    if (is_consistent(id)) {
+      faulty_.erase(id);
+    } else {
+      faulty_.insert(id);
+    }
+  }
+  touched_.clear();
+  for (const AccountId& id : touched_providers_) {
+    const ProviderRow* const row = registry_.providers().find(id);
+    const auto live = live_by_provider_.find(id);
+    if ((row != nullptr ? row->node_count : 0) == (live != live_by_provider_.end() ? live->second : 0)) {
+      faulty_providers_.erase(id);
+    } else {
+      faulty_providers_.insert(id);
+    }
+  }
+  touched_providers_.clear();
+  return faulty_.empty() && faulty_providers_.empty() && dense_repeats_ == 0 &&
+         dense_uses_.size() == registry_.nodes().size();
+}
+
+}  // namespace starminer::protocol

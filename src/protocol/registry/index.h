@@ -1,0 +1,47 @@
+// What the registry derives from its tables: ratings of active nodes in order, for medians, and what its invariants
+// need. Fed by observers only, so that a rollback or a load leaves it right. One writer.
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "protocol/registry/registry.h"
+
+namespace starminer::protocol {
+
+class Registry::Index final : public state::Observer<NodeId, NodeRow>,
+                              public state::Observer<NodeId, CapacityRow>,
+                              public state::Observer<AccountId, ProviderRow> {
+ public:
+  explicit Index(const Registry& registry) : registry_(registry) {}
+
+  void on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) override;
+  void on_change(const NodeId& id, const CapacityRow* before, const CapacityRow* after) override;
+  void on_change(const AccountId& id, const ProviderRow* before, const ProviderRow* after) override;
+
+  /// Ratings above 0 of the active nodes of a class for a kind, rising.
+  [[nodiscard]] std::span<const std::uint32_t> ratings(ClassId hardware_class, JobKind kind) const;
+  /// Judges the nodes that changed since the last call, and the sums.
+  [[nodiscard]] bool judge();
+
+ private:
+  using RatingKey = std::pair<ClassId, std::uint8_t>;
+
+  void count(const NodeRow& row, bool enters);
+  [[nodiscard]] bool is_consistent(const NodeId& id) const;
+
+  const Registry& registry_;
+  std::map<RatingKey, std::vector<std::uint32_t>> ratings_;
+  std::set<NodeId> touched_;
+  std::set<NodeId> faulty_;
+  std::map<AccountId, std::uint64_t> live_by_provider_;
+  std::set<AccountId> touched_providers_;
+  std::set<AccountId> faulty_providers_;
+  std::vector<std::uint8_t> dense_uses_;  // by dense id
+  std::uint64_t dense_repeats_ = 0;
+};
+
+}  // namespace starminer::protocol
