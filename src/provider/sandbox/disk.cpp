@@ -127,10 +127,12 @@ SandboxResult<DiskKind> mount_limited_disk(const DiskRequest& request) {
   return small || !loop_ready ? mount_tmpfs(request) : mount_image(request);
 }
 
-bool is_disk_full(int directory) {
+bool is_disk_full(int directory, DiskKind kind) {
   struct statvfs info {};
   if (::fstatvfs(directory, &info) != 0) return false;
-  return info.f_bavail == 0 || info.f_ffree == 0;
+  // ext4 counts per processor and refuses a little before its free blocks read zero.
+  const std::uint64_t margin = kind == DiskKind::LoopImage ? info.f_blocks / 256 + 16 : 0;
+  return info.f_bavail <= margin || info.f_ffree == 0;
 }
 
 }  // namespace starminer::provider::sandbox

@@ -30,6 +30,6 @@ struct DiskRequest {
 [[nodiscard]] SandboxResult<DiskKind> mount_limited_disk(const DiskRequest& request);
 
 /// Whether nothing more fits: no free block or no free file.
-[[nodiscard]] bool is_disk_full(int directory);
+[[nodiscard]] bool is_disk_full(int directory, DiskKind kind);
 
 }  // namespace starminer::provider::sandbox

@@ -105,7 +105,7 @@ void add_file_view(std::vector<std::string>& words, const SandboxSpec& spec, con
   }
   add({"--dev", "/dev"});
   for (const StagedBind& device : stage.devices) add({"--dev-bind", device.staged, device.inside});
-  add({"--size", std::to_string(spec.limits.memory_bytes / 2), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
+  add({"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
   if (stage.inputs.empty()) {
     add({"--dir", kInputsInside});
   } else {

@@ -26,6 +26,7 @@ constexpr std::size_t kPathBytesMax = 1024;
 constexpr std::size_t kRefusalsNamedMax = 100;
 constexpr std::size_t kPrintableMax = 256;
 constexpr std::size_t kCopyBytes = 1U << 20U;
+constexpr std::size_t kUnsyncedMax = 128;
 
 SandboxResult<Fd> open_beneath(int directory, const std::string& name, std::uint64_t flags) {
   open_how how{};
@@ -116,6 +117,15 @@ class Walk {
     return {};
   }
 
+  // The end report is durable, so what it reports must be.
+  SandboxResult<void> sync() {
+    for (const Fd& file : unsynced_) {
+      if (::fdatasync(file.get()) != 0) return fail(system_error(SandboxErrc::Io, "cannot sync an output file", errno));
+    }
+    unsynced_.clear();
+    return {};
+  }
+
   Export finish() {
     std::sort(files_.begin(), files_.end(), [](const OutputFile& a, const OutputFile& b) { return a.path < b.path; });
     return Export{std::move(files_), std::move(refused_)};
@@ -184,6 +194,14 @@ class Walk {
     }
     auto digest = read_through(file->get(), copy.get(), size);
     if (!digest) return fail(digest.error());
+    if (copy.valid()) {
+      // Begins to write now, so that the syncs at the end find little to do and share one journal commit.
+      ::sync_file_range(copy.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+      unsynced_.push_back(std::move(copy));
+    }
+    if (unsynced_.size() >= kUnsyncedMax) {
+      if (auto synced = sync(); !synced) return synced;
+    }
     files_.push_back({path, size, std::move(*digest)});
     return {};
   }
@@ -203,9 +221,6 @@ class Walk {
       if (target < 0) continue;
       if (auto written = write_all(target, bytes); !written) return fail(written.error());
     }
-    // The end report is durable, so what it reports must be.
-    if (target >= 0 && ::fdatasync(target) != 0)
-      return fail(system_error(SandboxErrc::Io, "cannot sync an output file", errno));
     if (total != size) return fail(SandboxError{SandboxErrc::OutputRefused, "an output file shrank while it was read"});
     return hash.finish().hex();
   }
@@ -217,6 +232,7 @@ class Walk {
   std::uint64_t bytes_ = 0;
   std::vector<OutputFile> files_;
   std::vector<RefusedOutput> refused_;
+  std::vector<Fd> unsynced_;
 };
 
 }  // namespace
@@ -233,6 +249,7 @@ SandboxResult<std::vector<OutputFile>> collect_outputs(const std::filesystem::pa
 SandboxResult<Export> export_outputs(int source, int target, const OutputLimits& limits) {
   Walk walk(limits, true);
   if (auto done = walk.visit(source, target, "", 0); !done) return fail(done.error());
+  if (auto synced = walk.sync(); !synced) return fail(synced.error());
   return walk.finish();
 }
 

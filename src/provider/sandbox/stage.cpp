@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr uid_t kJobUidBase = 1'900'000'000;  // far above what distributions and container tools hand out
 constexpr uid_t kJobUidCount = 65'536;
 constexpr const char* kStagePlace = "/tmp";
-constexpr std::uint64_t kScratchFilesMin = 16'384;
+constexpr std::uint64_t kScratchFilesMin = 4'096;
 constexpr std::uint64_t kScratchFilesMax = 1'048'576;
 constexpr std::uint64_t kScratchBytesPerFile = 16'384;
 

@@ -133,8 +133,8 @@ void Watch::sample() {
   usage_ = cgroup_.read_usage();
   memory_peak_ = std::max(memory_peak_, usage_.memory_peak_bytes);
   processes_peak_ = std::max(processes_peak_, usage_.processes);
-  output_full_ = output_full_ || is_disk_full(stage_.output_directory.get());
-  scratch_full_ = scratch_full_ || is_disk_full(stage_.scratch_directory.get());
+  output_full_ = output_full_ || is_disk_full(stage_.output_directory.get(), stage_.output_disk);
+  scratch_full_ = scratch_full_ || is_disk_full(stage_.scratch_directory.get(), stage_.scratch_disk);
 }
 
 void Watch::begin_end(LimitHit limit) {

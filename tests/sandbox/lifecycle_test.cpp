@@ -1,0 +1,282 @@
+// The life of a job: start, logs, end, stop, adoption by another agent, and what is left afterwards. Real runs.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "provider/sandbox/job_dir.h"
+#include "provider/sandbox/outputs.h"
+#include "sandbox/fixture.h"
+
+namespace starminer::provider::sandbox {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Lifecycle : public SandboxFixture {};
+
+TEST_F(Lifecycle, RunsAProgramAndReportsItsExitCode) {
+  const ExitReport report = run(shell("hello", "echo out; echo err >&2; exit 7"));
+  EXPECT_EQ(report.end, EndKind::Exited) << describe(report);
+  EXPECT_EQ(report.exit_code, 7);
+  EXPECT_EQ(report.limit, LimitHit::None);
+  EXPECT_EQ(output_of("hello"), "out\n");
+  EXPECT_EQ(errors_of("hello"), "err\n");
+  EXPECT_GE(report.landlock_abi, 1);
+  EXPECT_GT(report.memory_peak_bytes, 0U);
+}
+
+TEST_F(Lifecycle, ReportsTheSignalThatEndedTheProgram) {
+  const ExitReport report = run(shell("signal", "kill -SEGV $$"));
+  EXPECT_EQ(report.end, EndKind::Signalled) << describe(report);
+  EXPECT_EQ(report.signal, SIGSEGV);
+}
+
+TEST_F(Lifecycle, ShowsInputsReadOnlyAndTakesOutputs) {
+  const fs::path inputs = root() / "inputs";
+  fs::create_directories(inputs / "deep");
+  std::ofstream(inputs / "deep" / "a.txt") << "42";
+  fs::permissions(inputs / "deep" / "a.txt", fs::perms::owner_read | fs::perms::owner_write);
+  SandboxSpec spec =
+      shell("files", "mkdir /job/out/d; cat /job/in/deep/a.txt > /job/out/d/b.txt; pwd; touch /job/in/x");
+  spec.inputs = inputs;
+  const ExitReport report = run(spec);
+  EXPECT_EQ(report.exit_code, 1) << describe(report);
+  EXPECT_THAT(errors_of("files"), HasSubstr("Read-only file system"));
+  EXPECT_EQ(output_of("files"), "/job/scratch\n");
+  EXPECT_EQ(report.output_files, 1U) << report.error;
+  const auto files = collect_outputs(sandbox().job_directory("files") / kOutputsFolder, {1000, 10});
+  ASSERT_TRUE(files) << files.error().text;
+  ASSERT_EQ(files->size(), 1U);
+  EXPECT_EQ(files->front().path, "d/b.txt");
+  EXPECT_EQ(files->front().size, 2U);
+  EXPECT_EQ(files->front().sha256, "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049");
+}
+
+TEST_F(Lifecycle, GivesACleanEnvironment) {
+  ::setenv("STARMINER_TEST_SECRET", "do-not-tell", 1);
+  SandboxSpec spec = shell("env", "env | sort");
+  spec.env["GREETING"] = "two words";
+  const ExitReport report = run(spec);
+  EXPECT_EQ(report.exit_code, 0) << describe(report);
+  EXPECT_EQ(output_of("env"),
+            "GREETING=two words\nHOME=/job/scratch\nLANG=C.UTF-8\nPATH=/usr/local/bin:/usr/bin:/bin\nPWD=/job/scratch\n"
+            "TMPDIR=/tmp\nTZ=UTC\n");
+}
+
+TEST_F(Lifecycle, RefusesToStartAJobTwice) {
+  EXPECT_EQ(run(shell("once", "exit 0")).exit_code, 0);
+  const auto again = sandbox().start(shell("once", "exit 0"));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, SandboxErrc::AlreadyStarted);
+}
+
+TEST_F(Lifecycle, SaysWhyAProgramCannotStart) {
+  SandboxSpec spec = shell("nothing", "");
+  spec.argv = {"/usr/bin/no-such-program"};
+  const auto job = sandbox().start(spec);
+  ASSERT_FALSE(job);
+  EXPECT_EQ(job.error().code, SandboxErrc::SetupFailed);
+  EXPECT_THAT(job.error().text, HasSubstr("/usr/bin/no-such-program"));
+  const auto found = sandbox().adopt("nothing");
+  ASSERT_TRUE(found && found->ended);
+  EXPECT_EQ(found->ended->end, EndKind::SetupFailed);
+}
+
+TEST_F(Lifecycle, SaysWhichBindIsMissing) {
+  SandboxSpec spec = shell("bind", "true");
+  spec.binds.push_back({"/no/such/place", "/opt/x"});
+  const auto job = sandbox().start(spec);
+  ASSERT_FALSE(job);
+  EXPECT_THAT(job.error().text, HasSubstr("/no/such/place"));
+}
+
+TEST_F(Lifecycle, ReadsLogsWhileTheJobRuns) {
+  auto job = sandbox().start(shell("log", "echo first; sleep 60"));
+  ASSERT_TRUE(job) << job.error().text;
+  LogChunk chunk;
+  EXPECT_TRUE(eventually([&] {
+    const auto read = job->read_log(LogStream::StandardOutput, 0, 100);
+    if (read) chunk = *read;
+    return !chunk.bytes.empty();
+  }));
+  EXPECT_EQ(chunk.bytes, "first\n");
+  EXPECT_EQ(chunk.next_offset, 6U);
+  EXPECT_GE(job->read_usage().processes, 3U);
+  const auto none = job->poll();
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(*none);
+  job->request_kill();
+  const auto ended = job->wait(10'000);
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_EQ((*ended)->end, EndKind::Stopped);
+  EXPECT_TRUE((*ended)->killed);
+}
+
+TEST_F(Lifecycle, StopsWithGrace) {
+  auto job =
+      sandbox().start(shell("grace", "trap 'echo saved > /job/out/state; exit 3' TERM; echo ready; sleep 60 & wait"));
+  ASSERT_TRUE(job) << job.error().text;
+  EXPECT_TRUE(eventually([&] { return output_of("grace") == "ready\n"; }));
+  job->request_stop();
+  const auto ended = job->wait(20'000);
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_EQ((*ended)->end, EndKind::Stopped);
+  EXPECT_EQ((*ended)->exit_code, 3);
+  EXPECT_FALSE((*ended)->killed);
+  EXPECT_EQ((*ended)->output_files, 1U);
+}
+
+TEST_F(Lifecycle, AnotherAgentAdoptsARunningJob) {
+  ASSERT_TRUE(sandbox().start(shell("adopt", "sleep 1; echo done > /job/out/done")));
+  auto other = Sandbox::open(options());
+  ASSERT_TRUE(other);
+  auto found = other->adopt("adopt");
+  ASSERT_TRUE(found) << found.error().text;
+  ASSERT_TRUE(found->running);
+  const auto again = other->start(shell("adopt", "true"));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, SandboxErrc::AlreadyStarted);
+  const auto ended = found->running->wait(30'000);
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_EQ((*ended)->end, EndKind::Exited);
+  EXPECT_EQ((*ended)->output_files, 1U);
+}
+
+// REQ: WRK-4
+TEST_F(Lifecycle, AJobSurvivesTheKillOfItsAgent) {
+  const pid_t agent = ::fork();
+  if (agent == 0) {
+    const auto job = sandbox().start(shell("orphan", "sleep 1; echo survived > /job/out/note"));
+    ::raise(job ? SIGKILL : SIGABRT);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(agent, &status, 0), agent);
+  ASSERT_EQ(WTERMSIG(status), SIGKILL);
+  auto next = Sandbox::open(options());
+  ASSERT_TRUE(next);
+  const auto cleaned = next->cleanup_stale();
+  ASSERT_TRUE(cleaned) << cleaned.error().text;
+  EXPECT_THAT(cleaned->lost_jobs, IsEmpty());
+  EXPECT_THAT(cleaned->stray_groups, IsEmpty());
+  auto found = next->adopt("orphan");
+  ASSERT_TRUE(found) << found.error().text;
+  ASSERT_TRUE(found->running);
+  const auto ended = found->running->wait(30'000);
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_EQ((*ended)->end, EndKind::Exited);
+  EXPECT_EQ((*ended)->output_files, 1U);
+}
+
+// The agent dies at any moment of the start: the job then runs, or is lost, or never began; never twice, never unknown.
+TEST_F(Lifecycle, TheAgentIsKilledInTheMiddleOfAStart) {
+  int ran = 0;
+  for (int moment = 0; moment < 24; ++moment) {
+    const std::string id = "moment" + std::to_string(moment);
+    const pid_t agent = ::fork();
+    if (agent == 0) {
+      (void)sandbox().start(shell(id, "echo ran"));
+      ::pause();
+    }
+    ::usleep(static_cast<useconds_t>(moment) * 1000);
+    ::kill(agent, SIGKILL);
+    ::waitpid(agent, nullptr, 0);
+    auto found = sandbox().adopt(id);
+    if (!found) {
+      EXPECT_EQ(found.error().code, SandboxErrc::NotFound) << found.error().text;
+      continue;
+    }
+    if (found->running) {
+      const auto ended = found->running->wait(30'000);
+      ASSERT_TRUE(ended && *ended);
+      found->ended = **ended;
+    }
+    const EndKind end = found->ended->end;
+    EXPECT_TRUE(end == EndKind::Exited || end == EndKind::Lost) << describe(*found->ended);
+    if (end == EndKind::Exited) ++ran;
+    const auto settled = sandbox().adopt(id);
+    ASSERT_TRUE(settled && settled->ended);
+    EXPECT_EQ(settled->ended->end, end) << "the verdict changed";
+  }
+  EXPECT_GT(ran, 0);
+}
+
+// REQ: WRK-4
+TEST_F(Lifecycle, AKilledSupervisorTakesItsJobAlong) {
+  SandboxSpec spec = shell("dead", "(setsid sleep 98765 &) ; setsid sleep 98765");
+  spec.limits.output_bytes = 100ULL << 20U;  // with a loop device
+  auto job = sandbox().start(spec);
+  ASSERT_TRUE(job) << job.error().text;
+  EXPECT_TRUE(eventually([] { return find_processes("98765").size() >= 2; }));
+  ::kill(job->identity().pid, SIGKILL);
+  EXPECT_TRUE(eventually([] { return find_processes("98765").empty(); }));
+  const auto found = sandbox().adopt("dead");
+  ASSERT_TRUE(found) << found.error().text;
+  ASSERT_TRUE(found->ended);
+  EXPECT_EQ(found->ended->end, EndKind::Lost);
+  const auto ended = job->poll();
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_EQ((*ended)->end, EndKind::Lost);
+  EXPECT_TRUE(eventually([] { return list_loop_devices().empty(); }));
+}
+
+TEST_F(Lifecycle, ARestartedAgentCleansWhatAKilledSupervisorLeft) {
+  auto job = sandbox().start(shell("stale", "sleep 60"));
+  ASSERT_TRUE(job) << job.error().text;
+  const Fd supervisor = open_process(job->identity());
+  ::kill(job->identity().pid, SIGKILL);
+  ASSERT_TRUE(wait_process(supervisor, 10'000));
+  const auto cleaned = sandbox().cleanup_stale();
+  ASSERT_TRUE(cleaned) << cleaned.error().text;
+  EXPECT_THAT(cleaned->lost_jobs, ::testing::ElementsAre("stale"));
+  const auto none = sandbox().cleanup_stale();
+  ASSERT_TRUE(none);
+  EXPECT_THAT(none->stray_groups, IsEmpty());
+}
+
+TEST_F(Lifecycle, AStrayGroupWithoutADirectoryIsEnded) {
+  auto job = sandbox().start(shell("stray", "sleep 60"));
+  ASSERT_TRUE(job) << job.error().text;
+  fs::rename(sandbox().job_directory("stray"), root() / "taken-away");
+  const auto cleaned = sandbox().cleanup_stale();
+  ASSERT_TRUE(cleaned);
+  EXPECT_THAT(cleaned->stray_groups, ::testing::ElementsAre("stray"));
+  EXPECT_TRUE(wait_process(open_process(job->identity()), 10'000));
+}
+
+// REQ: WRK-4
+TEST_F(Lifecycle, NothingIsLeftAfterManyStarts) {
+  const std::size_t mounts = count_mounts();
+  const auto loops = list_loop_devices();
+  for (int round = 0; round < 120; ++round) {
+    SandboxSpec spec = shell("many" + std::to_string(round), "echo $$ > /job/out/x; (setsid sleep 55443 &)");
+    if (round % 4 == 0) spec.limits.scratch_bytes = 100ULL << 20U;
+    const ExitReport report = run(spec);
+    ASSERT_EQ(report.end, EndKind::Exited) << describe(report);
+    ASSERT_TRUE(sandbox().remove_job(spec.job_id));
+  }
+  EXPECT_TRUE(eventually([] { return find_processes("55443").empty(); }));
+  EXPECT_EQ(count_mounts(), mounts);
+  EXPECT_TRUE(eventually([&loops] { return list_loop_devices() == loops; }));
+  EXPECT_TRUE(sandbox().list_jobs().empty());
+}
+
+TEST_F(Lifecycle, RefusesToRemoveARunningJob) {
+  auto job = sandbox().start(shell("busy", "sleep 60"));
+  ASSERT_TRUE(job) << job.error().text;
+  const auto removed = sandbox().remove_job("busy");
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().code, SandboxErrc::AlreadyStarted);
+  job->request_kill();
+  const auto ended = job->wait(10'000);
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_TRUE(sandbox().remove_job("busy"));
+}
+
+}  // namespace
+}  // namespace starminer::provider::sandbox
