@@ -1,0 +1,43 @@
+// Rows of the state as the JSON that the API shows: ids in text form, amounts and prices as strings of base units,
+// times in Unix milliseconds. One function per kind of thing, so that every endpoint shows it alike.
+// Pure functions; the caller holds the state while they run.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "protocol/machine.h"
+#include "storage/chain_store.h"
+
+namespace starminer::api {
+
+/// Turns market time into Unix time: what a reader of the API sees.
+class Clock {
+ public:
+  explicit Clock(const protocol::Machine& machine) : halted_(machine.chain().halted) {}
+  [[nodiscard]] std::uint64_t unix_ms(TimeMs market) const { return (market + halted_).ms; }
+
+ private:
+  DurationMs halted_;
+};
+
+[[nodiscard]] nlohmann::json render_receipt(const storage::StoredReceipt& receipt, bool duplicate);
+[[nodiscard]] nlohmann::json render_account(const protocol::Machine& machine, const AccountId& account);
+[[nodiscard]] nlohmann::json render_provider(const protocol::Machine& machine, const AccountId& account);
+[[nodiscard]] nlohmann::json render_node(const protocol::Machine& machine, const NodeId& id, TimeMs now);
+[[nodiscard]] nlohmann::json render_class(const protocol::Machine& machine, protocol::ClassId id);
+[[nodiscard]] nlohmann::json render_job(const protocol::Machine& machine, const JobId& id);
+[[nodiscard]] nlohmann::json render_contract(const protocol::Machine& machine, const ContractId& id);
+[[nodiscard]] nlohmann::json render_prices(const protocol::Machine& machine);
+[[nodiscard]] nlohmann::json render_queues(const protocol::Machine& machine);
+[[nodiscard]] nlohmann::json render_quote(const protocol::Machine& machine, const protocol::Quote& quote);
+[[nodiscard]] nlohmann::json render_exclusions(const protocol::Exclusions& exclusions);
+[[nodiscard]] nlohmann::json render_split(const protocol::FeeSplit& split);
+[[nodiscard]] nlohmann::json render_status(const protocol::Machine& machine, TimeMs now);
+[[nodiscard]] nlohmann::json render_parameters(const protocol::Machine& machine);
+/// Refusals, end reasons and operations: the registries that documentation and SDKs use.
+[[nodiscard]] nlohmann::json render_codes();
+[[nodiscard]] nlohmann::json render_block(const storage::StoredBlock& block);
+
+}  // namespace starminer::api

@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/render.h"
+#include "protocol/operation_registry.h"
+
+namespace starminer::api {
+namespace {
+
+using nlohmann::json;
+using protocol::Machine;
+
+std::string number(std::uint64_t value) { return fmt::format("{}", value); }
+
+// Sums of up to 2^63 base units over many accounts still fit 64 bits: conservation bounds them by what was minted.
+std::string number(u128 value) { return fmt::format("{}", static_cast<std::uint64_t>(value)); }
+
+std::string_view purpose_name(protocol::LockPurpose purpose) {
+  switch (purpose) {
+    case protocol::LockPurpose::AccountDeposit: return "account_deposit";
+    case protocol::LockPurpose::Escrow: return "escrow";
+    case protocol::LockPurpose::NodeIdentity: return "node_identity";
+  }
+  return "";
+}
+
+std::string subject_text(const protocol::LockKey& key) {
+  switch (key.purpose) {
+    case protocol::LockPurpose::AccountDeposit: return AccountId{key.subject}.text();
+    case protocol::LockPurpose::Escrow: return JobId{key.subject}.text();
+    case protocol::LockPurpose::NodeIdentity: return NodeId{key.subject}.text();
+  }
+  return "";
+}
+
+json render_supply(const Machine& machine, Asset asset) {
+  const protocol::SupplyBreakdown supply = machine.ledger().supply(asset);
+  return {{"minted", number(supply.minted)}, {"burned", number(supply.burned)}, {"balances", number(supply.balances)},
+          {"locks", number(supply.locks)},   {"pools", number(supply.pools)},   {"conserved", supply.conserved()}};
+}
+
+std::string_view class_text(protocol::RefusalClass refusal_class) {
+  switch (refusal_class) {
+    case protocol::RefusalClass::Malformed: return "malformed";
+    case protocol::RefusalClass::Retry: return "retry";
+    case protocol::RefusalClass::Charged: return "charged";
+    case protocol::RefusalClass::Local: return "local";
+  }
+  return "";
+}
+
+}  // namespace
+
+json render_receipt(const storage::StoredReceipt& receipt, bool duplicate) {
+  const protocol::ReceiptCore& core = receipt.core;
+  json object = {{"transaction", core.transaction.hex()},
+                 {"height", core.height},
+                 {"index", core.index},
+                 {"time_ms", receipt.time.ms},
+                 {"account", core.account.text()},
+                 {"sequence", core.sequence},
+                 {"operation", protocol::operation_name(core.operation)},
+                 {"fee", number(core.fee.base)},
+                 {"subject", core.subject},
+                 {"history_index", receipt.history_index},
+                 {"duplicate", duplicate},
+                 {"status", core.code == 0 ? "applied" : "refused"}};
+  if (core.code != 0) {
+    object["code"] = protocol::refusal_label(static_cast<protocol::RefusalCode>(core.code));
+    object["detail"] = receipt.detail;
+  }
+  return object;
+}
+
+json render_account(const Machine& machine, const AccountId& account) {
+  json balances = json::object();
+  for (std::uint8_t i = 0; i < kAssetCount; ++i) {
+    const auto asset = static_cast<Asset>(i);
+    balances[std::string(asset_name(asset))] = number(machine.ledger().balance(account, asset));
+  }
+  json locks = json::array();
+  for (const auto& [key, row] : machine.ledger().locks()) {
+    if (row.owner != account) continue;
+    locks.push_back({{"purpose", purpose_name(key.purpose)},
+                     {"subject", subject_text(key)},
+                     {"asset", asset_name(key.asset)},
+                     {"amount", number(row.amount)}});
+  }
+  return {{"address", account.text()},       {"exists", machine.ledger().exists(account)},
+          {"balances", std::move(balances)}, {"next_sequence", machine.ledger().next_sequence(account).value_or(0)},
+          {"locks", std::move(locks)},       {"provider", machine.registry().providers().contains(account)}};
+}
+
+json render_status(const Machine& machine, TimeMs now) {
+  const protocol::ChainRow& chain = machine.chain();
+  json supply = json::object();
+  for (std::uint8_t i = 0; i < kAssetCount; ++i) {
+    const auto asset = static_cast<Asset>(i);
+    supply[std::string(asset_name(asset))] = render_supply(machine, asset);
+  }
+  return {{"chain_id", chain.chain_id},
+          {"preset", preset_name(chain.preset)},
+          {"height", chain.height},
+          {"block_time_ms", chain.block_time.ms},
+          {"time_ms", now.ms},
+          {"halted_ms", chain.halted.ms},
+          {"app_hash", machine.app_hash().hex()},
+          {"state_root", machine.state_root().hex()},
+          {"history_root", machine.history().root().hex()},
+          {"history_size", machine.history().size()},
+          {"tick_ms", machine.params().get(protocol::Parameter::TickMs)},
+          {"epoch_ms", machine.params().get(protocol::Parameter::EpochMs)},
+          {"ticks", chain.ticks},
+          {"epochs", chain.epochs},
+          {"order_rule", "arrival"},
+          {"supply", std::move(supply)}};
+}
+
+json render_parameters(const Machine& machine) {
+  json parameters = json::array();
+  for (const protocol::ParameterInfo& info : protocol::parameter_registry()) {
+    parameters.push_back({{"number", static_cast<std::uint16_t>(info.id)},
+                          {"name", info.name},
+                          {"unit", protocol::unit_name(info.unit)},
+                          {"value", number(machine.params().get(info.id))},
+                          {"default", number(info.default_value)},
+                          {"min", number(info.min)},
+                          {"max", number(info.max)},
+                          {"description", info.description}});
+  }
+  return {{"parameters", std::move(parameters)}};
+}
+
+json render_codes() {
+  json refusals = json::array();
+  for (const protocol::RefusalInfo& info : protocol::refusal_registry()) {
+    refusals.push_back({{"code", protocol::refusal_label(info.code)},
+                        {"name", info.name},
+                        {"class", class_text(info.refusal_class)},
+                        {"what", info.what},
+                        {"advice", info.advice}});
+  }
+  json reasons = json::array();
+  for (const protocol::EndReasonInfo& info : protocol::end_reason_registry()) {
+    reasons.push_back({{"number", static_cast<std::uint8_t>(info.reason)},
+                       {"code", info.code},
+                       {"party", party_name(info.party)},
+                       {"sentence", info.sentence}});
+  }
+  json operations = json::array();
+  for (const protocol::OperationInfo& info : protocol::operation_registry()) {
+    operations.push_back({{"number", info.number}, {"name", info.name}, {"module", info.module}, {"what", info.what}});
+  }
+  return {
+      {"refusals", std::move(refusals)}, {"end_reasons", std::move(reasons)}, {"operations", std::move(operations)}};
+}
+
+json render_block(const storage::StoredBlock& block) {
+  json transactions = json::array();
+  for (const Bytes& bytes : block.transactions) transactions.push_back(sha256(bytes).hex());
+  return {{"height", block.height},
+          {"time_ms", block.time.ms},
+          {"previous_app_hash", block.previous_app_hash.hex()},
+          {"order_rule", "arrival"},
+          {"transactions", std::move(transactions)},
+          {"state_root", block.state_root.hex()},
+          {"history_root", block.history_root.hex()},
+          {"app_hash", block.app_hash.hex()}};
+}
+
+}  // namespace starminer::api

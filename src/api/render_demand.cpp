@@ -1,0 +1,271 @@
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/render.h"
+
+namespace starminer::api {
+namespace {
+
+using nlohmann::json;
+using protocol::Machine;
+
+std::string number(std::uint64_t value) { return fmt::format("{}", value); }
+
+json time_or_null(const Clock& clock, TimeMs time) { return time.ms == 0 ? json() : json(clock.unix_ms(time)); }
+
+template <class AnyId>
+json id_or_null(const AnyId& id) {
+  return id.is_zero() ? json() : json(id.text());
+}
+
+json hash_or_null(const Hash32& hash) { return hash.is_zero() ? json() : json(hash.hex()); }
+
+json hashes(const std::vector<Hash32>& list) {
+  json array = json::array();
+  for (const Hash32& hash : list) array.push_back(hash.hex());
+  return array;
+}
+
+void add_end(json& object, protocol::EndReason reason) {
+  if (reason == protocol::EndReason::None) {
+    object["end_reason"] = nullptr;
+    object["end_reason_text"] = nullptr;
+    object["party"] = nullptr;
+    return;
+  }
+  const protocol::EndReasonInfo& info = end_reason_info(reason);
+  object["end_reason"] = info.code;
+  object["end_reason_text"] = info.sentence;
+  object["party"] = party_name(info.party);
+}
+
+json render_factors(const protocol::Factors& factors) {
+  json object = json::object();
+  for (std::size_t i = 0; i < protocol::kFactorCount; ++i) {
+    object[std::string(factor_name(static_cast<protocol::Factor>(i)))] = factors.ppm[i];
+  }
+  return object;
+}
+
+json render_price_inputs(const Machine& machine, const protocol::PriceInputs& price) {
+  return {{"tier", machine.pricing().tier(price.tier).name},
+          {"class", machine.registry().classes().get(price.hardware_class).name},
+          {"base", number(price.base.nagpu_per_gpu_hour)},
+          {"log_price_q32", number(price.log_price)},
+          {"slow_log_price_q32", number(price.slow_log_price)},
+          {"factors", render_factors(price.factors)},
+          {"product_ppm", price.factors.product_ppm},
+          {"unit", number(price.unit.nagpu_per_gpu_hour)}};
+}
+
+json render_envelope(const protocol::ClassQuote& quote) {
+  const auto bounds = [](const protocol::Envelope& envelope) {
+    return json{{"low", number(envelope.low.nagpu_per_gpu_hour)}, {"high", number(envelope.high.nagpu_per_gpu_hour)}};
+  };
+  return {{"5", bounds(quote.next_5)}, {"15", bounds(quote.next_15)}, {"60", bounds(quote.next_60)}};
+}
+
+json render_match(const Machine& machine, const protocol::Match& match) {
+  const protocol::NodeRow& node = machine.registry().nodes().get(match.winner.node);
+  json parts = json::object();
+  for (std::size_t i = 0; i < protocol::kScoreTermCount; ++i) {
+    parts[std::string(term_name(static_cast<protocol::ScoreTerm>(i)))] = match.winner.parts[i];
+  }
+  json object = {{"node", match.winner.node.text()},
+                 {"node_name", node.name},
+                 {"model", node.hardware.model},
+                 {"class", machine.registry().classes().get(node.hardware_class).name},
+                 {"region", machine.registry().regions().get(node.offer.region).name},
+                 {"score", match.winner.score},
+                 {"parts", std::move(parts)},
+                 {"unit", number(match.winner.unit.nagpu_per_gpu_hour)},
+                 {"eligible", match.eligible},
+                 {"runner_up", nullptr}};
+  if (match.runner_up) {
+    object["runner_up"] = {{"node", match.runner_up->node.text()}, {"score", match.runner_up->score}};
+  }
+  return object;
+}
+
+}  // namespace
+
+json render_split(const protocol::FeeSplit& split) {
+  return {{"pay", number(split.pay.base)},           {"surge_burn", number(split.surge_burn.base)},
+          {"burn", number(split.burn.base)},         {"stakers", number(split.stakers.base)},
+          {"treasury", number(split.treasury.base)}, {"insurance", number(split.insurance.base)},
+          {"referrer", number(split.referrer.base)}, {"provider", number(split.provider.base)}};
+}
+
+json render_exclusions(const protocol::Exclusions& exclusions) {
+  json reasons = json::array();
+  for (std::size_t i = 0; i < protocol::kConstraintCount; ++i) {
+    if (exclusions.first[i] == 0 && exclusions.alone[i] == 0) continue;
+    const auto constraint = static_cast<protocol::Constraint>(i);
+    reasons.push_back({{"constraint", constraint_name(constraint)},
+                       {"sentence", constraint_sentence(constraint)},
+                       {"first", exclusions.first[i]},
+                       {"alone", exclusions.alone[i]}});
+  }
+  return {{"nodes", exclusions.nodes},
+          {"eligible", exclusions.eligible},
+          {"eligible_busy", exclusions.eligible_busy},
+          {"cheapest_over_cap",
+           exclusions.cheapest_over_cap ? json(number(exclusions.cheapest_over_cap->nagpu_per_gpu_hour)) : json()},
+          {"reasons", std::move(reasons)}};
+}
+
+json render_job(const Machine& machine, const JobId& id) {
+  const protocol::JobRow& row = machine.market().jobs().get(id);
+  const Clock clock(machine);
+  const auto position = machine.market().queue_position(id);
+  const protocol::Resources& resources = row.spec.resources;
+  json job = {{"id", id.text()},
+              {"requester", row.requester.text()},
+              {"state", job_state_name(row.state)},
+              {"parked", row.parked},
+              {"tier", machine.pricing().tier(row.tier).name},
+              {"tier_reason", tier_reason_text(row.tier_reason)},
+              {"kind", kind_name(row.spec.kind)},
+              {"runtime", row.spec.runtime},
+              {"max_price", number(row.max_price.nagpu_per_gpu_hour)},
+              {"cap", number(row.cap.base)},
+              {"submitted_ms", clock.unix_ms(row.submitted)},
+              {"attempts", row.attempts},
+              {"contract", id_or_null(row.contract)},
+              {"queue_position", position ? json(*position) : json()},
+              {"ended_ms", time_or_null(clock, row.ended)},
+              {"paid", number(row.paid.base)},
+              {"refunded", number(row.refunded.base)},
+              {"burned", number(row.burned.base)},
+              {"spec",
+               {{"classes", resources.classes},
+                {"gpus", resources.gpus},
+                {"share_milli", resources.share_milli},
+                {"expected_s", row.spec.expected_s},
+                {"max_s", row.spec.max_s},
+                {"deadline_ms", time_or_null(clock, row.spec.deadline)},
+                {"manifest_hash", row.spec.manifest_hash.hex()},
+                {"inputs", hashes(row.spec.inputs)}}}};
+  add_end(job, row.end_reason);
+  return job;
+}
+
+json render_contract(const Machine& machine, const ContractId& id) {
+  const protocol::ContractRow& row = machine.contracts().table().get(id);
+  const Clock clock(machine);
+  json contract = {{"id", id.text()},
+                   {"job", row.job.text()},
+                   {"attempt", row.attempt},
+                   {"requester", row.requester.text()},
+                   {"provider", row.provider.text()},
+                   {"payout", row.payout.text()},
+                   {"node", row.node.text()},
+                   {"kind", kind_name(row.kind)},
+                   {"state", contract_state_name(row.state)},
+                   {"unit_price", number(row.price.unit.nagpu_per_gpu_hour)},
+                   {"price", render_price_inputs(machine, row.price)},
+                   {"billing_milli", row.billing_milli},
+                   {"cap", number(row.cap.base)},
+                   {"expected_s", row.expected_s},
+                   {"max_s", row.max_s},
+                   {"manifest_hash", row.manifest_hash.hex()},
+                   {"inputs", hashes(row.inputs)},
+                   {"input_bytes", row.input_bytes},
+                   {"allocation",
+                    {{"devices", row.allocation.devices},
+                     {"milli_per_device", row.allocation.milli_per_device},
+                     {"cpu_milli", row.allocation.cpu_milli},
+                     {"ram_bytes", row.allocation.ram_bytes},
+                     {"disk_bytes", row.allocation.disk_bytes}}},
+                   {"matched_ms", clock.unix_ms(row.matched)},
+                   {"acknowledged_ms", time_or_null(clock, row.acknowledged)},
+                   {"started_ms", time_or_null(clock, row.started)},
+                   {"last_progress_ms", time_or_null(clock, row.last_progress)},
+                   {"stopped_ms", time_or_null(clock, row.stopped)},
+                   {"delivered_ms", time_or_null(clock, row.delivered)},
+                   {"ended_ms", time_or_null(clock, row.ended)},
+                   {"timer_due_ms", is_final(row.state) ? json() : json(clock.unix_ms(row.timer_due))},
+                   {"run_ms", row.progress_run_ms},
+                   {"metered_ms", row.metered_ms},
+                   {"result_hash", hash_or_null(row.result_hash)},
+                   {"outputs", hashes(row.outputs)},
+                   {"proof_hash", hash_or_null(row.proof_hash)},
+                   {"bill", render_split(row.bill)},
+                   {"prior_claim", id_or_null(row.prior_claim)},
+                   {"prior_bill", render_split(row.prior_bill)},
+                   {"refund", number(row.refund.base)},
+                   {"compute_units_milli", row.compute_units_milli}};
+  add_end(contract, row.end_reason);
+  return contract;
+}
+
+json render_queues(const Machine& machine) {
+  struct Count {
+    std::uint64_t waiting = 0, parked = 0, running = 0;
+  };
+  std::map<std::string, Count> by_class;
+  for (const auto& [id, row] : machine.registry().classes()) by_class[row.name];
+  for (const auto& [id, row] : machine.market().jobs()) {
+    if (row.state != protocol::JobState::Queued) continue;
+    for (auto& [name, count] : by_class) {
+      const auto& wanted = row.spec.resources.classes;
+      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
+      ++(row.parked ? count.parked : count.waiting);
+    }
+  }
+  for (const auto& [id, row] : machine.market().assignments()) {
+    ++by_class[machine.registry().classes().get(row.hardware_class).name].running;
+  }
+  json queues = json::array();
+  for (const auto& [id, row] : machine.registry().classes()) {
+    const Count& count = by_class[row.name];
+    json queue = render_class(machine, id);
+    queues.push_back({{"class", row.name},
+                      {"waiting", count.waiting},
+                      {"parked", count.parked},
+                      {"running", count.running},
+                      {"devices", queue["devices"]},
+                      {"free_milli", queue["free_milli"]}});
+  }
+  return {{"queues", std::move(queues)}};
+}
+
+json render_quote(const Machine& machine, const protocol::Quote& quote) {
+  json classes = json::array();
+  for (const protocol::ClassQuote& offered : quote.classes) {
+    classes.push_back({{"class", machine.registry().classes().get(offered.hardware_class).name},
+                       {"base", number(offered.base.nagpu_per_gpu_hour)},
+                       {"unit_min", number(offered.unit_min.nagpu_per_gpu_hour)},
+                       {"unit_max", number(offered.unit_max.nagpu_per_gpu_hour)},
+                       {"factors", render_factors(offered.factors)},
+                       {"product_ppm", offered.factors.product_ppm},
+                       {"envelope", render_envelope(offered)},
+                       {"eligible", offered.eligible},
+                       {"free", offered.free}});
+  }
+  json refusal;
+  if (quote.refusal) {
+    refusal = {{"code", refusal_label(quote.refusal->code)},
+               {"what", quote.refusal->info().what},
+               {"detail", quote.refusal->detail},
+               {"advice", quote.refusal->info().advice}};
+  }
+  return {{"tier", machine.pricing().tier(quote.tier.tier).name},
+          {"tier_reason", tier_reason_text(quote.tier.reason)},
+          {"max_price", number(quote.max_price.nagpu_per_gpu_hour)},
+          {"cap", number(quote.cap.base)},
+          {"expected", number(quote.expected.base)},
+          {"expected_split", render_split(quote.expected_split)},
+          {"tx_fee", number(quote.tx_fee.base)},
+          {"balance", number(quote.balance.base)},
+          {"starts_now", quote.starts_now},
+          {"queue_ahead", quote.queue_ahead},
+          {"classes", std::move(classes)},
+          {"match", quote.match ? render_match(machine, *quote.match) : json()},
+          {"exclusions", render_exclusions(quote.exclusions)},
+          {"refusal", std::move(refusal)}};
+}
+
+}  // namespace starminer::api

@@ -1,0 +1,133 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/render.h"
+
+namespace starminer::api {
+namespace {
+
+using nlohmann::json;
+using protocol::JobKind;
+using protocol::Machine;
+
+constexpr std::array<JobKind, protocol::kJobKindCount> kKinds = {JobKind::Training, JobKind::Inference,
+                                                                 JobKind::Rendering, JobKind::Simulation};
+
+std::string number(std::uint64_t value) { return fmt::format("{}", value); }
+
+json render_ratings(const protocol::NodeRow& row) {
+  json ratings = json::object();
+  for (const JobKind kind : kKinds) {
+    ratings[std::string(kind_name(kind))] = row.ratings[static_cast<std::size_t>(kind)].cu_x1000;
+  }
+  return ratings;
+}
+
+json render_free(const protocol::CapacityRow& capacity) {
+  return {{"devices_milli", capacity.device_free_milli},
+          {"cpu_milli", capacity.cpu_free_milli},
+          {"ram_bytes", capacity.ram_free_bytes},
+          {"disk_bytes", capacity.disk_free_bytes},
+          {"jobs", capacity.jobs}};
+}
+
+Price floor_price(const Machine& machine, const protocol::NodeRow& row) {
+  const Price anchor = machine.registry().classes().get(row.hardware_class).anchor;
+  return {mul_div(anchor.nagpu_per_gpu_hour, row.offer.floor_32nds, 32, Rounding::Ceil).value_or(0)};
+}
+
+}  // namespace
+
+json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
+  const protocol::NodeRow& row = machine.registry().nodes().get(id);
+  const protocol::CapacityRow& capacity = machine.registry().capacity().get(id);
+  const Clock clock(machine);
+  json reputation = json::object();
+  for (const JobKind kind : kKinds) {
+    reputation[std::string(kind_name(kind))] = machine.reputation().score(id, static_cast<std::uint8_t>(kind), now);
+  }
+  return {{"id", id.text()},
+          {"name", row.name},
+          {"provider", row.provider.text()},
+          {"dense_id", row.dense_id},
+          {"class", machine.registry().classes().get(row.hardware_class).name},
+          {"model", row.hardware.model},
+          {"status", node_status_name(row.status)},
+          {"region", machine.registry().regions().get(row.offer.region).name},
+          {"country", row.offer.country},
+          {"site_tier", row.offer.site_tier},
+          {"sandbox_tier", row.offer.sandbox_tier},
+          {"devices", row.hardware.devices},
+          {"device_memory_bytes", row.hardware.device_memory_bytes},
+          {"interconnect", row.hardware.interconnect},
+          {"cpu_threads", row.hardware.cpu_threads},
+          {"ram_bytes", row.hardware.ram_bytes},
+          {"disk_bytes", row.hardware.disk_bytes},
+          {"network_up_mbps", row.hardware.network_up_mbps},
+          {"network_down_mbps", row.hardware.network_down_mbps},
+          {"free", render_free(capacity)},
+          {"ratings", render_ratings(row)},
+          {"reputation", reputation},
+          {"floor_price", number(floor_price(machine, row).nagpu_per_gpu_hour)},
+          {"energy",
+           {{"g_co2_per_kwh", row.offer.energy.g_co2_per_kwh},
+            {"renewable_ppm", row.offer.energy.renewable_ppm},
+            {"pue_ppm", row.offer.energy.pue_ppm},
+            {"verified", row.offer.energy.verified}}},
+          {"runtimes", row.offer.runtime_names},
+          {"registered_ms", clock.unix_ms(row.registered)},
+          {"status_since_ms", clock.unix_ms(row.status_since)}};
+}
+
+json render_provider(const Machine& machine, const AccountId& account) {
+  const protocol::ProviderRow& row = machine.registry().providers().get(account);
+  json nodes = json::array();
+  for (const auto& [id, node] : machine.registry().nodes()) {
+    if (node.provider == account) nodes.push_back(id.text());
+  }
+  return {{"address", account.text()},
+          {"display_name", row.display_name},
+          {"payout", row.payout.text()},
+          {"nodes", nodes},
+          {"registered_ms", Clock(machine).unix_ms(row.registered)}};
+}
+
+json render_class(const Machine& machine, protocol::ClassId id) {
+  const protocol::ClassRow& row = machine.registry().classes().get(id);
+  std::uint64_t nodes = 0, devices = 0, free_milli = 0;
+  for (const auto& [node_id, node] : machine.registry().nodes()) {
+    if (node.hardware_class != id || node.status != protocol::NodeStatus::Active) continue;
+    ++nodes;
+    devices += node.hardware.devices;
+    for (const std::uint16_t free : machine.registry().capacity().get(node_id).device_free_milli) free_milli += free;
+  }
+  json ratings = json::object();
+  for (const JobKind kind : kKinds) {
+    ratings[std::string(kind_name(kind))] = row.rating[static_cast<std::size_t>(kind)];
+  }
+  return {{"name", row.name},        {"anchor", number(row.anchor.nagpu_per_gpu_hour)},
+          {"ratings", ratings},      {"device_memory_bytes", row.device_memory_bytes},
+          {"nodes", nodes},          {"devices", devices},
+          {"free_milli", free_milli}};
+}
+
+json render_prices(const Machine& machine) {
+  json prices = json::array();
+  for (const auto& [key, row] : machine.pricing().prices()) {
+    json envelope = json::object();
+    for (const std::uint32_t ticks : {5U, 15U, 60U}) {
+      const protocol::Envelope bounds = machine.pricing().envelope(key.tier, key.hardware_class, ticks);
+      envelope[fmt::format("{}", ticks)] = {{"low", number(bounds.low.nagpu_per_gpu_hour)},
+                                            {"high", number(bounds.high.nagpu_per_gpu_hour)}};
+    }
+    prices.push_back({{"tier", machine.pricing().tier(key.tier).name},
+                      {"class", machine.registry().classes().get(key.hardware_class).name},
+                      {"price", number(row.price.nagpu_per_gpu_hour)},
+                      {"floor", number(row.floor.nagpu_per_gpu_hour)},
+                      {"log_price_q32", number(row.log_price)},
+                      {"envelope", std::move(envelope)}});
+  }
+  return {{"prices", std::move(prices)}, {"tick_ms", machine.params().get(protocol::Parameter::TickMs)}};
+}
+
+}  // namespace starminer::api
