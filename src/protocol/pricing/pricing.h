@@ -146,20 +146,27 @@ class Pricing {
   [[nodiscard]] Factors factors(const JobSpec& spec, const FactorInput& input) const;
   /// Upper bound of the node's own factors (energy and quality): room that a cap must have, in ppm.
   [[nodiscard]] Ppm node_factor_bound() const;
-  /// ceil(base x product).
+  /// ceil(base x product), at most the largest amount.
   [[nodiscard]] static Price unit_price(Price base, const Factors& factors);
-  /// Reliability of a node, 0 .. 1.2 x 10^6, by economics 7.1 from uptime and outcomes; new nodes start at 0.8.
+  /// Reliability of a node, 0 .. 1.2 x 10^6, by economics 7.1 from uptime and outcomes; new nodes start at 0.8. Uptime
+  /// and successes never lower it, faults never raise it.
   [[nodiscard]] Ppm reliability(const NodeId& node, const NodeRow& row, const Reputation& reputation, TimeMs now) const;
 
-  /// ceil(unit price x GPU-milliseconds / 3.6e9 with gpu_milli): cost of holding `gpu_milli` thousandths for `ms`.
+  /// Cost of holding `gpu_milli` thousandths of a device for `ms`: unit price x gpu_milli x ms / 3.6e9, at most the
+  /// largest amount.
   [[nodiscard]] static Agpu cost(Price unit, std::uint64_t gpu_milli, std::uint64_t ms, Rounding rounding);
   [[nodiscard]] Envelope envelope(TierId tier, ClassId hardware_class, std::uint32_t ticks) const;
+  /// Requires: pay is at most the largest amount.
   [[nodiscard]] FeeSplit split(Agpu pay, std::uint64_t log_price, std::uint64_t slow_log_price,
                                bool has_referrer) const;
-  /// Base price of a job without GPUs on this node's class: side vector of CPU and memory per hour.
+  /// Unit price of a job without GPUs before its factors: the side vector of CPU and memory per hour, in every tier.
   [[nodiscard]] Price side_price(const Resources& resources) const;
 
  private:
+  /// Price of a tier of a class where every log-price lies `moved` below (or above) what it is, kept within its bounds,
+  /// the order of the tiers restored.
+  [[nodiscard]] Price price_at(TierId tier, ClassId hardware_class, std::uint64_t moved, bool up) const;
+
   const Params& params_;
   const Registry& registry_;
   state::Table<TierId, TierRow> tiers_;

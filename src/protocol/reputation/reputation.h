@@ -41,7 +41,7 @@ class Reputation {
   void record(const NodeId& node, std::uint8_t kind, Outcome outcome, std::uint64_t weight_milli, TimeMs now);
   /// Wilson lower bound (95 %) with the prior, as a byte 0..240. A node without outcomes has the prior's bound.
   [[nodiscard]] std::uint8_t score(const NodeId& node, std::uint8_t kind, TimeMs now) const;
-  /// Share of good outcomes over all kinds in ppm with the prior; enters the price as node quality (MTP-10).
+  /// Share of good outcomes over all kinds in ppm with the prior.
   [[nodiscard]] Ppm success_share(const NodeId& node, TimeMs now) const;
   /// Outcomes of all kinds as of `now`, without the prior.
   [[nodiscard]] ReputationRow total(const NodeId& node, TimeMs now) const;
