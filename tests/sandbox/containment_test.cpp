@@ -24,6 +24,7 @@
 
 #include <gmock/gmock.h>
 
+#include "provider/sandbox/self_check.h"
 #include "sandbox/fixture.h"
 #include "sandbox/outside.h"
 
@@ -385,6 +386,28 @@ TEST_F(Containment, NothingOutlivesTheJob) {
     EXPECT_EQ(report.end, EndKind::Exited) << describe(report);
     EXPECT_TRUE(find_processes(marker).empty()) << "something outlived the job";
   }
+}
+
+TEST_F(Containment, TheSelfTestPassesHere) {
+  const auto results = self_test(sandbox());
+  for (const SelfTestResult& row : results) EXPECT_TRUE(row.passed) << row.name << ": " << row.detail;
+  EXPECT_GE(results.size(), 100U);
+  EXPECT_TRUE(all_passed(results));
+  EXPECT_THAT(sandbox().list_jobs(), ::testing::IsEmpty());
+}
+
+// A self-test that cannot fail would be none: here a program that always succeeds stands in for the attempts.
+TEST_F(Containment, TheSelfTestFailsWhereAnAttemptSucceeds) {
+  const fs::path program = root() / "always";
+  std::ofstream(program) << "#!/bin/sh\n[ \"$1\" = --all ] && echo 'read-shadow succeeded root:x'\nexit 0\n";
+  fs::permissions(program, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  SandboxOptions other = options();
+  other.attempts_path = program;
+  auto sandbox_with_hole = Sandbox::open(other);
+  ASSERT_TRUE(sandbox_with_hole);
+  const auto results = self_test(*sandbox_with_hole);
+  EXPECT_FALSE(all_passed(results));
+  for (const SelfTestResult& row : results) EXPECT_FALSE(row.passed) << row.name << ": " << row.detail;
 }
 
 // REQ: WRK-4 Only the devices that the job leased are there.

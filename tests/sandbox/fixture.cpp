@@ -18,6 +18,7 @@ SandboxOptions SandboxFixture::options() const {
   options.root_dir = root_ / "jobs";
   options.supervisor_path = bin / "starminer-supervisor";
   options.init_path = bin / "starminer-sandbox-init";
+  options.attempts_path = bin / "starminer-attempts";
   options.cgroup_parent = "starminer-test";
   return options;
 }

@@ -43,6 +43,7 @@ SandboxResult<void> find_tools(SandboxOptions& options) {
   const std::vector<fs::path> admin{"/usr/sbin", "/sbin"};
   if (options.supervisor_path.empty()) options.supervisor_path = find_program(own, "starminer-supervisor");
   if (options.init_path.empty()) options.init_path = find_program(own, "starminer-sandbox-init");
+  if (options.attempts_path.empty()) options.attempts_path = find_program(own, "starminer-attempts");
   if (options.bwrap_path.empty()) options.bwrap_path = find_program(system, "bwrap");
   if (options.mkfs_path.empty()) options.mkfs_path = find_program(admin, "mkfs.ext4");
   if (::access(options.bwrap_path.c_str(), X_OK) != 0) {

@@ -21,10 +21,11 @@ namespace starminer::provider::sandbox {
 struct SandboxOptions {
   std::filesystem::path root_dir;  ///< Job directories are made here; it belongs to one agent.
   std::filesystem::path
-      supervisor_path;               ///< Empty: starminer-supervisor beside this program or in /usr/libexec/starminer.
-  std::filesystem::path init_path;   ///< Empty: starminer-sandbox-init, likewise.
-  std::filesystem::path bwrap_path;  ///< Empty: bwrap from /usr/bin, /usr/local/bin or /bin.
-  std::filesystem::path mkfs_path;   ///< Empty: mkfs.ext4 from /usr/sbin or /sbin; none: memory disks only.
+      supervisor_path;              ///< Empty: starminer-supervisor beside this program or in /usr/libexec/starminer.
+  std::filesystem::path init_path;  ///< Empty: starminer-sandbox-init, likewise.
+  std::filesystem::path attempts_path;  ///< Empty: starminer-attempts, likewise; only the self-test needs it.
+  std::filesystem::path bwrap_path;     ///< Empty: bwrap from /usr/bin, /usr/local/bin or /bin.
+  std::filesystem::path mkfs_path;      ///< Empty: mkfs.ext4 from /usr/sbin or /sbin; none: memory disks only.
   std::string cgroup_parent = "starminer";
 };
 
