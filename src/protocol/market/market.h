@@ -1,13 +1,13 @@
 // Demand: jobs, the order of the queues, parking, EASY backfill, share limits, and the choice of a node.
 // One order per hardware class over all tiers; a job with several classes stands in each under one key. A contract is
 // opened by the contracts module from what `next_match` returns; this module never knows contracts.
-// Invariants: every live job has its escrow of exactly `cap`; a job is Active exactly while it has an assignment;
-// final states never change.
+// Invariants: every live job has its escrow of exactly `cap`; only an Active job has an assignment, and it loses it
+// when its result is delivered or its contract ends; final states never change. One writer; queries only between
+// writes.
 #pragma once
 
-#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +26,9 @@
 namespace starminer::protocol {
 
 class Market;
+class NodeList;
+class QueueIndex;
+struct MarketView;
 
 struct JobSubmit {
   using Module = Market;
@@ -35,8 +38,8 @@ struct JobSubmit {
     Price max_price;
     Agpu cap;
   };
-  std::string client_id;
-  JobSpec spec;  // deadline is Unix time here
+  std::string client_id;  // 1..64 printable ASCII characters; empty: the job is not protected against a repeat
+  JobSpec spec;           // deadline is Unix time here
 
   static Result<Valid<JobSubmit>, Refusal> validate(JobSubmit op);
 };
@@ -67,6 +70,8 @@ class Market {
   Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
          const Reputation& reputation, Timers& timers);
   ~Market();
+  Market(const Market&) = delete;
+  Market& operator=(const Market&) = delete;
 
   // Operations; refusals in order: README.md
   [[nodiscard]] Result<Checked<JobSubmit>, Refusal> check(const Valid<JobSubmit>&, const Sender&,
@@ -115,7 +120,7 @@ class Market {
   [[nodiscard]] Quote quote(const JobSpec& spec, const AccountId& requester, const BlockContext& context) const;
   /// Why a job is where it is: exclusions of its current state.
   [[nodiscard]] Exclusions explain(const JobId& job, const BlockContext& context) const;
-  /// Place in the order among jobs that share a class with it, from 0; empty where it does not wait.
+  /// Place in the order among waiting jobs that share a class with it, from 0; empty where it does not wait in it.
   [[nodiscard]] std::optional<std::uint32_t> queue_position(const JobId& job) const;
   [[nodiscard]] const state::Table<JobId, JobRow>& jobs() const { return jobs_; }
   [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
@@ -123,7 +128,22 @@ class Market {
   [[nodiscard]] bool invariants_hold() const;
 
  private:
-  struct Index;  // derived from jobs_: queue order, parked jobs by price, jobs by requester
+  [[nodiscard]] MarketView view() const;
+  // Life of a job (jobs.cpp)
+  void enter_queue(const JobId& id, JobRow row, const BlockContext& context);
+  void park(const JobId& id, const BlockContext& context);
+  void finish(const JobId& id, JobState final_state, EndReason reason, Agpu paid, Agpu burned,
+              const BlockContext& context);
+  [[nodiscard]] MatchMade place(const JobId& id, const Match& match, const BlockContext& context);
+  // Demand, shares and ticks (ticks.cpp)
+  void count_demand(const JobSpec& spec);
+  void count_assignment(const ShareKey& key, std::uint64_t milli);
+  void judge_spread(const NodeList& nodes);
+  void judge_scarcity();
+  void wake_parked(const NodeList& nodes, const BlockContext& context);
+  // Invariants, by subject
+  [[nodiscard]] bool job_is_sound(const JobId& id, const JobRow& row) const;
+  [[nodiscard]] bool capacity_is_sound() const;
 
   const Params& params_;
   Ledger& ledger_;
@@ -137,8 +157,8 @@ class Market {
   state::Table<ShapeKey, ShapeRow> shapes_;
   state::Table<ShareKey, ShareRow> shares_;
   state::Table<ClassId, ClassDemandRow> class_demand_;
-  std::unique_ptr<Index> index_;
-  bool triggered_ = false;
+  std::unique_ptr<QueueIndex> index_;
+  bool triggered_ = false;  // no part of the state: every block ends with nothing left to match
 };
 
 }  // namespace starminer::protocol

@@ -33,8 +33,9 @@ struct JobRow {
   TimeMs submitted;          // first entry into the queue; a job queued again keeps it
   std::uint64_t key_ms = 0;  // place in the order; smallest first, ties by job id
   std::uint32_t attempts = 0;
-  ContractId contract;                       // current or last; zero before the first match
-  std::vector<AccountId> avoided;            // providers that failed it
+  Price unit;                      // of the current or last match; 0 before the first
+  ContractId contract;             // current or last; zero before the first match
+  std::vector<AccountId> avoided;  // providers that failed it, sorted
   ContractId fault_claim;          // contract whose provider first claimed the requester's fault; zero: none
   EndReason end_reason{};
   TimeMs ended;

@@ -1,0 +1,240 @@
+#include "protocol/market/admission.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "protocol/market/eligibility.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::uint32_t kPriceRoomTicks = 15;
+
+/// A place behind all jobs with this key: the id of a new job is not known yet.
+Place last_place(std::uint64_t key_ms) {
+  Place place{key_ms, {}};
+  place.job.bytes.fill(0xff);
+  return place;
+}
+
+std::string agpu(Agpu amount) { return format_amount(amount); }
+
+class Admitter {
+ public:
+  Admitter(const MarketView& market, const AdmissionRequest& request, const BlockContext& context)
+      : market_(market), request_(request), context_(context), pass_(market, context) {
+    result_.spec = in_market_time(request.spec, context);
+  }
+
+  Admission run() {
+    check_account_and_deadline();
+    check_names();
+    find_runnable();
+    decide_tier();
+    check_premium();
+    fit_budget();
+    check_cap();
+    check_escrow();
+    check_price();
+    return std::move(result_);
+  }
+
+ private:
+  /// What the terms of one tier come to.
+  struct Terms {
+    TierId tier = 0;
+    Price max_price;
+    Agpu cap;
+    Agpu expected;  // least expected cost, with room for the factors of the node
+  };
+
+  void refuse(RefusalCode code, std::string detail) {
+    if (!result_.refusal) result_.refusal = Refusal{code, std::move(detail)};
+  }
+
+  [[nodiscard]] const JobSpec& spec() const { return result_.spec; }
+  [[nodiscard]] Demand demand(const Terms& terms) const {
+    return Demand(market_, spec(), {terms.tier, terms.max_price, terms.cap, nullptr, {}}, context_.time);
+  }
+
+  void check_account_and_deadline() {
+    const std::uint64_t live = market_.index.live_of(request_.requester).count;
+    const std::uint64_t most = market_.params.get(Parameter::LiveJobsMax);
+    if (live >= most) refuse(RefusalCode::TooManyJobs, fmt::format("{} live jobs, at most {} allowed", live, most));
+    const TimeMs end = context_.time + seconds(spec().max_s);
+    if (spec().deadline.ms != 0 && spec().deadline < end) {
+      refuse(RefusalCode::DeadlinePassed,
+             fmt::format("a job of {} s would end {} ms after its deadline if it started now", spec().max_s,
+                         elapsed(end, spec().deadline).ms));
+    }
+  }
+
+  void check_names() {
+    for (const std::string& name : spec().resources.classes) {
+      if (!market_.registry.find_class(name)) {
+        refuse(RefusalCode::UnknownClass, fmt::format("resources.classes names {}", name));
+      }
+    }
+    for (const auto* regions : {&spec().where.prefer, &spec().where.allow}) {
+      for (const std::string& name : *regions) {
+        if (!market_.registry.find_region(name)) {
+          refuse(RefusalCode::UnknownRegion, fmt::format("where names {}", name));
+        }
+      }
+    }
+  }
+
+  /// Finds where nodes are that could ever run the job; prices are bounded over these places.
+  void find_runnable() {
+    const Demand any = demand({});
+    for (const NodeView& node : pass_.nodes().all()) {
+      if (could_ever_run(any, node)) runnable_.emplace(node.node->hardware_class, node.node->offer.region);
+    }
+    if (!runnable_.empty()) return;
+    refuse(RefusalCode::NeverRunnable, explain_never(any, pass_.nodes()));
+    // For the figures of a quote: any place that the request allows.
+    for (const auto& [hardware_class, class_row] : market_.registry.classes()) {
+      for (const auto& [region, region_row] : market_.registry.regions()) {
+        if (any.classes().test(hardware_class) && any.allows_region(region)) runnable_.emplace(hardware_class, region);
+      }
+    }
+  }
+
+  [[nodiscard]] Terms terms_of(TierId tier) const {
+    Terms terms{tier, request_.spec.max_price, {}, {}};
+    const Demand open = demand(terms);
+    if (terms.max_price.nagpu_per_gpu_hour == 0) {
+      for (const auto& [hardware_class, region] : runnable_) {
+        terms.max_price = std::max(terms.max_price, open.highest_price(hardware_class, region, kPriceRoomTicks));
+      }
+    }
+    const Agpu most =
+        Pricing::cost(terms.max_price, billing_milli(spec().resources), seconds(spec().max_s).ms, Rounding::Ceil);
+    terms.cap = std::min(spec().budget, most);
+    terms.expected = Agpu{kAmountMax};
+    const Demand bounded = demand({tier, terms.max_price, {}, {}});
+    for (const auto& [hardware_class, region] : runnable_) {
+      const Price dearest = bounded.highest_price(hardware_class, region, 0);
+      terms.expected = std::min(terms.expected, bounded.expected_cost(hardware_class, dearest));
+    }
+    if (runnable_.empty()) terms.expected = {};
+    return terms;
+  }
+
+  /// Whether a node would take the job now, after the reservations of those before it.
+  [[nodiscard]] bool can_start(const Terms& terms, ConstraintSet ignored) {
+    pass_.reserve_before(last_place(queue_key(market_, spec(), terms.tier, context_.time)));
+    const Demand wanted = demand(terms);
+    const auto& nodes = pass_.nodes().all();
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [&](const NodeView& node) { return !first_failure(wanted, node, ignored); });
+  }
+
+  [[nodiscard]] std::string why_not_served(TierId tier) const {
+    const std::uint64_t least = market_.params.get(Parameter::MaxSecondsMin);
+    const std::uint64_t most = market_.params.get(Parameter::MaxSecondsCap);
+    if (spec().max_s < least) return fmt::format("max_s is {}, at least {} is served", spec().max_s, least);
+    if (tier == kPremium || spec().max_s <= most) return {};
+    return fmt::format("max_s is {}; {} serves at most {}", spec().max_s, market_.pricing.tier(tier).name, most);
+  }
+
+  void decide_tier() {
+    TierDecision decision = market_.pricing.tier_of(spec(), context_.time, true);
+    if (decision.tier == kPremium && spec().tier == TierChoice::Auto && !can_start(terms_of(kPremium), 0)) {
+      decision = market_.pricing.tier_of(spec(), context_.time, false);
+    }
+    result_.tier = decision;
+    terms_ = terms_of(decision.tier);
+    if (const std::string why = why_not_served(decision.tier); !why.empty()) refuse(RefusalCode::TierNotServed, why);
+  }
+
+  /// A Premium job that does not wait needs a free node; whether it pays enough for it is the question of later checks.
+  void check_premium() {
+    waiting_excluded_ = result_.tier.tier == kPremium && !spec().wait;
+    if (!waiting_excluded_) return;
+    constexpr ConstraintSet kMoney = constraint_set(Constraint::Price) | constraint_set(Constraint::Budget);
+    if (can_start(terms_, kMoney)) return;
+    const auto fit = pass_.earliest_fit(demand({terms_.tier, {}, {}, {}}), ClassSet().set());
+    refuse(RefusalCode::PremiumCannotStart,
+           fit ? fmt::format("the first node that could take it is free in {} s at the latest",
+                             (elapsed(fit->start, context_.time).ms + 999) / 1000)
+               : std::string("no active node could take it even when free"));
+  }
+
+  void fit_budget() {
+    if (terms_.expected > spec().budget && spec().allow_downgrade) {
+      const auto lower = Pricing::downgrade(terms_.tier);
+      if (lower && why_not_served(*lower).empty()) {
+        terms_ = terms_of(*lower);
+        result_.tier = {*lower, TierReason::Downgraded};
+        waiting_excluded_ = false;
+      }
+    }
+    result_.max_price = terms_.max_price;
+    result_.cap = terms_.cap;
+    result_.key_ms = queue_key(market_, spec(), terms_.tier, context_.time);
+    if (terms_.expected > spec().budget) {
+      const Agpu missing{terms_.expected.base - spec().budget.base};
+      refuse(RefusalCode::BudgetTooSmall,
+             fmt::format("expected cost {} in {} with room for the node's own factors, budget {}, missing {}",
+                         agpu(terms_.expected), market_.pricing.tier(terms_.tier).name, agpu(spec().budget),
+                         agpu(missing)));
+    }
+  }
+
+  void check_cap() {
+    const Demand priced = demand(terms_);
+    Price cheapest{std::numeric_limits<std::uint64_t>::max()};
+    for (const auto& [hardware_class, region] : runnable_) {
+      cheapest = std::min(cheapest, priced.lowest_price(hardware_class, region));
+    }
+    const Agpu least = minimum_charge(market_, spec(), std::min(cheapest, terms_.max_price));
+    if (terms_.cap >= least) return;
+    refuse(RefusalCode::CapTooSmall, fmt::format("the cap is {}, the minimum charge {}, missing {}", agpu(terms_.cap),
+                                                 agpu(least), agpu(Agpu{least.base - terms_.cap.base})));
+  }
+
+  void check_escrow() {
+    if (request_.available >= terms_.cap) return;
+    const u128 held = market_.index.live_of(request_.requester).escrow;
+    refuse(RefusalCode::EscrowNotCovered,
+           fmt::format("needed {}, available {}, held by live jobs {}, missing {}", agpu(terms_.cap),
+                       agpu(request_.available), agpu(Agpu{static_cast<std::uint64_t>(held)}),
+                       agpu(Agpu{terms_.cap.base - request_.available.base})));
+  }
+
+  void check_price() {
+    const Demand priced = demand(terms_);
+    result_.parked = priced.is_priced_out(pass_.nodes());
+    if (waiting_excluded_ && !can_start(terms_, 0)) {
+      refuse(RefusalCode::PriceAboveCap,
+             fmt::format("max_price is {} nAGPU per GPU-hour; no free node serves that in Premium",
+                         terms_.max_price.nagpu_per_gpu_hour));
+    }
+  }
+
+  const MarketView& market_;
+  const AdmissionRequest& request_;
+  const BlockContext& context_;
+  DispatchPass pass_;
+  Admission result_;
+  Terms terms_;
+  std::set<std::pair<ClassId, RegionId>> runnable_;
+  bool waiting_excluded_ = false;
+};
+
+}  // namespace
+
+Agpu minimum_charge(const MarketView& market, const JobSpec& spec, Price unit) {
+  const Agpu metered =
+      Pricing::cost(unit, billing_milli(spec.resources), market.params.get(Parameter::MinimumMeterMs), Rounding::Ceil);
+  return std::max(metered, market.params.agpu(Parameter::MinimumJobFee));
+}
+
+Admission admit(const MarketView& market, const AdmissionRequest& request, const BlockContext& context) {
+  return Admitter(market, request, context).run();
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,37 @@
+// What a job would be admitted as: tier, resolved price limit, escrow and place, or the first refusal in the order of
+// README.md. One function serves JobSubmit and the quote, so a quote shows what a submission would meet.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "protocol/job/spec.h"
+#include "protocol/market/demand.h"
+#include "protocol/market/dispatch.h"
+#include "protocol/operation/refusal.h"
+
+namespace starminer::protocol {
+
+struct Admission {
+  JobSpec spec;  // deadline in market time
+  TierDecision tier;
+  Price max_price;  // resolved
+  Agpu cap;         // to be held in escrow
+  std::uint64_t key_ms = 0;
+  bool parked = false;  // would wait for the price to fall
+  std::optional<Refusal> refusal;
+};
+
+struct AdmissionRequest {
+  const JobSpec& spec;  // deadline is Unix time
+  AccountId requester;
+  Agpu available;  // balance after the fee
+};
+
+/// Everything but the client id. Figures are filled in as far as they can be found, also after a refusal.
+[[nodiscard]] Admission admit(const MarketView& market, const AdmissionRequest& request, const BlockContext& context);
+
+/// Least sum that a job pays once it ran: MinimumMeterMs at this price, at least MinimumJobFee.
+[[nodiscard]] Agpu minimum_charge(const MarketView& market, const JobSpec& spec, Price unit);
+
+}  // namespace starminer::protocol

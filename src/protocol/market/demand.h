@@ -1,0 +1,100 @@
+// A job as one decision sees it: names resolved, and what it costs where. All figures hold for one moment.
+// Prices of one class and region are computed once and kept, so an object belongs to one decision and one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "protocol/market/market_view.h"
+#include "protocol/market/node_list.h"
+
+namespace starminer::protocol {
+
+struct NodePrice {
+  Price base;
+  Factors factors;
+  Price unit;
+};
+
+class Demand {
+ public:
+  /// A max_price of 0 and a cap of 0 set no limit: admission asks before it has resolved them.
+  struct Terms {
+    TierId tier = 0;
+    Price max_price;
+    Agpu cap;
+    const std::vector<AccountId>* avoided = nullptr;  // sorted
+    // Set for a later attempt, to the time of submission: max_price is then the price of the first match, and what time
+    // and a node's own factors add since does not exclude a node, which serves at that price.
+    std::optional<TimeMs> price_held_since{};
+  };
+
+  /// `spec` has its deadline in market time and must outlive the object, as must `terms.avoided`.
+  Demand(const MarketView& market, const JobSpec& spec, const Terms& terms, TimeMs now);
+  Demand(const MarketView& market, const JobRow& row, TimeMs now);
+
+  [[nodiscard]] const MarketView& market() const { return market_; }
+  [[nodiscard]] const JobSpec& spec() const { return spec_; }
+  [[nodiscard]] const Terms& terms() const { return terms_; }
+  [[nodiscard]] TimeMs now() const { return now_; }
+  [[nodiscard]] const ClassSet& classes() const { return classes_; }
+  [[nodiscard]] bool names_classes() const { return !spec_.resources.classes.empty(); }
+  [[nodiscard]] bool allows_region(RegionId region) const { return spec_.where.allow.empty() || regions_.test(region); }
+  /// First preferred, else first allowed region: where the requester is taken to be.
+  [[nodiscard]] std::optional<RegionId> home() const { return home_; }
+  [[nodiscard]] std::uint64_t runtime_tag() const { return runtime_tag_; }
+  [[nodiscard]] std::uint64_t device_memory_needed() const { return device_memory_needed_; }
+  /// Largest reference rating among the allowed classes for the job's kind.
+  [[nodiscard]] std::uint32_t best_rating() const { return best_rating_; }
+  [[nodiscard]] std::uint32_t reference_rating(ClassId hardware_class) const;
+  [[nodiscard]] bool avoids(const AccountId& provider) const;
+
+  // Prices
+  [[nodiscard]] Price base_price(ClassId hardware_class) const;
+  /// With the node's own factors: what a match there would fix. The unit price is never above a held price.
+  [[nodiscard]] NodePrice price_on(const NodeRow& node, const NodeId& id) const;
+  /// Of class and region, without the factors of a node (design "matching" section 6): for score and cap.
+  [[nodiscard]] NodePrice class_price(ClassId hardware_class, RegionId region) const;
+  /// Highest price that any node of this class and region can ask until `ticks` ticks from now.
+  [[nodiscard]] Price highest_price(ClassId hardware_class, RegionId region, std::uint32_t ticks) const;
+  /// Whether the node's price is above max_price.
+  [[nodiscard]] bool is_over_price(const NodeRow& node, const NodeId& id) const;
+  /// Lowest price that any node of this class and region can ask now, or could ask when a held price was first offered.
+  [[nodiscard]] Price lowest_price(ClassId hardware_class, RegionId region) const;
+  /// Expected time on a class: expected_s as stated for the fastest allowed class, longer on slower ones as their
+  /// reference ratings say, up to what could be billed.
+  [[nodiscard]] std::uint64_t expected_ms(ClassId hardware_class) const;
+  /// Cost of the expected time at a unit price, which max_price bounds.
+  [[nodiscard]] Agpu expected_cost(ClassId hardware_class, Price unit) const;
+  /// expected_cost at class_price.
+  [[nodiscard]] Agpu expected_cost_in(ClassId hardware_class, RegionId region) const;
+  /// Whether every node of every place that the job allows asks more than max_price, whatever its own factors are.
+  [[nodiscard]] bool is_priced_out(const NodeList& nodes) const;
+
+ private:
+  enum class NodeQuality : std::uint8_t { Neutral, Least, Most };
+  [[nodiscard]] FactorInput factor_input(ClassId hardware_class, RegionId region, NodeQuality quality) const;
+
+  struct ClassFigures {
+    NodePrice price;
+    Agpu expected;
+  };
+  [[nodiscard]] const ClassFigures& figures(ClassId hardware_class, RegionId region) const;
+
+  const MarketView& market_;
+  const JobSpec& spec_;
+  Terms terms_;
+  TimeMs now_;
+  ClassSet classes_;
+  RegionSet regions_;
+  std::optional<RegionId> home_;
+  std::uint64_t runtime_tag_ = 0;
+  std::uint64_t device_memory_needed_ = 0;
+  std::uint32_t best_rating_ = 0;
+  mutable std::map<std::pair<ClassId, RegionId>, ClassFigures> figures_;
+};
+
+}  // namespace starminer::protocol

@@ -1,0 +1,151 @@
+#include "protocol/market/dispatch.h"
+
+#include <algorithm>
+
+#include "protocol/market/eligibility.h"
+#include "protocol/market/score.h"
+
+namespace starminer::protocol {
+namespace {
+
+Fragmentation fragmentation_of(const QueueIndex& index) {
+  const auto [shapes, total] = index.demand(kTypicalShapesMax);
+  return {shapes, total};
+}
+
+void give_back(CapacityRow& free, const Allocation& allocation) {
+  for (const std::uint8_t device : allocation.devices) {
+    free.device_free_milli[device] =
+        static_cast<std::uint16_t>(free.device_free_milli[device] + allocation.milli_per_device);
+  }
+  free.cpu_free_milli += allocation.cpu_milli;
+  free.ram_free_bytes += allocation.ram_bytes;
+  free.disk_free_bytes += allocation.disk_bytes;
+  --free.jobs;
+}
+
+}  // namespace
+
+DispatchPass::DispatchPass(const MarketView& market, const BlockContext& context)
+    : market_(market), context_(context), nodes_(market), fragmentation_(fragmentation_of(market.index)) {}
+
+std::optional<Match> DispatchPass::choose(const Demand& demand, const JobId& job) const {
+  if (!nodes_.may_fit(demand.spec().resources, demand.classes())) return std::nullopt;
+  const std::uint32_t start = tie_start(context_.seed, job, market_.registry.total_nodes());
+  return Scorer(demand, fragmentation_, start).choose(nodes_);
+}
+
+std::optional<DispatchPass::Start> DispatchPass::next_start() {
+  std::optional<Start> yielded;
+  for (const auto& [place, waiting] : market_.index.waiting()) {
+    if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
+      continue;
+    const Demand demand(market_, *waiting.row, context_.time);
+    const auto match = choose(demand, place.job);
+    if (!match) {
+      block(place.job, demand);
+      blocked_.insert(waiting.signature);
+      continue;
+    }
+    if (!must_yield(place, waiting, *match)) return Start{place.job, *match};
+    // It yields only while the other job really starts: where in the end nobody does, it starts after all.
+    yielding_.insert({waiting.row->requester, waiting.signature});
+    if (!yielded) yielded = Start{place.job, *match};
+  }
+  return yielded;
+}
+
+void DispatchPass::reserve_before(const Place& until) {
+  for (const auto& [place, waiting] : market_.index.waiting()) {
+    if (!(place < until)) break;
+    if (!blocked_.insert(waiting.signature).second) continue;
+    const Demand demand(market_, *waiting.row, context_.time);
+    if (!choose(demand, place.job)) block(place.job, demand);
+  }
+}
+
+/// Makes the job's reservation if it is the first in the order of one of its classes that cannot start. A class in
+/// which no node could serve it now stays open to the next job.
+void DispatchPass::block(const JobId& job, const Demand& demand) {
+  ClassSet first_in = demand.classes() & ~claimed_;
+  ClassSet served;
+  for (const NodeView& node : nodes_.all()) {
+    const ClassId hardware_class = node.node->hardware_class;
+    if (!demand.classes().test(hardware_class) || served.test(hardware_class)) continue;
+    if (!first_failure(demand, node, kBusy)) served.set(hardware_class);
+  }
+  if (served.none()) {
+    if (demand.is_priced_out(nodes_)) priced_out_.push_back(job);
+    return;
+  }
+  first_in &= served;
+  if (first_in.none()) return;
+  claimed_ |= first_in;
+  if (const auto fit = earliest_fit(demand, first_in)) {
+    nodes_.reserve(fit->position, fit->start);
+    reservations_.push_back({job, nodes_.all()[fit->position].id, fit->start});
+  }
+}
+
+std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand& demand,
+                                                                    const ClassSet& classes) const {
+  std::optional<EarliestFit> best;
+  for (std::size_t i = 0; i < nodes_.all().size(); ++i) {
+    const NodeView& node = nodes_.all()[i];
+    if (!classes.test(node.node->hardware_class) || first_failure(demand, node, kBusy)) continue;
+    const auto start = fits_from(demand, node);
+    if (!start) continue;
+    const auto rank = [this](std::size_t position) { return nodes_.all()[position].node->dense_id; };
+    if (!best || *start < best->start || (*start == best->start && rank(i) < rank(best->position))) {
+      best = EarliestFit{i, *start};
+    }
+  }
+  return best;
+}
+
+/// The latest end of the occupant after which the job fits, as they leave in order of their ends.
+std::optional<TimeMs> DispatchPass::fits_from(const Demand& demand, const NodeView& node) const {
+  const bool dedicated = demand.spec().dedicated;
+  const auto fits = [&demand, dedicated](const CapacityRow& free, bool held_whole) {
+    return !held_whole && (!dedicated || free.jobs == 0) && fits_free(free, demand.spec().resources);
+  };
+  if (fits(*node.capacity, node.held_whole)) return context_.time;
+  const auto* occupants = market_.index.occupants(node.id);
+  if (occupants == nullptr) return std::nullopt;
+  CapacityRow free = *node.capacity;
+  for (const auto& [end, job] : *occupants) {
+    give_back(free, market_.assignments.get(job).allocation);
+    // A job that holds the whole node is alone there: with it gone, the node is empty.
+    if (fits(free, false)) return std::max(end, context_.time);
+  }
+  return std::nullopt;
+}
+
+/// Share limits (MAT-8): a requester that holds something of a class, of which all accounts without stake together hold
+/// more than their share, lets another that holds nothing go first where its job fits the chosen node now.
+bool DispatchPass::must_yield(const Place& place, const WaitingJob& waiting, const Match& match) const {
+  const auto view = std::find_if(nodes_.all().begin(), nodes_.all().end(),
+                                 [&match](const NodeView& node) { return node.id == match.winner.node; });
+  const ClassId hardware_class = view->node->hardware_class;
+  const auto holds = [this, hardware_class](const AccountId& requester) {
+    return market_.index.held_by(hardware_class, requester).jobs > 0;
+  };
+  if (!holds(waiting.row->requester)) return false;
+  const u128 held = u128{market_.index.held(hardware_class).gpu_milli} * kPpm;
+  const std::uint64_t share = market_.params.get(Parameter::RequesterSharePpm);
+  if (held <= u128{nodes_.room(hardware_class).total_milli} * share) return false;
+  std::set<Hash32> unfit;
+  const auto& order = market_.index.waiting();
+  for (auto other = order.upper_bound(place); other != order.end(); ++other) {
+    const WaitingJob& candidate = other->second;
+    if (holds(candidate.row->requester) || blocked_.contains(candidate.signature) ||
+        unfit.contains(candidate.signature)) {
+      continue;
+    }
+    if (!first_failure(Demand(market_, *candidate.row, context_.time), *view)) return true;
+    unfit.insert(candidate.signature);
+  }
+  return false;
+}
+
+}  // namespace starminer::protocol

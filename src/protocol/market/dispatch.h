@@ -1,0 +1,71 @@
+// One pass over the waiting jobs in the order of their keys: who may start now, and which nodes are held for whom
+// (protocol section 2). EASY backfill: the first job of a class that cannot start reserves one node, namely the one
+// where it fits earliest as its occupants reach their latest ends; later jobs may use it if they surely end before.
+// A pass reads one moment of the state and writes nothing; after a match a new pass begins.
+// Proven by test: no job with a later key delays the projected start of a job that reserves.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "protocol/market/demand.h"
+#include "protocol/market/fragmentation.h"
+#include "protocol/market/matching.h"
+#include "protocol/market/node_list.h"
+#include "protocol/operation/context.h"
+
+namespace starminer::protocol {
+
+/// A node held for a job from a time on.
+struct Reservation {
+  JobId job;
+  NodeId node;
+  TimeMs start;
+};
+
+class DispatchPass {
+ public:
+  DispatchPass(const MarketView& market, const BlockContext& context);
+
+  struct Start {
+    JobId job;
+    Match match;
+  };
+  /// The first job in the order that may start, with the node it gets. Jobs before it have their reservations.
+  [[nodiscard]] std::optional<Start> next_start();
+  /// Lets the waiting jobs before a place make their reservations, for a question about a job that would stand there.
+  void reserve_before(const Place& place);
+
+  [[nodiscard]] const NodeList& nodes() const { return nodes_; }
+  [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
+  /// Jobs met on the way that no node serves at their max_price.
+  [[nodiscard]] const std::vector<JobId>& priced_out() const { return priced_out_; }
+  /// The node that would win the job now, by the score.
+  [[nodiscard]] std::optional<Match> choose(const Demand& demand, const JobId& job) const;
+  /// When the job fits on a node at the latest, and on which; among nodes of these classes that only lack room.
+  struct EarliestFit {
+    std::size_t position = 0;
+    TimeMs start;
+  };
+  [[nodiscard]] std::optional<EarliestFit> earliest_fit(const Demand& demand, const ClassSet& classes) const;
+
+ private:
+  void block(const JobId& job, const Demand& demand);
+  [[nodiscard]] std::optional<TimeMs> fits_from(const Demand& demand, const NodeView& node) const;
+  [[nodiscard]] bool must_yield(const Place& place, const WaitingJob& waiting, const Match& match) const;
+
+  const MarketView& market_;
+  const BlockContext& context_;
+  NodeList nodes_;
+  Fragmentation fragmentation_;
+  ClassSet claimed_;          // classes whose first blocked job is known
+  std::set<Hash32> blocked_;  // jobs of these signatures cannot start in this pass
+  std::set<std::pair<AccountId, Hash32>> yielding_;
+  std::vector<Reservation> reservations_;
+  std::vector<JobId> priced_out_;
+};
+
+}  // namespace starminer::protocol

@@ -1,0 +1,152 @@
+#include "protocol/market/fragmentation.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <set>
+
+#include "base/arithmetic.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::uint16_t kDeviceMilli = 1000;
+constexpr std::uint64_t kWeightUnit = 1024;
+constexpr std::uint64_t kTypicalPercent = 95;
+constexpr std::uint32_t kCpuStepMilli = 2000;
+constexpr std::uint16_t kSmallestShareMilli = 10;
+constexpr std::uint16_t kSmallShareMilli = 50;
+constexpr std::uint32_t kVcpu = 1000;
+constexpr std::array<std::uint32_t, 4> kOneGpuCpu = {0, 8 * kVcpu, 16 * kVcpu, 32 * kVcpu};
+constexpr std::array<std::uint32_t, 2> kTwoGpuCpu = {0, 16 * kVcpu};
+constexpr std::uint32_t kLargestGang = 8;
+
+// Levels of the term.
+constexpr std::int64_t kNeutralLevel = 8;
+constexpr std::int64_t kTopLevel = 15;
+constexpr std::int64_t kLevelStep = 125 * static_cast<std::int64_t>(kWeightUnit);  // 125 thousandths of a GPU
+constexpr std::uint64_t kSubLevels = 15;
+constexpr std::uint64_t kEighthMilli = 125;
+
+template <std::size_t kSize>
+std::uint32_t largest_not_above(const std::array<std::uint32_t, kSize>& steps, std::uint32_t value) {
+  return *std::prev(std::upper_bound(steps.begin(), steps.end(), value));
+}
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+std::uint64_t free_milli(const Fragmentation::State& state) {
+  std::uint64_t sum = 0;
+  for (const std::uint16_t milli : state.device_milli) sum += milli;
+  return sum;
+}
+
+std::uint64_t unusable_by(const ShapeKey& shape, const Fragmentation::State& state, std::uint64_t free) {
+  const std::uint32_t ask = shape.share_milli != 0 ? shape.share_milli : kDeviceMilli;
+  std::uint64_t usable = 0;
+  std::uint32_t devices = 0;
+  for (const std::uint16_t milli : state.device_milli) {
+    if (milli < ask) continue;
+    usable += milli;
+    ++devices;
+  }
+  return devices < shape.gpus || state.cpu_milli < shape.cpu_milli ? free : free - usable;
+}
+
+}  // namespace
+
+Fragmentation::Fragmentation(const std::vector<std::pair<ShapeKey, std::uint64_t>>& demand, std::uint64_t total) {
+  std::uint64_t chosen = 0;
+  for (const auto& [shape, count] : demand) {
+    if (typical_.size() == kTypicalShapesMax || u128{chosen} * 100 >= u128{total} * kTypicalPercent) break;
+    typical_.push_back({shape, count});
+    chosen += count;
+  }
+  if (typical_.empty()) typical_.push_back({{1, 0, 0}, chosen = 1});
+  std::set<std::uint16_t> levels = {0, kSmallestShareMilli, kSmallShareMilli, kDeviceMilli};
+  for (Typical& typical : typical_) {
+    typical.weight = *mul_div(typical.weight, 2 * kWeightUnit, chosen, Rounding::Floor);
+    typical.weight = (typical.weight + 1) / 2;  // to the nearest
+    if (typical.shape.share_milli == 0) continue;
+    const auto ask = static_cast<std::uint16_t>(typical.shape.share_milli);
+    levels.insert(ask);
+    for (std::uint16_t taken = 1; taken <= 2 && taken * ask <= kDeviceMilli; ++taken) {
+      levels.insert(static_cast<std::uint16_t>(kDeviceMilli - taken * ask));
+    }
+  }
+  levels_.assign(levels.begin(), levels.end());
+}
+
+std::uint16_t Fragmentation::round_share(std::uint32_t milli) const {
+  return *std::prev(std::upper_bound(levels_.begin(), levels_.end(), milli));
+}
+
+Fragmentation::State Fragmentation::round(const CapacityRow& free) const {
+  State state;
+  state.device_milli.reserve(free.device_free_milli.size());
+  for (const std::uint16_t milli : free.device_free_milli) state.device_milli.push_back(round_share(milli));
+  state.cpu_milli = free.cpu_free_milli / kCpuStepMilli * kCpuStepMilli;
+  return state;
+}
+
+ShapeKey Fragmentation::stand_in(const ShapeKey& shape) const {
+  const auto exact = std::find_if(typical_.begin(), typical_.end(),
+                                  [&shape](const Typical& typical) { return typical.shape == shape; });
+  if (exact != typical_.end()) return shape;
+  if (shape.share_milli != 0) {
+    const Typical* best = nullptr;
+    for (const Typical& typical : typical_) {
+      const std::uint32_t ask = typical.shape.share_milli;
+      if (ask == 0 || ask > shape.share_milli || (best != nullptr && ask <= best->shape.share_milli)) continue;
+      best = &typical;
+    }
+    if (best != nullptr) return best->shape;
+    return {1, shape.share_milli >= kSmallShareMilli ? kSmallShareMilli : kSmallestShareMilli, 0};
+  }
+  if (shape.gpus <= 1) return {shape.gpus, 0, largest_not_above(kOneGpuCpu, shape.cpu_milli)};
+  if (shape.gpus == 2) return {2, 0, largest_not_above(kTwoGpuCpu, shape.cpu_milli)};
+  return {std::min(shape.gpus, kLargestGang), 0, 0};
+}
+
+bool Fragmentation::place(State& state, const ShapeKey& shape) const {
+  if (shape.share_milli != 0) {
+    std::uint16_t* tightest = nullptr;
+    for (std::uint16_t& milli : state.device_milli) {
+      if (milli >= shape.share_milli && (tightest == nullptr || milli < *tightest)) tightest = &milli;
+    }
+    if (tightest == nullptr) return false;
+    *tightest = round_share(*tightest - shape.share_milli);
+  } else {
+    std::uint32_t left = shape.gpus;
+    for (std::uint16_t& milli : state.device_milli) {
+      if (left == 0) break;
+      if (milli != kDeviceMilli) continue;
+      milli = 0;
+      --left;
+    }
+    if (left > 0) return false;
+  }
+  // Rounding may leave less CPU than the job really finds; whether it fits is decided by the exact figures elsewhere.
+  state.cpu_milli = saturating_sub(state.cpu_milli, shape.cpu_milli) / kCpuStepMilli * kCpuStepMilli;
+  return true;
+}
+
+std::uint64_t Fragmentation::unusable(const State& state) const {
+  const std::uint64_t free = free_milli(state);
+  std::uint64_t sum = 0;
+  for (const Typical& typical : typical_) sum += typical.weight * unusable_by(typical.shape, state, free);
+  return sum;
+}
+
+std::uint16_t Fragmentation::fit(const CapacityRow& free, const ShapeKey& shape) const {
+  State state = round(free);
+  const std::uint64_t before = unusable(state);
+  if (!place(state, stand_in(shape))) return 0;
+  const auto delta = static_cast<std::int64_t>(before) - static_cast<std::int64_t>(unusable(state));
+  const auto level = std::clamp<std::int64_t>(kNeutralLevel + floor_div(delta, kLevelStep), 0, kTopLevel);
+  const std::uint64_t spare = (4 * (free_milli(state) / kEighthMilli) + state.cpu_milli / kVcpu / 4) / 20;
+  const std::uint64_t best_fit = kSubLevels - 1 - std::min(kSubLevels - 1, spare);
+  return static_cast<std::uint16_t>(1 + kSubLevels * static_cast<std::uint64_t>(level) + best_fit);
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,187 @@
+// The life of a job after admission: into the queue, parked, matched, released, queued again, ended.
+#include <algorithm>
+
+#include "base/check.h"
+#include "protocol/market/admission.h"
+#include "protocol/market/dispatch.h"
+#include "protocol/market/eligibility.h"
+#include "protocol/market/market.h"
+
+namespace starminer::protocol {
+namespace {
+
+/// The latest moment at which the job may start; it leaves the queue then.
+TimeMs latest_start(const JobSpec& spec) { return {saturating_sub(spec.deadline.ms, seconds(spec.max_s).ms)}; }
+
+void add_sorted(std::vector<AccountId>& accounts, const AccountId& account) {
+  const auto place = std::lower_bound(accounts.begin(), accounts.end(), account);
+  if (place == accounts.end() || *place != account) accounts.insert(place, account);
+}
+
+}  // namespace
+
+void Market::enter_queue(const JobId& id, JobRow row, const BlockContext& context) {
+  row.state = JobState::Queued;
+  const MarketView market = view();
+  row.parked = Demand(market, row, context.time).is_priced_out(NodeList(market));
+  if (row.spec.deadline.ms != 0) timers_.schedule(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
+  context.emit({.kind = row.parked ? EventKind::JobParked : EventKind::JobQueued,
+                .account = row.requester,
+                .job = id,
+                .state = static_cast<std::uint8_t>(row.state),
+                .amount = row.cap.base});
+  jobs_.put(id, std::move(row));
+  trigger();
+}
+
+void Market::park(const JobId& id, const BlockContext& context) {
+  jobs_.update(id, [](JobRow& row) { row.parked = true; });
+  const JobRow& row = jobs_.get(id);
+  context.emit({.kind = EventKind::JobParked,
+                .account = row.requester,
+                .job = id,
+                .state = static_cast<std::uint8_t>(row.state),
+                .amount = row.cap.base});
+}
+
+std::optional<MatchMade> Market::next_match(const BlockContext& context) {
+  if (!triggered_) return std::nullopt;
+  const MarketView market = view();
+  DispatchPass pass(market, context);
+  const auto start = pass.next_start();
+  for (const JobId& job : pass.priced_out()) park(job, context);
+  if (start) return place(start->job, start->match, context);
+  triggered_ = false;
+  return std::nullopt;
+}
+
+MatchMade Market::place(const JobId& id, const Match& match, const BlockContext& context) {
+  JobRow row = jobs_.get(id);
+  const NodeId node_id = match.winner.node;
+  const NodeRow& node = registry_.nodes().get(node_id);
+  const auto allocation = registry_.find_allocation(node_id, row.spec.resources);
+  STARMINER_CHECK(allocation.has_value());
+  registry_.allocate(node_id, *allocation);
+
+  const std::uint64_t milli = gpu_milli(row.spec.resources);
+  const ClassId hardware_class = node.hardware_class;
+  assignments_.put(
+      id, {node_id, row.requester, hardware_class, *allocation, milli, latest_end(params_, row.spec, context.time)});
+  count_assignment({hardware_class, node.provider}, milli);
+
+  MatchMade made{id, match, *allocation, {row.tier, hardware_class}, {}, 0, 0};
+  if (row.spec.resources.gpus == 0) {
+    made.base = pricing_.side_price(row.spec.resources);  // no controller moves it, so it has no surge part
+  } else {
+    const PriceRow& price = pricing_.price_row(row.tier, hardware_class);
+    made.base = price.price;
+    made.log_price = price.log_price;
+    made.slow_log_price = price.slow_log_price;
+  }
+  if (row.spec.deadline.ms != 0) timers_.cancel(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
+  row.state = JobState::Active;
+  row.unit = match.winner.unit;
+  row.contract = {};
+  jobs_.put(id, std::move(row));
+  return made;
+}
+
+void Market::set_contract(const JobId& job, const ContractId& contract) {
+  jobs_.update(job, [&contract](JobRow& row) {
+    STARMINER_CHECK(row.state == JobState::Active && row.contract.is_zero());
+    row.contract = contract;
+    ++row.attempts;
+  });
+}
+
+void Market::on_started(const JobId& job, TimeMs now) {
+  const TimeMs end = now + seconds(jobs_.get(job).spec.max_s);
+  assignments_.update(job, [end](AssignmentRow& row) { row.projected_end = end; });
+}
+
+void Market::release(const JobId& job, const BlockContext& context) {
+  const AssignmentRow row = assignments_.get(job);
+  assignments_.erase(job);
+  registry_.release(row.node, row.allocation, context);
+  trigger();
+}
+
+bool Market::can_ever_run(const JobId& job, const AccountId& also_avoid, const BlockContext& context) const {
+  const JobRow& row = jobs_.get(job);
+  std::vector<AccountId> avoided = row.avoided;
+  add_sorted(avoided, also_avoid);
+  const MarketView market = view();
+  const Demand demand(market, row.spec, {row.tier, row.max_price, row.cap, &avoided, {}}, context.time);
+  const NodeList nodes(market);
+  return std::any_of(nodes.all().begin(), nodes.all().end(),
+                     [&demand](const NodeView& node) { return could_ever_run(demand, node); });
+}
+
+Result<void, EndReason> Market::can_requeue(const JobId& job, const AccountId& failed_provider,
+                                            const BlockContext& context) const {
+  const JobRow& row = jobs_.get(job);
+  if (row.attempts + 1 > params_.get(Parameter::AttemptsMax)) return fail(EndReason::NoCapacity);
+  if (row.spec.deadline.ms != 0 && latest_start(row.spec) < context.time) return fail(EndReason::DeadlinePassed);
+  std::vector<AccountId> avoided = row.avoided;
+  add_sorted(avoided, failed_provider);
+  const MarketView market = view();
+  const Price ceiling = row.unit;
+  const Demand demand(market, row.spec, {row.tier, ceiling, row.cap, &avoided, row.submitted}, context.time);
+  const NodeList nodes(market);
+  // A job that nobody serves at its first price now would wait for a price that may never come: its money returns.
+  const bool served = std::any_of(nodes.all().begin(), nodes.all().end(), [&demand](const NodeView& node) {
+    return could_ever_run(demand, node) && !fails(Constraint::Price, demand, node);
+  });
+  if (!served) return fail(EndReason::NoCapacity);
+  if (row.cap < minimum_charge(market, row.spec, ceiling)) return fail(EndReason::PriceAboveCap);
+  return {};
+}
+
+void Market::requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling,
+                     const BlockContext& context) {
+  STARMINER_CHECK(!assignments_.contains(job));
+  JobRow row = jobs_.get(job);
+  STARMINER_CHECK(row.state == JobState::Active);
+  row.max_price = std::min(row.max_price, unit_ceiling);
+  add_sorted(row.avoided, failed_provider);
+  enter_queue(job, std::move(row), context);
+}
+
+void Market::end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context) {
+  finish(job, final_state, reason, paid, {}, context);
+}
+
+void Market::finish(const JobId& id, JobState final_state, EndReason reason, Agpu paid, Agpu burned,
+                    const BlockContext& context) {
+  STARMINER_CHECK(!assignments_.contains(id));
+  JobRow row = jobs_.get(id);
+  STARMINER_CHECK(row.state == JobState::Queued || row.state == JobState::Active);
+  if (row.spec.deadline.ms != 0) timers_.cancel(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
+  row.state = final_state;
+  row.parked = false;
+  row.end_reason = reason;
+  row.ended = context.time;
+  row.paid = paid;
+  row.burned = burned;
+  row.refunded = {ledger_.unlock(LockPurpose::Escrow, id.bytes, Asset::Agpu)};
+  ledger_.drop_role(row.requester);
+  context.emit({.kind = EventKind::JobEnded,
+                .account = row.requester,
+                .job = id,
+                .contract = row.contract.is_zero() ? std::optional<ContractId>() : row.contract,
+                .state = static_cast<std::uint8_t>(final_state),
+                .amount = paid.base});
+  jobs_.put(id, std::move(row));
+  trigger();
+}
+
+void Market::set_fault_claim(const JobId& job, const ContractId& contract) {
+  jobs_.update(job, [&contract](JobRow& row) { row.fault_claim = contract; });
+}
+
+void Market::on_deadline(const JobId& job, const BlockContext& context) {
+  if (jobs_.get(job).state != JobState::Queued) return;
+  finish(job, JobState::Refunded, EndReason::DeadlinePassed, {}, {}, context);
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,155 @@
+#include "protocol/market/market.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "protocol/market/dispatch.h"
+#include "protocol/market/eligibility.h"
+#include "protocol/market/market_view.h"
+#include "protocol/market/queue_index.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::uint16_t kDeviceMilli = 1000;
+constexpr std::uint64_t kThreadMilli = 1000;
+
+}  // namespace
+
+std::string_view job_state_name(JobState state) {
+  switch (state) {
+    case JobState::Queued: return "queued";
+    case JobState::Active: return "active";
+    case JobState::Settled: return "settled";
+    case JobState::Refunded: return "refunded";
+  }
+  return "";
+}
+
+Market::Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
+               const Reputation& reputation, Timers& timers)
+    : params_(params),
+      ledger_(ledger),
+      registry_(registry),
+      pricing_(pricing),
+      reputation_(reputation),
+      timers_(timers),
+      jobs_(store, state::TableId::Jobs),
+      client_ids_(store, state::TableId::ClientIds),
+      assignments_(store, state::TableId::Assignments),
+      shapes_(store, state::TableId::Shapes),
+      shares_(store, state::TableId::Shares),
+      class_demand_(store, state::TableId::ClassDemand),
+      index_(std::make_unique<QueueIndex>()) {
+  jobs_.add_observer(*index_);
+  assignments_.add_observer(*index_);
+  shapes_.add_observer(*index_);
+}
+
+Market::~Market() = default;
+
+MarketView Market::view() const {
+  return {params_, ledger_, registry_, pricing_, reputation_, jobs_, assignments_, shares_, class_demand_, *index_};
+}
+
+Exclusions Market::explain(const JobId& job, const BlockContext& context) const {
+  const JobRow& row = jobs_.get(job);
+  const MarketView market = view();
+  DispatchPass pass(market, context);
+  if (row.state == JobState::Queued) pass.reserve_before({row.key_ms, job});
+  return exclusions_of(Demand(market, row, context.time), pass.nodes());
+}
+
+std::optional<std::uint32_t> Market::queue_position(const JobId& job) const {
+  const JobRow* row = jobs_.find(job);
+  if (row == nullptr || row->state != JobState::Queued || row->parked) return std::nullopt;
+  const Place own{row->key_ms, job};
+  std::uint32_t ahead = 0;
+  for (const auto& [place, waiting] : index_->waiting()) {
+    if (!(place < own)) break;
+    if (share_a_class(waiting.row->spec, row->spec)) ++ahead;
+  }
+  return ahead;
+}
+
+std::vector<JobId> Market::jobs_of(const AccountId& requester, std::size_t limit) const {
+  std::vector<JobId> newest_first;
+  const auto* jobs = index_->jobs_of(requester);
+  if (jobs == nullptr) return newest_first;
+  for (auto it = jobs->rbegin(); it != jobs->rend() && newest_first.size() < limit; ++it) {
+    newest_first.push_back(it->second);
+  }
+  return newest_first;
+}
+
+bool Market::job_is_sound(const JobId& id, const JobRow& row) const {
+  const bool live = row.state == JobState::Queued || row.state == JobState::Active;
+  const LockKey escrow{LockPurpose::Escrow, id.bytes, Asset::Agpu};
+  const LockRow* lock = ledger_.locks().find(escrow);
+  const bool deadline_armed =
+      row.spec.deadline.ms != 0 &&
+      timers_.is_armed(
+          {{saturating_sub(row.spec.deadline.ms, seconds(row.spec.max_s).ms)}, TimerKind::JobDeadline, id.bytes});
+  const bool deadline_due = row.state == JobState::Queued && row.spec.deadline.ms != 0;
+  if (deadline_armed != deadline_due || (row.parked && row.state != JobState::Queued)) return false;
+  if (live) {
+    return lock != nullptr && lock->owner == row.requester && lock->amount == row.cap.base &&
+           row.max_price.nagpu_per_gpu_hour != 0 && row.end_reason == EndReason::None &&
+           (row.state == JobState::Active || !assignments_.contains(id));
+  }
+  const u128 sum = u128{row.paid.base} + row.refunded.base + row.burned.base;
+  return lock == nullptr && sum == row.cap.base && row.end_reason != EndReason::None && !assignments_.contains(id);
+}
+
+/// What the assignments hold and what is free make up every node exactly (REG-4).
+bool Market::capacity_is_sound() const {
+  struct Held {
+    std::vector<std::uint64_t> device_milli;
+    std::uint64_t cpu_milli = 0;
+    u128 ram = 0;
+    u128 disk = 0;
+    std::uint32_t jobs = 0;
+  };
+  std::map<NodeId, Held> held;
+  for (const auto& [job, row] : assignments_) {
+    const JobRow* owner = jobs_.find(job);
+    if (owner == nullptr || owner->state != JobState::Active) return false;
+    Held& node = held[row.node];
+    node.device_milli.resize(registry_.nodes().get(row.node).hardware.devices);
+    for (const std::uint8_t device : row.allocation.devices) {
+      if (device >= node.device_milli.size()) return false;
+      node.device_milli[device] += row.allocation.milli_per_device;
+    }
+    node.cpu_milli += row.allocation.cpu_milli;
+    node.ram += row.allocation.ram_bytes;
+    node.disk += row.allocation.disk_bytes;
+    ++node.jobs;
+  }
+  for (const auto& [id, node] : registry_.nodes()) {
+    const CapacityRow& free = registry_.capacity().get(id);
+    Held& of_node = held[id];
+    if (free.device_free_milli.size() != node.hardware.devices) return false;
+    of_node.device_milli.resize(node.hardware.devices);
+    for (std::size_t i = 0; i < of_node.device_milli.size(); ++i) {
+      if (of_node.device_milli[i] + free.device_free_milli[i] != kDeviceMilli) return false;
+    }
+    if (of_node.cpu_milli + free.cpu_free_milli != node.hardware.cpu_threads * kThreadMilli ||
+        of_node.ram + free.ram_free_bytes != node.hardware.ram_bytes ||
+        of_node.disk + free.disk_free_bytes != node.hardware.disk_bytes || of_node.jobs != free.jobs) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Market::invariants_hold() const {
+  std::size_t waiting = 0;
+  std::size_t parked = 0;
+  for (const auto& [id, row] : jobs_) {
+    if (!job_is_sound(id, row)) return false;
+    if (row.state == JobState::Queued) ++(row.parked ? parked : waiting);
+  }
+  return waiting == index_->waiting().size() && parked == index_->parked().size() && capacity_is_sound();
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,44 @@
+#include "protocol/market/market_view.h"
+
+#include <algorithm>
+
+namespace starminer::protocol {
+
+TimeMs latest_end(const Params& params, const JobSpec& spec, TimeMs now) {
+  const std::uint64_t fetch_ms = spec.input_bytes / params.get(Parameter::InputBytesPerSecond) * 1000;
+  return now + params.duration(Parameter::AckMs) + params.duration(Parameter::StartMs) + DurationMs{fetch_ms} +
+         seconds(spec.max_s);
+}
+
+bool share_a_class(const JobSpec& a, const JobSpec& b) {
+  const auto& left = a.resources.classes;
+  const auto& right = b.resources.classes;
+  if (left.empty() || right.empty()) return true;
+  return std::any_of(left.begin(), left.end(), [&right](const std::string& name) {
+    return std::binary_search(right.begin(), right.end(), name);
+  });
+}
+
+JobSpec in_market_time(JobSpec spec, const BlockContext& context) {
+  if (spec.deadline.ms != 0)
+    spec.deadline.ms = std::max<std::uint64_t>(elapsed(spec.deadline, {context.halted.ms}).ms, 1);
+  return spec;
+}
+
+std::uint64_t queue_key(const MarketView& market, const JobSpec& spec, TierId tier, TimeMs now) {
+  std::uint64_t ahead_ms = market.pricing.tier(tier).queue_offset.ms;
+  if (spec.urgency == Urgency::Soon) ahead_ms += market.params.get(Parameter::UrgencySoonMs);
+  if (spec.urgency == Urgency::Now) ahead_ms += market.params.get(Parameter::UrgencyNowMs);
+  FactorInput input;
+  input.tier = tier;
+  input.now = now;
+  const Factors factors = market.pricing.factors(spec, input);
+  std::uint64_t back_ms = 0;
+  if (factors.ppm[static_cast<std::size_t>(Factor::Flexibility)] < kPpm) {
+    const std::uint64_t slack_ms = seconds(Pricing::slack_s(spec, now).value_or(0)).ms;
+    back_ms = std::min(slack_ms, market.params.get(Parameter::FlexibilityWaitMs));
+  }
+  return saturating_sub(saturating_add(now.ms, back_ms), ahead_ms);
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,44 @@
+// What a decision of the market may read, as one value: the modules below and the market's own tables. It refers to
+// them and owns nothing. A decision looks at the state as it stands; nothing here writes.
+#pragma once
+
+#include "protocol/ledger/ledger.h"
+#include "protocol/market/queue_index.h"
+#include "protocol/market/rows.h"
+#include "protocol/params/params.h"
+#include "protocol/pricing/pricing.h"
+#include "protocol/registry/registry.h"
+#include "protocol/reputation/reputation.h"
+#include "protocol/state/table.h"
+
+namespace starminer::protocol {
+
+struct MarketView {
+  const Params& params;
+  const Ledger& ledger;
+  const Registry& registry;
+  const Pricing& pricing;
+  const Reputation& reputation;
+  const state::Table<JobId, JobRow>& jobs;
+  const state::Table<JobId, AssignmentRow>& assignments;
+  const state::Table<ShareKey, ShareRow>& shares;
+  const state::Table<ClassId, ClassDemandRow>& class_demand;
+  const QueueIndex& index;
+};
+
+/// Latest end of a match made now: acknowledgement, preparation with the time to fetch the inputs, and max_s. The real
+/// end can only be earlier, so what EASY counts with never moves back.
+[[nodiscard]] TimeMs latest_end(const Params& params, const JobSpec& spec, TimeMs now);
+
+/// Whether two jobs stand in a common order: a job that names no class stands in all.
+[[nodiscard]] bool share_a_class(const JobSpec& a, const JobSpec& b);
+
+/// The specification with its deadline in market time. A deadline before the market's beginning becomes its first
+/// moment, since 0 stands for none.
+[[nodiscard]] JobSpec in_market_time(JobSpec spec, const BlockContext& context);
+
+/// Place in the order of a job that enters the queue now: time, less what tier and urgency bring, plus what the
+/// flexibility discount is paid with (protocol section 2).
+[[nodiscard]] std::uint64_t queue_key(const MarketView& market, const JobSpec& spec, TierId tier, TimeMs now);
+
+}  // namespace starminer::protocol

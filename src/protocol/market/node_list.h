@@ -1,0 +1,58 @@
+// The nodes as one decision looks at them: rows, what is free, who holds or reserves them, and sums per class. Made for
+// one pass over the state and thrown away; it points into the tables.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "protocol/market/market_view.h"
+
+namespace starminer::protocol {
+
+using ClassSet = std::bitset<256>;
+using RegionSet = std::bitset<256>;
+
+struct NodeView {
+  NodeId id;
+  const NodeRow* node = nullptr;
+  const CapacityRow* capacity = nullptr;
+  bool held_whole = false;              // by a dedicated job
+  std::optional<TimeMs> reserved_from;  // an earlier job that could not start counts on the node from then on
+};
+
+/// Free capacity of a class over its Active nodes, as bounds: what exceeds them fits nowhere.
+struct ClassRoom {
+  std::uint64_t total_milli = 0;        // of Active nodes, free or not
+  std::uint32_t whole_devices_max = 0;  // fully free on one node
+  std::uint32_t device_milli_max = 0;   // free on one device
+  std::uint32_t cpu_milli_max = 0;      // free on one node
+};
+
+class NodeList {
+ public:
+  /// All nodes that have not left, in order of their ids.
+  explicit NodeList(const MarketView& market);
+
+  [[nodiscard]] const std::vector<NodeView>& all() const { return nodes_; }
+  [[nodiscard]] const ClassRoom& room(ClassId hardware_class) const { return rooms_[hardware_class]; }
+  /// Classes and regions in which there is a node.
+  [[nodiscard]] const std::set<std::pair<ClassId, RegionId>>& places() const { return places_; }
+  /// False only where no node of these classes has this much free.
+  [[nodiscard]] bool may_fit(const Resources& resources, const ClassSet& classes) const;
+  void reserve(std::size_t position, TimeMs from) { nodes_[position].reserved_from = from; }
+
+ private:
+  std::vector<NodeView> nodes_;
+  std::array<ClassRoom, 256> rooms_{};
+  std::set<std::pair<ClassId, RegionId>> places_;
+};
+
+/// Whether a job of these resources fits into what is free; the node's size is no question here.
+[[nodiscard]] bool fits_free(const CapacityRow& free, const Resources& resources);
+
+}  // namespace starminer::protocol

@@ -1,0 +1,166 @@
+#include "protocol/market/queue_index.h"
+
+#include "base/check.h"
+#include "base/codec.h"
+
+namespace starminer::protocol {
+namespace {
+
+/// Everything that decides where and when a job may run, as it is hashed. What only moves the score is left out.
+struct SignatureInput {
+  JobSpec spec;
+  TierId tier = 0;
+  Price max_price;
+  Agpu cap;
+  std::vector<AccountId> avoided;
+};
+
+Hash32 signature_of(const JobRow& row) {
+  SignatureInput input{row.spec, row.tier, row.max_price, row.cap, row.avoided};
+  input.spec.image = {};
+  input.spec.manifest_hash = {};
+  input.spec.inputs.clear();
+  input.spec.where.prefer.clear();
+  return tagged_hash("starminer/queue-signature/1", encode(input));
+}
+
+bool is_live(const JobRow& row) { return row.state == JobState::Queued || row.state == JobState::Active; }
+
+}  // namespace
+
+ShapeKey shape_of(const Resources& resources) { return {resources.gpus, resources.share_milli, resources.cpu_milli}; }
+
+void QueueIndex::on_change(const JobId& id, const JobRow* before, const JobRow* after) {
+  if (before != nullptr) remove(id, *before);
+  if (after != nullptr) insert(id, *after);
+}
+
+void QueueIndex::remove(const JobId& id, const JobRow& row) {
+  const auto jobs = by_requester_.find(row.requester);
+  STARMINER_CHECK(jobs != by_requester_.end());
+  jobs->second.erase(row.sequence);
+  if (jobs->second.empty()) by_requester_.erase(jobs);
+  if (!is_live(row)) return;
+  const auto live = live_.find(row.requester);
+  STARMINER_CHECK(live != live_.end() && live->second.count > 0);
+  --live->second.count;
+  live->second.escrow -= row.cap.base;
+  if (live->second.count == 0) live_.erase(live);
+  if (row.state != JobState::Queued) return;
+  const Place place{row.key_ms, id};
+  if (row.parked) {
+    parked_.erase(place);
+  } else {
+    waiting_.erase(place);
+    count_waiting(row, false);
+  }
+}
+
+void QueueIndex::insert(const JobId& id, const JobRow& row) {
+  by_requester_[row.requester][row.sequence] = id;
+  if (!is_live(row)) return;
+  LiveJobs& live = live_[row.requester];
+  ++live.count;
+  live.escrow += row.cap.base;
+  if (row.state != JobState::Queued) return;
+  const Place place{row.key_ms, id};
+  if (row.parked) {
+    parked_[place] = &row;
+  } else {
+    waiting_[place] = {&row, signature_of(row)};
+    count_waiting(row, true);
+  }
+}
+
+void QueueIndex::count_waiting(const JobRow& row, bool enters) {
+  const std::uint64_t step = enters ? 1 : ~std::uint64_t{0};
+  for (const std::string& name : row.spec.resources.classes) {
+    const auto it = waiting_naming_.try_emplace(name).first;
+    it->second += step;
+    if (it->second == 0) waiting_naming_.erase(it);
+  }
+  const ShapeKey shape = shape_of(row.spec.resources);
+  if (shape.gpus == 0) return;
+  const auto it = waiting_shapes_.try_emplace(shape).first;
+  const std::uint64_t before = it->second;
+  it->second += step;
+  waiting_ranking_.change(shape, before, it->second);
+  if (it->second == 0) waiting_shapes_.erase(it);
+}
+
+void QueueIndex::on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) {
+  const auto count = [this](const AssignmentRow& row, std::uint64_t step) {
+    Holding& of_class = held_[row.hardware_class];
+    const auto own = held_by_.try_emplace({row.hardware_class, row.requester}).first;
+    for (Holding* holding : {&of_class, &own->second}) {
+      holding->jobs += step;
+      holding->gpu_milli += step * row.gpu_milli;
+    }
+    if (own->second.jobs == 0) held_by_.erase(own);
+  };
+  if (before != nullptr) {
+    const auto node = occupants_.find(before->node);
+    STARMINER_CHECK(node != occupants_.end());
+    node->second.erase({before->projected_end, id});
+    if (node->second.empty()) occupants_.erase(node);
+    count(*before, ~std::uint64_t{0});
+  }
+  if (after != nullptr) {
+    occupants_[after->node].insert({after->projected_end, id});
+    count(*after, 1);
+  }
+}
+
+void QueueIndex::on_change(const ShapeKey& key, const ShapeRow* before, const ShapeRow* after) {
+  const std::uint64_t old_count = before != nullptr ? before->previous : 0;
+  const std::uint64_t new_count = after != nullptr ? after->previous : 0;
+  previous_jobs_ += new_count - old_count;
+  if (key.gpus > 0) previous_ranking_.change(key, old_count, new_count);
+}
+
+void QueueIndex::Ranking::change(const ShapeKey& key, std::uint64_t before, std::uint64_t after) {
+  if (before == after) return;
+  if (before > 0) ranked_.erase({~before, key});
+  if (after > 0) ranked_.insert({~after, key});
+  total_ += after - before;
+}
+
+std::vector<std::pair<ShapeKey, std::uint64_t>> QueueIndex::Ranking::first(std::size_t limit) const {
+  std::vector<std::pair<ShapeKey, std::uint64_t>> shapes;
+  for (auto it = ranked_.begin(); it != ranked_.end() && shapes.size() < limit; ++it) {
+    shapes.emplace_back(it->second, ~it->first);
+  }
+  return shapes;
+}
+
+std::pair<std::vector<std::pair<ShapeKey, std::uint64_t>>, std::uint64_t> QueueIndex::demand(std::size_t limit) const {
+  const Ranking& ranking = previous_ranking_.total() > 0 ? previous_ranking_ : waiting_ranking_;
+  return {ranking.first(limit), ranking.total()};
+}
+
+const std::map<std::uint64_t, JobId>* QueueIndex::jobs_of(const AccountId& requester) const {
+  const auto it = by_requester_.find(requester);
+  return it != by_requester_.end() ? &it->second : nullptr;
+}
+
+LiveJobs QueueIndex::live_of(const AccountId& requester) const {
+  const auto it = live_.find(requester);
+  return it != live_.end() ? it->second : LiveJobs{};
+}
+
+const std::set<QueueIndex::Occupant>* QueueIndex::occupants(const NodeId& node) const {
+  const auto it = occupants_.find(node);
+  return it != occupants_.end() ? &it->second : nullptr;
+}
+
+Holding QueueIndex::held_by(ClassId hardware_class, const AccountId& requester) const {
+  const auto it = held_by_.find({hardware_class, requester});
+  return it != held_by_.end() ? it->second : Holding{};
+}
+
+std::uint64_t QueueIndex::waiting_naming(const std::string& class_name) const {
+  const auto it = waiting_naming_.find(class_name);
+  return it != waiting_naming_.end() ? it->second : 0;
+}
+
+}  // namespace starminer::protocol

@@ -1,0 +1,108 @@
+// What the market derives from its tables: the order of waiting jobs, parked jobs, jobs by requester, who holds what,
+// and demand by shape. Fed by observers only, so that a rollback or a load leaves it right. One writer.
+// Invariant: a job waits exactly while its row is Queued and not parked; pointers are to rows in the table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "protocol/market/rows.h"
+#include "protocol/state/table.h"
+
+namespace starminer::protocol {
+
+/// A position in the order of all queues: smallest first.
+struct Place {
+  std::uint64_t key_ms = 0;
+  JobId job;
+
+  auto operator<=>(const Place&) const = default;
+};
+
+struct WaitingJob {
+  const JobRow* row = nullptr;
+  Hash32 signature;  // equal for jobs that every constraint treats alike
+};
+
+/// What a requester or all of them hold of a class.
+struct Holding {
+  std::uint64_t jobs = 0;
+  std::uint64_t gpu_milli = 0;
+};
+
+/// Live jobs of an account and what they hold in escrow.
+struct LiveJobs {
+  std::uint64_t count = 0;
+  u128 escrow = 0;
+};
+
+class QueueIndex final : public state::Observer<JobId, JobRow>,
+                         public state::Observer<JobId, AssignmentRow>,
+                         public state::Observer<ShapeKey, ShapeRow> {
+ public:
+  /// A job on a node, in order of its projected end.
+  using Occupant = std::pair<TimeMs, JobId>;
+
+  void on_change(const JobId& id, const JobRow* before, const JobRow* after) override;
+  void on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) override;
+  void on_change(const ShapeKey& key, const ShapeRow* before, const ShapeRow* after) override;
+
+  [[nodiscard]] const std::map<Place, WaitingJob>& waiting() const { return waiting_; }
+  [[nodiscard]] const std::map<Place, const JobRow*>& parked() const { return parked_; }
+  /// Jobs of an account by the sequence of their submission; null: none.
+  [[nodiscard]] const std::map<std::uint64_t, JobId>* jobs_of(const AccountId& requester) const;
+  [[nodiscard]] LiveJobs live_of(const AccountId& requester) const;
+  /// Jobs on a node; null: none.
+  [[nodiscard]] const std::set<Occupant>* occupants(const NodeId& node) const;
+  [[nodiscard]] Holding held_by(ClassId hardware_class, const AccountId& requester) const;
+  [[nodiscard]] Holding held(ClassId hardware_class) const { return held_[hardware_class]; }
+  /// Waiting jobs that name a class.
+  [[nodiscard]] std::uint64_t waiting_naming(const std::string& class_name) const;
+  /// All jobs of the last epoch.
+  [[nodiscard]] std::uint64_t previous_jobs() const { return previous_jobs_; }
+  /// The most common GPU shapes of the last epoch, else of the waiting jobs, with their counts, most common first; at
+  /// most `limit`. The second number is the count of all GPU jobs there.
+  [[nodiscard]] std::pair<std::vector<std::pair<ShapeKey, std::uint64_t>>, std::uint64_t> demand(
+      std::size_t limit) const;
+
+ private:
+  /// Shapes in order of their number of jobs.
+  class Ranking {
+   public:
+    void change(const ShapeKey& key, std::uint64_t before, std::uint64_t after);
+    [[nodiscard]] std::vector<std::pair<ShapeKey, std::uint64_t>> first(std::size_t limit) const;
+    [[nodiscard]] std::uint64_t total() const { return total_; }
+
+   private:
+    std::set<std::pair<std::uint64_t, ShapeKey>> ranked_;  // by complement of the count: most common first
+    std::uint64_t total_ = 0;
+  };
+
+  void remove(const JobId& id, const JobRow& row);
+  void insert(const JobId& id, const JobRow& row);
+  void count_waiting(const JobRow& row, bool enters);
+
+  std::map<Place, WaitingJob> waiting_;
+  std::map<Place, const JobRow*> parked_;
+  std::map<AccountId, std::map<std::uint64_t, JobId>> by_requester_;
+  std::map<AccountId, LiveJobs> live_;
+  std::map<NodeId, std::set<Occupant>> occupants_;
+  std::map<std::pair<ClassId, AccountId>, Holding> held_by_;
+  std::array<Holding, 256> held_{};
+  std::map<std::string, std::uint64_t> waiting_naming_;
+  std::map<ShapeKey, std::uint64_t> waiting_shapes_;
+  Ranking waiting_ranking_;
+  Ranking previous_ranking_;
+  std::uint64_t previous_jobs_ = 0;
+};
+
+/// The shape that a job's resources have.
+[[nodiscard]] ShapeKey shape_of(const Resources& resources);
+
+}  // namespace starminer::protocol

@@ -1,0 +1,153 @@
+#include "protocol/market/score.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "protocol/market/eligibility.h"
+#include "protocol/randomness/seed.h"
+
+namespace starminer::protocol {
+namespace {
+
+// Speed and proximity give 205 of 240 to class and region, and 5 for each of 7 levels to the node.
+constexpr std::uint64_t kPairPart = 205;
+constexpr std::uint64_t kLevelPart = 5;
+constexpr std::uint64_t kLevelTop = 7;
+// Ratings from 0.6 to 1.5 of the median in 8 equal levels.
+constexpr std::uint64_t kRatingLowMilli = 600;
+constexpr std::uint64_t kRatingSpanMilli = 900;
+constexpr std::uint16_t kReady = 96;
+constexpr std::uint16_t kImageCached = 144;
+constexpr std::array<std::uint16_t, 4> kSpread = {240, 160, 80, 0};
+
+std::uint64_t rating_level(std::uint64_t rating, std::uint64_t median) {
+  if (median == 0) return 0;
+  const std::uint64_t milli = rating * 1000 / median;
+  const std::uint64_t above = saturating_sub(milli, kRatingLowMilli);
+  return std::min(above * (kLevelTop + 1) / kRatingSpanMilli, kLevelTop);
+}
+
+}  // namespace
+
+std::uint32_t tie_start(const Hash32& seed, const JobId& job, std::uint32_t total_nodes) {
+  return static_cast<std::uint32_t>((u128{tie_rank(seed, job)} * total_nodes) >> 64);
+}
+
+Scorer::Scorer(const Demand& demand, const Fragmentation& fragmentation, std::uint32_t hash_start)
+    : demand_(demand), fragmentation_(fragmentation), hash_start_(hash_start) {}
+
+std::uint16_t Scorer::budget(const NodeRow& node) const {
+  const Agpu cap = demand_.terms().cap;
+  const Agpu cost = demand_.expected_cost_in(node.hardware_class, node.offer.region);
+  if (cap.is_zero() || cost >= cap) return 0;
+  return static_cast<std::uint16_t>(kTermMax - *mul_div(kTermMax, cost.base, cap.base, Rounding::Floor));
+}
+
+std::uint16_t Scorer::speed(const NodeRow& node) const {
+  const std::uint64_t reference = demand_.reference_rating(node.hardware_class);
+  const std::uint64_t best = demand_.best_rating();
+  const std::uint64_t of_class = best != 0 ? kPairPart * std::min(reference, best) / best : 0;
+  const JobKind kind = demand_.spec().kind;
+  const std::uint64_t median = demand_.market()
+                                   .registry.median_rating(node.hardware_class, kind)
+                                   .value_or(static_cast<std::uint32_t>(reference));
+  const std::uint64_t rating = node.ratings[static_cast<std::size_t>(kind)].cu_x1000;
+  return static_cast<std::uint16_t>(of_class + kLevelPart * rating_level(rating, median));
+}
+
+std::uint16_t Scorer::proximity(const NodeRow& node) const {
+  std::uint64_t of_pair = kPairPart;
+  if (demand_.home()) {
+    const std::uint64_t asked = demand_.spec().latency_ms;
+    const std::uint64_t limit =
+        asked != 0 ? asked : std::max<std::uint64_t>(demand_.market().params.get(Parameter::StandardLatencyMs), 1);
+    const std::uint64_t latency = demand_.market().registry.latency_ms(node.offer.region, *demand_.home());
+    of_pair = saturating_sub(kPairPart, kPairPart * latency / limit);
+  }
+  const std::uint64_t last_mile = std::min<std::uint64_t>(node.offer.last_mile_level, kLevelTop);
+  return static_cast<std::uint16_t>(of_pair + kLevelPart * (kLevelTop - last_mile));
+}
+
+std::uint16_t Scorer::ready(const NodeRow& node) const {
+  const Hash32& image = demand_.spec().image;
+  const auto& cached = node.offer.images;
+  const bool there = !image.is_zero() && std::binary_search(cached.begin(), cached.end(), tag_of(image));
+  return there ? kReady + kImageCached : kReady;
+}
+
+std::uint16_t Scorer::spread(const NodeRow& node) const {
+  const ShareRow* row = demand_.market().shares.find({node.hardware_class, node.provider});
+  return kSpread[row != nullptr ? std::min<std::size_t>(row->level, kSpread.size() - 1) : 0];
+}
+
+std::uint16_t Scorer::scarce(const NodeRow& node) const {
+  if (demand_.names_classes()) return kTermMax;
+  const ClassDemandRow* row = demand_.market().class_demand.find(node.hardware_class);
+  return row != nullptr ? row->scarce : kTermMax;
+}
+
+ScoreParts Scorer::parts(const NodeView& view) const {
+  const NodeRow& node = *view.node;
+  const auto kind = static_cast<std::uint8_t>(demand_.spec().kind);
+  ScoreParts parts{};
+  const auto set = [&parts](ScoreTerm term, std::uint16_t value) { parts[static_cast<std::size_t>(term)] = value; };
+  set(ScoreTerm::Fit, fragmentation_.fit(*view.capacity, shape_of(demand_.spec().resources)));
+  set(ScoreTerm::Scarce, scarce(node));
+  set(ScoreTerm::Budget, budget(node));
+  set(ScoreTerm::Reputation, demand_.market().reputation.score(view.id, kind, demand_.now()));
+  set(ScoreTerm::Speed, speed(node));
+  set(ScoreTerm::Proximity, proximity(node));
+  set(ScoreTerm::Ready, ready(node));
+  set(ScoreTerm::Spread, spread(node));
+  return parts;
+}
+
+Candidate Scorer::candidate(const NodeView& node) const {
+  Candidate candidate;
+  candidate.node = node.id;
+  candidate.parts = parts(node);
+  const auto& weights = demand_.market().pricing.tier(demand_.terms().tier).weights;
+  for (std::size_t i = 0; i < kScoreTermCount; ++i) candidate.score += std::uint32_t{weights[i]} * candidate.parts[i];
+  const NodePrice price = demand_.price_on(*node.node, node.id);
+  candidate.unit = price.unit;
+  candidate.factors = price.factors;
+  return candidate;
+}
+
+std::uint32_t Scorer::distance(const NodeRow& node) const {
+  const std::uint32_t total = demand_.market().registry.total_nodes();
+  return node.dense_id >= hash_start_ ? node.dense_id - hash_start_ : node.dense_id + (total - hash_start_);
+}
+
+std::optional<Match> Scorer::choose(const NodeList& nodes) const {
+  struct Ranked {
+    Candidate candidate;
+    std::uint32_t distance = 0;
+  };
+  const auto better = [](const Ranked& a, const Ranked& b) {
+    return a.candidate.score != b.candidate.score ? a.candidate.score > b.candidate.score : a.distance < b.distance;
+  };
+  std::optional<Ranked> best;
+  std::optional<Ranked> second;
+  std::uint32_t eligible = 0;
+  for (const NodeView& node : nodes.all()) {
+    if (first_failure(demand_, node)) continue;
+    ++eligible;
+    const Ranked ranked{candidate(node), distance(*node.node)};
+    if (!best || better(ranked, *best)) {
+      second = std::exchange(best, ranked);
+    } else if (!second || better(ranked, *second)) {
+      second = ranked;
+    }
+  }
+  if (!best) return std::nullopt;
+  Match match;
+  match.winner = best->candidate;
+  if (second) match.runner_up = second->candidate;
+  match.eligible = eligible;
+  match.considered = static_cast<std::uint32_t>(nodes.all().size());
+  return match;
+}
+
+}  // namespace starminer::protocol

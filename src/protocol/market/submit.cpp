@@ -1,0 +1,117 @@
+// The operations of the market: shape, refusals in the order of README.md, and their effects.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "protocol/job/field_check.h"
+#include "protocol/market/admission.h"
+#include "protocol/market/market.h"
+
+namespace starminer::protocol {
+namespace {
+
+constexpr std::size_t kClientIdMax = 64;
+constexpr std::uint64_t kCancelMs = 60'000;
+
+struct ClientKeyInput {
+  AccountId requester;
+  std::string client_id;
+};
+
+Hash32 client_key_of(const AccountId& requester, const std::string& client_id) {
+  return tagged_hash("starminer/client-job/1", encode(ClientKeyInput{requester, client_id}));
+}
+
+Hash32 digest_of(const JobSpec& spec) { return tagged_hash("starminer/job-spec/1", encode(spec)); }
+
+}  // namespace
+
+Result<Valid<JobSubmit>, Refusal> JobSubmit::validate(JobSubmit op) {
+  const auto client_id = FieldCheck().name("client_id", op.client_id, 0, kClientIdMax).result();
+  if (!client_id) return fail(client_id.error());
+  if (auto shape = validate_spec(op.spec); !shape) return fail(shape.error());
+  return Valid<JobSubmit>(std::move(op));
+}
+
+Result<Valid<JobCancel>, Refusal> JobCancel::validate(JobCancel op) {
+  if (op.job.is_zero()) return fail(Refusal{RefusalCode::InvalidField, "job: the id is missing"});
+  return Valid<JobCancel>(op);
+}
+
+Result<Checked<JobSubmit>, Refusal> Market::check(const Valid<JobSubmit>& op, const Sender& sender,
+                                                  const BlockContext& context) const {
+  JobSubmit::Evidence evidence;
+  if (!op->client_id.empty()) {
+    if (const JobId* first = client_ids_.find(client_key_of(sender.account, op->client_id)); first != nullptr) {
+      if (jobs_.get(*first).spec_digest != digest_of(op->spec)) {
+        return fail(Refusal{RefusalCode::ClientIdReused, fmt::format("it names job {}", first->text())});
+      }
+      evidence.repeat = *first;
+      return Checked<JobSubmit>(op, std::move(evidence));
+    }
+  }
+  const Agpu available{ledger_.balance(sender.account, Asset::Agpu)};
+  Admission admission = admit(view(), {op->spec, sender.account, available}, context);
+  if (admission.refusal) return fail(std::move(*admission.refusal));
+  evidence.tier = admission.tier;
+  evidence.max_price = admission.max_price;
+  evidence.cap = admission.cap;
+  return Checked<JobSubmit>(op, std::move(evidence));
+}
+
+JobId Market::apply(const Checked<JobSubmit>& op, const Sender& sender, const BlockContext& context) {
+  const JobSubmit::Evidence& evidence = op.evidence();
+  if (evidence.repeat) return *evidence.repeat;
+  const JobId id = job_id_of(sender.account, sender.sequence);
+  JobRow row;
+  row.requester = sender.account;
+  row.sequence = sender.sequence;
+  row.spec_digest = digest_of(op->spec);
+  row.spec = in_market_time(op->spec, context);
+  row.tier = evidence.tier.tier;
+  row.tier_reason = evidence.tier.reason;
+  row.max_price = evidence.max_price;
+  row.cap = evidence.cap;
+  row.submitted = context.time;
+  row.key_ms = queue_key(view(), row.spec, row.tier, context.time);
+  if (!op->client_id.empty()) {
+    row.client_key = client_key_of(sender.account, op->client_id);
+    client_ids_.put(row.client_key, id);
+  }
+  ledger_.lock(LockPurpose::Escrow, id.bytes, sender.account, Asset::Agpu, row.cap.base);
+  ledger_.add_role(sender.account);
+  count_demand(row.spec);
+  enter_queue(id, std::move(row), context);
+  return id;
+}
+
+Result<Checked<JobCancel>, Refusal> Market::check(const Valid<JobCancel>& op, const Sender& sender) const {
+  const JobRow* row = jobs_.find(op->job);
+  if (row == nullptr) return fail(Refusal{RefusalCode::UnknownJob, op->job.text()});
+  if (row->requester != sender.account) {
+    return fail(Refusal{RefusalCode::NotRequester, fmt::format("it belongs to {}", row->requester.text())});
+  }
+  if (row->state != JobState::Queued && row->state != JobState::Active) {
+    return fail(Refusal{RefusalCode::JobEnded, fmt::format("it is {}", job_state_name(row->state))});
+  }
+  return Checked<JobCancel>(op, {row->state == JobState::Queued});
+}
+
+void Market::apply(const Checked<JobCancel>& op, const Sender& /*sender*/, const BlockContext& context) {
+  if (!op.evidence().queued) return;
+  const JobId id = op->job;
+  const JobRow& row = jobs_.get(id);
+  Agpu burned;
+  if (elapsed(context.time, row.submitted) >= params_.duration(Parameter::TickMs)) {
+    const auto share = mul_div(row.cap.base, params_.get(Parameter::CancelBurnPpm), kPpm, Rounding::Ceil);
+    STARMINER_CHECK(share.has_value());
+    const Agpu minute = Pricing::cost(row.max_price, billing_milli(row.spec.resources), kCancelMs, Rounding::Ceil);
+    burned = std::min(Agpu{*share}, minute);
+    ledger_.burn_from_lock(LockPurpose::Escrow, id.bytes, burned);
+  }
+  finish(id, JobState::Refunded, EndReason::CancelledRequester, {}, burned, context);
+}
+
+}  // namespace starminer::protocol
