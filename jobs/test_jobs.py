@@ -166,7 +166,8 @@ class Rendering(JobTest):
 
 
 if __name__ == "__main__":
-    missing = [path for path in ("/usr/bin/blender", "/usr/lib/python3/dist-packages/torch") if not os.path.exists(path)]
+    needed = ("/usr/bin/blender", "/usr/lib/python3/dist-packages/torch")
+    missing = [path for path in needed if not os.path.exists(path)]
     if missing:
         sys.exit(f"{', '.join(missing)} is missing; apt-get install blender python3-torch")
     unittest.main()

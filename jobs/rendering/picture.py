@@ -91,7 +91,7 @@ def chunks(png):
 
 
 def animation(frames, path, milliseconds):
-    """Joins PNG files of one size and kind to an endless animated PNG; their compressed pixels are copied as they are."""
+    """Joins PNG files of one size and kind to an endless animated PNG, copying their compressed pixels as they are."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -67,7 +67,7 @@ def star_material():
 
 
 def glass(name, colour, ior=1.45):
-    """Glass that lets light through without caustics, which would cost many samples and be noise at our number of them."""
+    """Glass that lets light through without caustics, which would be mere noise at our number of samples."""
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -263,12 +263,11 @@ def via(palette, position):
 
 def chip_resistor(palette, position, turn, body, size=(0.20, 0.10, 0.075)):
     length, width, height = size
-    part = box("capacitor", (length * 0.56, width, height), (*position, 0), body, 0.006, turn)
+    box("capacitor", (length * 0.56, width, height), (*position, 0), body, 0.006, turn)
     cap = Vector((math.cos(turn), math.sin(turn))) * length * 0.36
     for way in (-1, 1):
         end = Vector(position) + cap * way
         box("terminal", (length * 0.26, width * 1.02, height * 1.03), (*end, 0), palette.tin, 0.010, turn)
-    return part
 
 
 def memory(palette, position, turn):
@@ -286,7 +285,8 @@ def coil(palette, position):
 
 
 def can(palette, position):
-    profile = [(0.0, 0.80), (0.30, 0.80), (0.34, 0.785), (0.36, 0.75), (0.36, 0.16), (0.335, 0.12), (0.36, 0.08), (0.36, 0.0)]
+    top = [(0.0, 0.80), (0.30, 0.80), (0.34, 0.785), (0.36, 0.75)]
+    profile = [*top, (0.36, 0.16), (0.335, 0.12), (0.36, 0.08), (0.36, 0.0)]
     thing = lathe("polymer capacitor", profile, palette.tin, 40)
     thing.location = (*position, 0.04)
     thing.data.use_auto_smooth = True
@@ -300,8 +300,8 @@ def processor(palette):
     for way in (-1, 1):  # a metal frame keeps the package flat
         box("frame", (6.2, 0.28, 0.09), (0, way * 2.76, 0.13), palette.steel, 0.02)
         box("frame", (0.28, 5.24, 0.09), (way * 2.96, 0, 0.13), palette.steel, 0.02)
-    lettering("STARMINER", 0.2, (-2.96, 0, 0.2215), palette.black, math.pi / 2)
-    lettering("STARMINER", 0.2, (2.96, 0, 0.2215), palette.black, math.pi / 2)
+    lettering("STARMINER", 0.25, (-2.96, 0, 0.2215), palette.black, math.pi / 2)
+    lettering("STARMINER", 0.25, (2.96, 0, 0.2215), palette.black, math.pi / 2)
     box("fillet", (4.30, 3.70, 0.05), (0, 0, 0.13), palette.black, 0.024)
     box("die", (4.20, 3.60, 0.11), (0, 0, 0.13), palette.silicon[4], 0.006)
     floor_plan(palette, (0.0, -1.78, 2.08, 1.78))
@@ -338,7 +338,8 @@ def package_capacitor(palette, position, turn):
     box("package capacitor", (0.09, 0.12, 0.07), (*position, 0.13), palette.ceramic, 0.0, turn)
     along = Vector((-math.sin(turn), math.cos(turn))) * 0.075
     for way in (-1, 1):
-        box("package terminal", (0.094, 0.05, 0.074), (*(Vector(position) + along * way), 0.13), palette.tin, 0.006, turn)
+        place = (*(Vector(position) + along * way), 0.13)
+        box("package terminal", (0.094, 0.05, 0.074), place, palette.tin, 0.006, turn)
 
 
 def board(palette, chance):
@@ -347,10 +348,12 @@ def board(palette, chance):
     for row in (-1.75, 0.0, 1.75):  # memory on three sides, as close as the traces allow
         for way in (-1, 1):
             memory(palette, (way * 5.5, row), math.pi / 2)
-            bus(palette, (way * 3.1, row * 0.86), [(way * 0.5, 0), (way * abs(row) * 0.14, row * 0.14), (way * 1.6, 0)], 10, 0.105, False)
+            bend = (way * abs(row) * 0.14, row * 0.14)
+            bus(palette, (way * 3.1, row * 0.86), [(way * 0.5, 0), bend, (way * 1.6, 0)], 10, 0.105, False)
     for column in (-1.9, 0.0, 1.9):
         memory(palette, (column, 5.3), 0)
-        bus(palette, (column * 0.84, 2.9), [(0, 0.5), (column * 0.16, abs(column) * 0.16), (0, 1.5)], 10, 0.105, False)
+        bend = (column * 0.16, abs(column) * 0.16)
+        bus(palette, (column * 0.84, 2.9), [(0, 0.5), bend, (0, 1.5)], 10, 0.105, False)
     bus(palette, (-1.1, -2.95), [(0, -0.7), (-0.9, -0.9), (0, -1.2), (-1.2, -1.2), (-3.0, 0)], 12, 0.115)
     bus(palette, (0.65, -2.95), [(0, -1.5), (0.8, -0.8), (0, -2.6)], 10, 0.115)
     bus(palette, (1.75, -2.95), [(0, -0.5), (0.9, -0.9), (3.0, 0), (1.0, -1.0), (2.0, 0)], 8, 0.115)
@@ -360,7 +363,8 @@ def board(palette, chance):
         coil(palette, (-4.6 + 1.3 * i, 7.9))
         can(palette, (-4.4 + 1.3 * i, 9.3))
         coil(palette, (8.0, -2.6 + 1.30 * i))
-    parts = [(-4.05, -3.05), (-3.75, -3.45), (2.95, -3.75), (3.35, -3.75), (3.75, -3.75), (-0.35, -3.0), (-0.35, -3.35), (2.9, -4.5)]
+    parts = [(-4.05, -3.05), (-3.75, -3.45), (2.95, -3.75), (3.35, -3.75), (3.75, -3.75)]
+    parts += [(-0.35, -3.0), (-0.35, -3.35), (2.9, -4.5)]
     parts += [(-3.9 + 0.34 * i, -4.55) for i in range(4)] + [(4.5 + 0.34 * i, -4.5) for i in range(5)]
     parts += [(chance.uniform(-6, 6), chance.uniform(6.3, 7.0)) for _ in range(10)]
     for i, place in enumerate(parts):
@@ -404,7 +408,10 @@ class Motes:
     COUNT = 42
 
     def __init__(self, palette, chance):
-        self.places = [(chance.uniform(0, 2 * math.pi), chance.uniform(0.25, 1.0), chance.random()) for _ in range(self.COUNT)]
+        around = 2 * math.pi
+        self.places = [
+            (chance.uniform(0, around), chance.uniform(0.25, 1.0), chance.random()) for _ in range(self.COUNT)
+        ]
         self.things = [ball("mote", 0.013, (0, 0, 0), palette.mote, 2) for _ in self.places]
         for thing in self.things:
             thing.visible_diffuse = False

@@ -62,8 +62,8 @@ class Text:
         return "".join(self.characters[i] for i in numbers)
 
 
-# Tensors are [batch, channels, time], and every matrix product is written as a convolution of width one, because oneDNN
-# computes those at the full speed of a core while Debian's reference BLAS, behind nn.Linear and bmm, reaches a fifteenth.
+# Tensors are [batch, channels, time], and every matrix product is written as a convolution of width one: oneDNN does
+# them at the full speed of a core, while the reference BLAS of Debian, behind nn.Linear and bmm, is 15 times slower.
 # A dilation means nothing at width one, but with a single thread PyTorch hands only dilated ones of them to oneDNN.
 
 
@@ -286,7 +286,8 @@ def draw(trained, held_out, chance_loss, steps, parameters):
     chart.text(chart.LEFT - 12, 58, facts, 14)
     chart.axes()
     chart.level(chance_loss, f"pure guessing {chance_loss:.2f}", "ln(vocabulary)", chart.SOFT)
-    chart.level(GOAL_RATIO * chance_loss, f"goal {GOAL_RATIO * chance_loss:.2f}", f"{GOAL_RATIO:.0%} of guessing", chart.GOAL)
+    goal = GOAL_RATIO * chance_loss
+    chart.level(goal, f"goal {goal:.2f}", f"{GOAL_RATIO:.0%} of guessing", chart.GOAL)
     chart.curve(smoothed(trained, max(1, steps // 240)), chart.TRAIN, 1.5)
     chart.curve(held_out, chart.HELD_OUT, 2.5)
     chart.point(steps, final, f"held out {final:.2f}", f"{final / chance_loss:.0%} of guessing", chart.HELD_OUT)
