@@ -96,6 +96,10 @@ TEST(MulDivWide, Edges) {
   EXPECT_EQ(mul_div_wide(kMax128, kMax128, kMax128 - 1, Rounding::Floor), std::nullopt);
   EXPECT_TRUE(mul_div_wide(kMax128, 1, 2, Rounding::Ceil) == (u128{1} << 127));
   EXPECT_TRUE(mul_div_wide(0, kMax128, 7, Rounding::Ceil) == 0);
+  // (2^96-1) * (2^96+1) = 2^192-1: over 2^64 the floor still fits, rounding up does not.
+  const u128 x = u128{1} << 96, d = u128{1} << 64;
+  EXPECT_TRUE(mul_div_wide(x - 1, x + 1, d, Rounding::Floor) == kMax128);
+  EXPECT_EQ(mul_div_wide(x - 1, x + 1, d, Rounding::Ceil), std::nullopt);
 }
 
 RC_GTEST_PROP(MulDiv, AgreesWithWideProduct, (std::uint64_t a, std::uint64_t n, std::uint64_t d)) {

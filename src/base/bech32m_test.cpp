@@ -42,6 +42,13 @@ TEST(Bech32m, RefusesPaddingThatIsNotZero) {
       "1", "11llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllludsr8"));
 }
 
+// A group too many, all zero, would give the same bytes a second text.
+TEST(Bech32m, RefusesAGroupTooMany) {
+  EXPECT_EQ(bech32m_decode("sm", "sm1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq0x75jh"), Bytes(20));
+  EXPECT_FALSE(bech32m_decode("sm", "sm1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqhz9vfq"));
+  EXPECT_FALSE(bech32m_decode("sm", "sm1qnhdrpu"));
+}
+
 struct InvalidRow {
   std::string_view prefix;
   std::string_view text;

@@ -10,7 +10,7 @@ namespace starminer::protocol::audit {
 namespace {
 
 Hash32 hash_pair(const Hash32& left, const Hash32& right) {
-  std::array<std::uint8_t, 65> bytes;
+  std::array<std::uint8_t, 65> bytes{};
   bytes[0] = 1;
   std::copy(left.bytes.begin(), left.bytes.end(), bytes.begin() + 1);
   std::copy(right.bytes.begin(), right.bytes.end(), bytes.begin() + 33);

@@ -216,6 +216,19 @@ RC_GTEST_PROP(HistoryTree, ConsistencyWithAnythingElseIsRefused, ()) {
   RC_ASSERT(!HistoryTree::verify_consistency(root, size, old_root, old, proof));
 }
 
+// A proof that is too long or too short for the sizes, although its hashes lead to the root.
+TEST(HistoryTree, AProofHasTheLengthOfItsSizes) {
+  const HistoryTree tree = tree_of(numbered(8));
+  const auto root = [&tree](std::uint64_t size) { return *tree.root_at(size); };
+  EXPECT_FALSE(HistoryTree::verify_inclusion(root(2), 1, 0, *tree.leaf_at(1), {*tree.leaf_at(0)}));
+  EXPECT_FALSE(HistoryTree::verify_inclusion(root(2), 16, 1, *tree.leaf_at(1), {*tree.leaf_at(0)}));
+  const Proof proof = *tree.consistency_proof(4, 5);
+  EXPECT_TRUE(HistoryTree::verify_consistency(root(4), 4, root(5), 5, proof));
+  EXPECT_FALSE(HistoryTree::verify_consistency(root(4), 4, root(5), 16, proof));
+  EXPECT_FALSE(HistoryTree::verify_consistency(root(3), 3, root(5), 5, {}));
+  EXPECT_FALSE(HistoryTree::verify_consistency(root(4), 4, root(5), 5, {}));
+}
+
 TEST(HistoryTree, TheEmptyTreeIsTheStartOfEveryOther) {
   const HistoryTree tree = tree_of(numbered(5));
   EXPECT_EQ(tree.consistency_proof(0, 5), Proof{});

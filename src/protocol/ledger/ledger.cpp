@@ -8,8 +8,7 @@
 namespace starminer::protocol {
 namespace {
 
-constexpr std::array kAssets = {Asset::Agpu, Asset::Amax, Asset::Usd};
-static_assert(kAssets.size() == kAssetCount);
+constexpr std::array<Asset, kAssetCount> kAssets = {Asset::Agpu, Asset::Amax, Asset::Usd};
 
 constexpr std::size_t at(Asset asset) { return static_cast<std::size_t>(asset); }
 

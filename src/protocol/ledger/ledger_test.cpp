@@ -31,7 +31,7 @@ class LedgerTest : public testing::Test {
     EXPECT_TRUE(ledger_.mint_at_genesis(kBob, Asset::Agpu, kToken));
   }
 
-  ~LedgerTest() override {
+  void TearDown() override {
     EXPECT_TRUE(ledger_.invariants_hold());
     for (const Asset asset : {Asset::Agpu, Asset::Amax, Asset::Usd}) {
       EXPECT_EQ(ledger_.supply(asset), ledger_.recount(asset));
@@ -109,7 +109,7 @@ TEST_F(LedgerTest, NothingIsMintedAboveTheCap) {
 
 struct ShapeRow {
   Transfer op;
-  RefusalCode code;
+  RefusalCode code{};
 };
 
 TEST_F(LedgerTest, TransferShapeInOrderOfPrecedence) {
@@ -135,7 +135,7 @@ struct CheckRow {
   std::string_view what;
   AccountId sender;
   Transfer op;
-  RefusalCode code;
+  RefusalCode code{};
   std::string_view detail;
 };
 

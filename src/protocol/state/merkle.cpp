@@ -14,7 +14,7 @@ bool bit_of(const Hash32& path, unsigned depth) { return ((path.bytes[depth / 8]
 
 // The first byte keeps leaves and inner nodes apart (RFC 6962 section 2.1 has the same rule).
 Hash32 hash_pair(std::uint8_t prefix, const Hash32& left, const Hash32& right) {
-  std::array<std::uint8_t, 65> bytes;
+  std::array<std::uint8_t, 65> bytes{};
   bytes[0] = prefix;
   std::copy(left.bytes.begin(), left.bytes.end(), bytes.begin() + 1);
   std::copy(right.bytes.begin(), right.bytes.end(), bytes.begin() + 33);

@@ -37,8 +37,8 @@ rc::Gen<Hash32> any_path() {
                       [](const std::tuple<std::uint8_t, std::uint8_t, std::uint8_t>& parts) {
                         Hash32 path;
                         path.bytes.front() = std::get<0>(parts);
-                        path.bytes[16] = std::get<1>(parts);
-                        path.bytes.back() = std::get<2>(parts);
+                        path.bytes[1] = std::get<1>(parts);
+                        path.bytes[3] = std::get<2>(parts);
                         return path;
                       });
 }
@@ -185,6 +185,21 @@ RC_GTEST_PROP(MerkleTree, RefusesEveryMutatedProof, ()) {
   }
 }
 
+TEST(MerkleTree, PathsThatPartAtTheLastBit) {
+  Hash32 even = value_of(0xaa), odd = even;
+  odd.bytes.back() ^= 1U;
+  MerkleTree tree;
+  tree.put(even, value_of(1));
+  tree.put(odd, value_of(2));
+  EXPECT_EQ(tree.root(), reference_root({{even, value_of(1)}, {odd, value_of(2)}}));
+  const MerkleProof proof = tree.prove(odd);
+  EXPECT_EQ(proof.siblings.size(), 256U);
+  EXPECT_TRUE(verify_merkle_proof(tree.root(), odd, value_of(2), proof));
+  EXPECT_FALSE(verify_merkle_proof(tree.root(), even, value_of(2), proof));
+  tree.erase(odd);
+  EXPECT_EQ(tree.root(), reference_root({{even, value_of(1)}}));
+}
+
 // A leaf of another branch proves nothing about this path, even with the right siblings of its own way.
 TEST(MerkleTree, ALeafFromElsewhereDoesNotProveAbsence) {
   MerkleTree tree;
@@ -196,6 +211,12 @@ TEST(MerkleTree, ALeafFromElsewhereDoesNotProveAbsence) {
   EXPECT_FALSE(verify_merkle_proof(tree.root(), low, std::nullopt, of_high));
   EXPECT_FALSE(verify_merkle_proof(tree.root(), zero, std::nullopt, of_high));
   EXPECT_TRUE(verify_merkle_proof(tree.root(), zero, std::nullopt, tree.prove(zero)));
+  // A root that somebody made with a leaf in the wrong place: its hashes fit, its bits do not.
+  const Hash32 misplaced = hash_of(1, hash_of(0, high, value_of(5)), hash_of(0, low, value_of(6)));
+  MerkleProof proof;
+  proof.siblings = {hash_of(0, low, value_of(6))};
+  proof.leaf = MerkleProof::Leaf{high, value_of(5)};
+  EXPECT_FALSE(verify_merkle_proof(misplaced, zero, std::nullopt, proof));
 }
 
 }  // namespace

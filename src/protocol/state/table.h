@@ -73,12 +73,11 @@ class Table final : public TableBase {
   void erase(const Key& key) {
     const auto it = rows_.find(key);
     STARMINER_CHECK(it != rows_.end());
-    const Key copy = key;  // `key` may live in the row that goes
-    undo_.emplace_back(copy, std::move(it->second));
+    auto node = rows_.extract(it);  // keeps the map's own key: `key` may live in the row that goes
+    undo_.emplace_back(node.key(), std::move(node.mapped()));
     store_.record(*this);
-    dirty_.push_back(copy);
-    rows_.erase(it);
-    notify(copy, &*undo_.back().second, nullptr);
+    dirty_.push_back(node.key());
+    notify(node.key(), &*undo_.back().second, nullptr);
   }
 
   /// The observer must outlive the table's writes. It is told of the rows that exist already.
