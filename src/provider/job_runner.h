@@ -1,0 +1,99 @@
+// Carries one contract from assignment to report: acknowledge, fetch, start in the sandbox, follow, upload, complete or
+// fail. Every step is in the journal before it happens and is checked against the chain after a restart, so a job is
+// adopted, completed or reported, never lost and never run twice (protocol section 5, reconciliation).
+// One runner per contract, on a thread of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "client/job_file/manifest.h"
+#include "protocol/job/end_reason.h"
+#include "provider/chain.h"
+#include "provider/completion.h"
+#include "provider/journal.h"
+#include "provider/registration.h"
+#include "provider/sandbox/sandbox.h"
+#include "provider/settings.h"
+
+namespace starminer::provider {
+
+class LogRelay;
+
+/// What all runners of an agent share.
+struct RunnerContext {
+  const AgentSettings& settings;
+  Chain& chain;
+  sandbox::Sandbox& sandbox;
+  Journal& journal;
+  const std::vector<NodeRecord>& nodes;
+};
+
+class JobRunner {
+ public:
+  JobRunner(RunnerContext context, const ContractId& contract);
+  ~JobRunner();
+
+  /// Works until nothing is left to do for this contract or `detach` was called.
+  void run();
+  /// The agent stops: leave the job running, its supervisor stands beside it; the next agent adopts it.
+  void detach() { detach_ = true; }
+  /// The chain ended the contract: end the job.
+  void cancel() { cancel_ = true; }
+  [[nodiscard]] bool finished() const { return finished_; }
+  /// Run time to report on the chain; empty while the job does not run.
+  [[nodiscard]] std::optional<std::uint64_t> reportable_run_ms() const;
+  [[nodiscard]] const ContractId& contract() const { return contract_; }
+
+ private:
+  enum class Step : std::uint8_t { Go, Stop };
+
+  [[nodiscard]] Step learn();
+  [[nodiscard]] Step acknowledge();
+  [[nodiscard]] Step fetch();
+  [[nodiscard]] Step start_or_adopt();
+  [[nodiscard]] Step confirm_start();
+  [[nodiscard]] Step follow();
+  void deliver();
+  void deliver_result();
+  [[nodiscard]] bool collect(RunRecord& run, std::string& fault);
+  void deliver_failure(protocol::EndReason reason, const std::string& detail);
+  void end_job();
+  void close();
+
+  [[nodiscard]] Step fetch_inputs();
+  [[nodiscard]] sandbox::SandboxSpec make_spec() const;
+  [[nodiscard]] Result<LogDigest, ApiError> upload_log(const char* file);
+  /// Whether the chain still wants something of this provider for the contract; waits while the node is away.
+  [[nodiscard]] bool chain_wants_us();
+  void note(const std::string& text) const;
+  [[nodiscard]] bool write_phase(JobPhase phase);
+  [[nodiscard]] std::filesystem::path work_dir() const;
+
+  RunnerContext context_;
+  ContractId contract_;
+  std::unique_ptr<client::Api> api_;  ///< for transfers, so that they do not hold up transactions of others
+  const NodeRecord* node_ = nullptr;
+  std::string job_;
+  std::string manifest_hash_;
+  std::string state_;
+  client::job_file::Manifest manifest_;
+  std::vector<std::uint8_t> devices_;
+  std::uint64_t cpu_milli_ = 0;
+  std::uint64_t ram_bytes_ = 0;
+  std::uint64_t max_s_ = 0;
+  JobPhase phase_ = JobPhase::Taken;
+  std::optional<sandbox::RunningJob> running_;
+  std::optional<sandbox::ExitReport> report_;
+  std::atomic<bool> detach_{false};
+  std::atomic<bool> cancel_{false};
+  std::atomic<bool> finished_{false};
+  std::atomic<std::int64_t> started_unix_ms_{0};
+};
+
+}  // namespace starminer::provider

@@ -1,0 +1,296 @@
+#include "provider/program.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "client/key_file.h"
+#include "provider/agent.h"
+#include "provider/devices/discover.h"
+#include "provider/devices/report.h"
+#include "provider/sandbox/self_check.h"
+#include "starminer/v1/transaction.pb.h"
+
+namespace starminer::provider {
+namespace {
+
+using config::ExitCode;
+using config::Invocation;
+using nlohmann::json;
+
+constexpr const char* kVersion = "0.1.0";
+
+std::string default_state_dir() {
+  if (const char* home = std::getenv("XDG_STATE_HOME"); home != nullptr && *home != '\0') {
+    return std::string(home) + "/starminer-provider";
+  }
+  const char* home = std::getenv("HOME");
+  return (home != nullptr ? std::string(home) : std::string("/var/lib")) + "/.local/state/starminer-provider";
+}
+
+std::optional<std::string> passphrase() {
+  const char* value = std::getenv("STARMINER_KEY_PASSPHRASE");
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+/// The agent's key; made at the first use.
+Result<SigningKey, std::string> agent_key(const AgentSettings& settings) {
+  const std::filesystem::path file = settings.state_dir / "key.json";
+  if (std::filesystem::exists(file)) return client::load_key_file(file, passphrase());
+  return client::create_key_file(file, passphrase());
+}
+
+ExitCode unreachable(const Invocation& call, const client::ApiError& error) {
+  return call.fail(error.status == 0 ? ExitCode::Unreachable : ExitCode::Failure,
+                   {error.title.empty() ? error.code : error.title, error.code, error.detail, {error.advice}});
+}
+
+ExitCode failed(const Invocation& call, const std::string& what, const std::string& why,
+                std::vector<std::string> advice = {}) {
+  return call.fail(ExitCode::Failure, {what, {}, why, std::move(advice)});
+}
+
+/// Key and connection, or the failure that was reported.
+struct Session {
+  std::unique_ptr<Chain> chain;
+  ExitCode code = ExitCode::Ok;
+};
+
+Session open_session(const Invocation& call, const AgentSettings& settings) {
+  const auto key = agent_key(settings);
+  if (!key) return {nullptr, failed(call, "the agent's key cannot be used", key.error())};
+  auto chain = Chain::connect(settings.api_url, *key);
+  if (!chain) return {nullptr, unreachable(call, chain.error())};
+  return {std::move(*chain), ExitCode::Ok};
+}
+
+}  // namespace
+
+ProviderProgram::ProviderProgram()
+    : state_dir_(default_state_dir()),
+      program_({"starminer-provider", "Offer this machine's devices on the StarMiner market", kVersion}) {
+  add_options();
+  add_commands();
+  program_.configure(options_, {"/etc/starminer/starminer-provider.toml"});
+}
+
+void ProviderProgram::add_options() {
+  options_.add("api.url", settings_.api_url, "The network node to talk to.");
+  options_.add("state.dir", state_dir_, "Key, registration, journals and jobs of this agent.");
+  options_.add("provider.name", settings_.name, "Name shown on the market.");
+  options_.add("provider.payout", settings_.payout, "Address that is paid; empty: the agent's own.");
+  options_.add("offer.region", settings_.region, "Region of this machine.");
+  options_.add("offer.country", settings_.country, "Country code of this machine, for data residency.");
+  options_.add("offer.site_tier", settings_.site_tier, "Tier of the site, 0 to 4.");
+  options_.add("offer.floor", settings_.floor_32nds, "Least price in 1/32 of the class's anchor.");
+  options_.add("offer.cpu_threads", settings_.cpu_threads, "Threads offered to jobs; 0: all.");
+  options_.add("offer.ram_bytes", settings_.ram_bytes, "Memory offered to jobs in bytes; 0: three quarters.");
+  options_.add("offer.disk_bytes", settings_.disk_bytes, "Disk offered to jobs in bytes; 0: half of what is free.");
+  options_.add("benchmark.quick", settings_.quick_benchmark, "Measure shorter, for demonstrations.");
+  options_.add("sandbox.cgroup_parent", settings_.cgroup_parent, "Folder of the control groups of jobs.");
+  options_.add("log.level", log_level_, "trace, debug, info, warn or error.");
+}
+
+void ProviderProgram::add_commands() {
+  const auto prepared = [this](auto command) {
+    return [this, command](const Invocation& call) {
+      settings_.state_dir = state_dir_;
+      std::filesystem::create_directories(settings_.state_dir);
+      std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all);
+      spdlog::set_default_logger(spdlog::get("agent") ? spdlog::get("agent") : spdlog::stderr_color_mt("agent"));
+      spdlog::set_level(spdlog::level::from_str(log_level_));
+      return (this->*command)(call);
+    };
+  };
+  program_.root()
+      .add("devices", "Show the devices and runtimes of this machine")
+      .prints()
+      .example("starminer-provider devices", "What would be offered")
+      .run(prepared(&ProviderProgram::show_devices));
+  program_.root()
+      .add("selftest", "Check that the sandbox holds on this machine")
+      .prints()
+      .example("starminer-provider selftest", "Run every escape attempt inside the sandbox")
+      .run(prepared(&ProviderProgram::self_test));
+  program_.root()
+      .add("address", "Print the agent's address, making its key at first")
+      .prints()
+      .example("starminer-provider address", "The account that pays fees and the node's lock")
+      .run(prepared(&ProviderProgram::show_address));
+  program_.root()
+      .add("setup", "Find devices, measure them and register this machine")
+      .prints()
+      .returns(ExitCode::Unreachable)
+      .example("starminer-provider setup --offer-region eu-central", "Register in a region")
+      .run(prepared(&ProviderProgram::set_up));
+  program_.root()
+      .add("run", "Serve jobs until stopped")
+      .returns(ExitCode::Unreachable)
+      .example("starminer-provider run", "Serve with the registration of setup")
+      .run(prepared(&ProviderProgram::serve));
+  program_.root()
+      .add("status", "Show this machine's nodes on the market")
+      .prints()
+      .returns(ExitCode::Unreachable)
+      .example("starminer-provider status --json", "For scripts")
+      .run(prepared(&ProviderProgram::show_status));
+  const auto change = [&](const char* name, const char* summary, const char* done, int number) {
+    program_.root()
+        .add(name, summary)
+        .prints()
+        .returns(ExitCode::Unreachable)
+        .example(fmt::format("starminer-provider {}", name), summary)
+        .run([this, prepared, done, number](const Invocation& call) {
+          settings_.state_dir = state_dir_;
+          return change_status(call, number, done);
+        });
+  };
+  change("drain", "Finish what runs and take nothing new", "draining", v1::NodeSetStatus::DRAIN);
+  change("resume", "Take jobs again after drain", "active", v1::NodeSetStatus::RESUME);
+  change("leave", "Leave the market when the last job has ended", "leaving", v1::NodeSetStatus::LEAVE);
+}
+
+ExitCode ProviderProgram::show_devices(const Invocation& call) const {
+  devices::DiscoverOptions options;
+  options.disk_path = settings_.state_dir.string();
+  const devices::Inventory inventory = devices::discover(options);
+  call.out.line(call.json ? devices::inventory_json(inventory) : devices::format_inventory(inventory));
+  return inventory.nodes.empty() ? ExitCode::NotFound : ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::self_test(const Invocation& call) const {
+  sandbox::SandboxOptions options;
+  options.root_dir = settings_.state_dir / "selftest";
+  options.cgroup_parent = settings_.cgroup_parent;
+  auto sandbox = sandbox::Sandbox::open(std::move(options));
+  if (!sandbox) return failed(call, "this machine cannot run jobs safely", sandbox.error().text);
+  const auto results = sandbox::self_test(*sandbox);
+  json list = json::array();
+  std::size_t passed = 0;
+  for (const auto& result : results) {
+    passed += result.passed ? 1 : 0;
+    if (call.json) {
+      list.push_back({{"name", result.name}, {"passed", result.passed}, {"detail", result.detail}});
+    } else if (!result.passed) {
+      call.out.line(fmt::format("{} {}  {}", call.out.cross(), result.name, result.detail));
+    }
+  }
+  if (call.json) {
+    call.out.line(json{{"passed", passed}, {"total", results.size()}, {"tests", std::move(list)}}.dump());
+  } else {
+    call.out.line(fmt::format("sandbox tier 1 self-test {}/{}", passed, results.size()));
+  }
+  return sandbox::all_passed(results) ? ExitCode::Ok : ExitCode::Failure;
+}
+
+ExitCode ProviderProgram::show_address(const Invocation& call) const {
+  const auto key = agent_key(settings_);
+  if (!key) return failed(call, "the agent's key cannot be used", key.error());
+  const std::string address = key->account().text();
+  call.out.line(call.json ? json{{"address", address}}.dump() : address);
+  return ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::set_up(const Invocation& call) const {
+  const auto say = [&](const std::string& line) {
+    if (!call.json) call.out.line(fmt::format("{} {}", call.out.tick(), line));
+  };
+  const Session session = open_session(call, settings_);
+  if (!session.chain) return session.code;
+  devices::DiscoverOptions options;
+  options.disk_path = settings_.state_dir.string();
+  const devices::Inventory inventory = devices::discover(options);
+  for (const devices::NodeCandidate& node : inventory.nodes) {
+    say(fmt::format("{} x {} ({})", node.devices.size(), node.model, node.hardware_class));
+  }
+  for (const devices::Runtime& runtime : inventory.runtimes) say(fmt::format("runtime {}", runtime.tag));
+  sandbox::SandboxOptions sandbox_options;
+  sandbox_options.root_dir = settings_.state_dir / "jobs";
+  sandbox_options.cgroup_parent = settings_.cgroup_parent;
+  if (const auto sandbox = sandbox::Sandbox::open(std::move(sandbox_options)); !sandbox) {
+    return failed(call, "this machine cannot run jobs safely", sandbox.error().text);
+  }
+  const auto nodes = register_machine(*session.chain, settings_, inventory, say);
+  if (!nodes) return failed(call, "the machine could not be registered", nodes.error());
+  json list = json::array();
+  for (const NodeRecord& node : *nodes) {
+    list.push_back({{"id", node.id.text()}, {"class", node.hardware_class}, {"ratings", node.ratings}});
+    say(fmt::format("node {} is ready; start serving with: starminer-provider run", node.id.text()));
+  }
+  if (call.json) call.out.line(json{{"provider", session.chain->key().account().text()}, {"nodes", list}}.dump());
+  return ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::serve(const Invocation& call) const {
+  const Session session = open_session(call, settings_);
+  if (!session.chain) return session.code;
+  auto nodes = load_nodes(settings_.state_dir);
+  if (!nodes) return failed(call, "the registration cannot be read", nodes.error());
+  if (nodes->empty()) {
+    return failed(call, "this machine is not registered", "there is no node in " + settings_.state_dir.string(),
+                  {"starminer-provider setup"});
+  }
+  for (const NodeRecord& node : *nodes) spdlog::info("node {} ({}) serves", node.id.text(), node.hardware_class);
+  auto agent = Agent::open(settings_, *session.chain, std::move(*nodes));
+  if (!agent) return failed(call, "the agent cannot start", agent.error());
+  // Signals are taken by one thread, so that nothing else is interrupted at a random place.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread waiter([&] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    spdlog::info("stopping; running jobs go on and are adopted by the next start");
+    (*agent)->stop();
+  });
+  (*agent)->run();
+  waiter.join();
+  return ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::show_status(const Invocation& call) const {
+  const Session session = open_session(call, settings_);
+  if (!session.chain) return session.code;
+  const auto nodes = load_nodes(settings_.state_dir);
+  if (!nodes) return failed(call, "the registration cannot be read", nodes.error());
+  json list = json::array();
+  for (const NodeRecord& node : *nodes) {
+    auto answer = session.chain->get("/v1/nodes/" + node.id.text());
+    if (!answer) return unreachable(call, answer.error());
+    if (!call.json) {
+      call.out.line(fmt::format("{}  {}  {} jobs  {}", node.id.text(), answer->value("status", ""),
+                                answer->value("/free/jobs"_json_pointer, 0), node.hardware_class));
+    }
+    list.push_back(std::move(*answer));
+  }
+  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
+  return ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::change_status(const Invocation& call, int change, const char* done) const {
+  const Session session = open_session(call, settings_);
+  if (!session.chain) return session.code;
+  const auto nodes = load_nodes(settings_.state_dir);
+  if (!nodes) return failed(call, "the registration cannot be read", nodes.error());
+  json list = json::array();
+  for (const NodeRecord& node : *nodes) {
+    v1::TransactionBody body;
+    body.mutable_node_set_status()->set_node(to_text(node.id.view()));
+    body.mutable_node_set_status()->set_change(static_cast<v1::NodeSetStatus::Change>(change));
+    const auto receipt = session.chain->send(body);
+    if (!receipt) return unreachable(call, receipt.error());
+    if (!call.json) call.out.line(fmt::format("{} {} {}", call.out.tick(), node.id.text(), done));
+    list.push_back({{"id", node.id.text()}, {"transaction", receipt->transaction}});
+  }
+  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
+  return ExitCode::Ok;
+}
+
+}  // namespace starminer::provider

@@ -1,0 +1,42 @@
+// Makes this machine a node of the market: finds its devices, measures them, registers provider and node, and remembers
+// which node it is. Safe to repeat: what is registered already is updated, not doubled.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "provider/chain.h"
+#include "provider/devices/inventory.h"
+#include "provider/settings.h"
+
+namespace starminer::provider {
+
+/// A registered node of this machine, with what its jobs may see.
+struct NodeRecord {
+  NodeId id;
+  std::string hardware_class;
+  std::string model;
+  std::vector<std::string> device_files;                          ///< by device index; empty for a processor
+  std::map<std::string, std::uint32_t> ratings;                   ///< by kind, CU per device-second x 1000
+  std::map<std::string, std::vector<std::string>> runtime_paths;  ///< runtime tag to read-only host paths
+};
+
+/// Says what is being done, for a person who waits.
+using Say = std::function<void(const std::string& line)>;
+
+/// Nodes registered by an earlier run, empty where there are none.
+[[nodiscard]] Result<std::vector<NodeRecord>, std::string> load_nodes(const std::filesystem::path& state_dir);
+
+/// Registers the provider and every node candidate of the inventory that is not registered yet. The error is a sentence
+/// with what to do.
+[[nodiscard]] Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, const AgentSettings& settings,
+                                                                            const devices::Inventory& inventory,
+                                                                            const Say& say);
+
+}  // namespace starminer::provider
