@@ -52,7 +52,8 @@ struct ClientOptions {
   std::size_t body_bytes_max = 64U << 20U;
   std::string user_agent = "starminer";
   /// Sees each attempt before it is sent and may add headers, for instance a signature with a one-use nonce. The body
-  /// is empty for streamed uploads and for calls without one.
+  /// is empty for streamed uploads and for calls without one. Called from the thread of the call; events() runs beside
+  /// others, so with it the function must be thread-safe.
   std::function<void(Method method, std::string_view target, std::string_view body, Headers& headers)> prepare{};
 };
 

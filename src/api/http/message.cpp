@@ -1,5 +1,6 @@
 #include "api/http/message.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -51,11 +52,10 @@ bool Request::has_header(std::string_view name) const {
 }
 
 const std::string& Request::param(std::string_view name) const {
-  for (const auto& [key, value] : params) {
-    if (key == name) return value;
-  }
-  STARMINER_CHECK(!"the route has no such parameter");
-  return params.front().second;
+  const auto found = std::find_if(params.begin(), params.end(), [&](const auto& entry) { return entry.first == name; });
+  const bool pattern_has_parameter = found != params.end();
+  STARMINER_CHECK(pattern_has_parameter);
+  return found->second;
 }
 
 const std::string* Request::find_query(std::string_view name) const {
