@@ -1,4 +1,5 @@
 // The life of a job: start, logs, end, stop, adoption by another agent, and what is left afterwards. Real runs.
+#include <grp.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 
 #include "provider/sandbox/job_dir.h"
 #include "provider/sandbox/outputs.h"
+#include "provider/sandbox/self_check.h"
 #include "sandbox/fixture.h"
 
 namespace starminer::provider::sandbox {
@@ -264,6 +266,64 @@ TEST_F(Lifecycle, NothingIsLeftAfterManyStarts) {
   EXPECT_EQ(count_mounts(), mounts);
   EXPECT_TRUE(eventually([&loops] { return list_loop_devices() == loops; }));
   EXPECT_TRUE(sandbox().list_jobs().empty());
+}
+
+// Without root an administrator hands over one folder per control group hierarchy; disks are then memory only.
+TEST_F(Lifecycle, AnUnprivilegedAgentWithDelegatedGroupsRunsJobs) {
+  constexpr uid_t kAgent = 54321;
+  ASSERT_EQ(::geteuid(), 0U) << "delegating control groups needs root";
+  auto delegated = probe_cgroups("starminer-test-delegated");
+  ASSERT_TRUE(delegated) << delegated.error().text;
+  for (const auto& [controller, parent] : delegated->parents) {
+    for (const fs::path& file : {parent, parent / "cgroup.procs"}) ASSERT_EQ(::chown(file.c_str(), kAgent, kAgent), 0);
+  }
+  fs::permissions(root(), fs::perms::all);
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t agent = ::fork();
+  if (agent == 0) {
+    const auto tell = [&ends](const std::string& text) { (void)write_all(ends[1], text); };
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(kAgent, kAgent, kAgent) != 0 ||
+        ::setresuid(kAgent, kAgent, kAgent) != 0) {
+      ::_exit(1);
+    }
+    SandboxOptions own = options();
+    own.root_dir = root() / "unprivileged";
+    own.cgroup_parent = "starminer-test-delegated";
+    auto opened = Sandbox::open(own);
+    if (!opened) tell(opened.error().text);
+    if (!opened) ::_exit(1);
+    for (const auto& [id, command] :
+         {std::pair{"plain", "id -u; echo x > /job/out/x"}, std::pair{"full", "head -c 9M /dev/zero > /job/out/x"},
+          std::pair{"memory", "head -c 99M /dev/zero | tail -c 99M | wc -c"}}) {
+      auto job = opened->start(shell(id, command));
+      if (!job) tell(job.error().text);
+      if (!job) ::_exit(1);
+      const auto ended = job->wait(60'000);
+      if (ended && *ended) tell(describe(**ended) + ", files " + std::to_string((*ended)->output_files) + "\n");
+    }
+    const auto results = self_test(*opened);
+    for (const SelfTestResult& row : results) {
+      if (!row.passed) tell(row.name + ": " + row.detail + "\n");
+    }
+    ::_exit(all_passed(results) ? 0 : 2);
+  }
+  ::close(ends[1]);
+  std::string told;
+  char buffer[512];
+  for (ssize_t count = 0; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
+    told.append(buffer, static_cast<std::size_t>(count));
+  }
+  ::close(ends[0]);
+  int status = 0;
+  ASSERT_EQ(::waitpid(agent, &status, 0), agent);
+  EXPECT_EQ(status, 0) << told;
+  EXPECT_THAT(told, HasSubstr("exited with code 0")) << told;
+  EXPECT_THAT(told, HasSubstr("files 1"));
+  EXPECT_THAT(told, HasSubstr("limit Output"));
+  EXPECT_THAT(told, HasSubstr("limit Memory"));
+  for (const auto& [controller, parent] : delegated->parents)
+    EXPECT_TRUE(eventually([&parent] { return ::rmdir(parent.c_str()) == 0; }));
 }
 
 TEST_F(Lifecycle, RefusesToRemoveARunningJob) {

@@ -64,6 +64,7 @@ SandboxResult<Fd> make_image(const DiskRequest& request) {
                                  inodes,
                                  request.image.string()};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   char* const env[] = {nullptr};

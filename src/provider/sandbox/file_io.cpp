@@ -83,14 +83,16 @@ SandboxResult<void> replace_file_at(int directory, const std::string& name, std:
   return {};
 }
 
-SandboxResult<Fd> make_memory_file(const char* name, std::string_view bytes) {
+SandboxResult<Fd> make_memory_file(const char* name) {
   Fd fd{::memfd_create(name, MFD_CLOEXEC)};
   if (!fd.valid()) return fail(system_error(SandboxErrc::Io, "cannot create a memory file", errno));
-  if (auto written = write_all(fd.get(), bytes); !written) return fail(written.error());
-  if (::lseek(fd.get(), 0, SEEK_SET) != 0) {
-    return fail(system_error(SandboxErrc::Io, "cannot rewind a memory file", errno));
-  }
   return fd;
+}
+
+SandboxResult<void> fill_memory_file(const Fd& file, std::string_view bytes) {
+  if (auto written = write_all(file.get(), bytes); !written) return written;
+  if (::lseek(file.get(), 0, SEEK_SET) == 0) return {};
+  return fail(system_error(SandboxErrc::Io, "cannot rewind a memory file", errno));
 }
 
 }  // namespace starminer::provider::sandbox

@@ -47,7 +47,10 @@ enum class Durability : std::uint8_t { Cached, Synced };
 /// Writes all bytes or fails with Io.
 [[nodiscard]] SandboxResult<void> write_all(int fd, std::string_view bytes);
 
-/// An anonymous file with these bytes, positioned at its start, for handing data to a child.
-[[nodiscard]] SandboxResult<Fd> make_memory_file(const char* name, std::string_view bytes);
+/// An empty anonymous file, for handing data to a child.
+[[nodiscard]] SandboxResult<Fd> make_memory_file(const char* name);
+
+/// Writes these bytes and rewinds, so that whoever shares the file reads them from the start.
+[[nodiscard]] SandboxResult<void> fill_memory_file(const Fd& file, std::string_view bytes);
 
 }  // namespace starminer::provider::sandbox

@@ -11,22 +11,19 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "provider/sandbox/bwrap_arguments.h"
 #include "provider/sandbox/seccomp_filter.h"
 
 namespace starminer::provider::sandbox {
 namespace {
 
-constexpr const char* kInitInside = "/.starminer-init";
 constexpr rlim_t kLockedBytesMax = 64ULL << 20U;
 constexpr int kPipeBytes = 1 << 20;
-
-// Of /proc these name the host's kernel, its command line or its addresses, which no job needs.
-constexpr std::array<const char*, 7> kMasked{
-    "/proc/cmdline",    "/proc/kallsyms",         "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-    "/proc/timer_list", "/proc/version_signature"};
 
 struct Pipe {
   Fd read;
@@ -57,18 +54,39 @@ struct ChildFds {
   int input;
   int standard_output;
   int standard_error;
-  std::array<int, 4> kept;  ///< Filters, arguments, report.
+  int go;
+  int command;
+  int bwrap_arguments;
+  std::array<int, 4> kept;  ///< Filters, arguments, report: what bubblewrap finds open.
 };
+
+bool read_words(int file, std::vector<std::string>& words) {
+  std::string block;
+  char buffer[4096];
+  ssize_t count = 0;
+  while ((count = ::read(file, buffer, sizeof buffer)) > 0) block.append(buffer, static_cast<std::size_t>(count));
+  for (std::size_t begin = 0; begin < block.size();) {
+    const std::size_t end = block.find('\0', begin);
+    words.push_back(block.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return count == 0 && !block.empty();
+}
 
 // Runs in the child. Anything that fails leaves through exit code 125 with a line on standard error.
 [[noreturn]] void run_child(const StoredSpec& stored, const JobUser& user, const Cgroup& cgroup, const ChildFds& fds,
-                            const std::vector<std::string>& command, pid_t supervisor) {
+                            pid_t supervisor) {
   const auto give_up = [](std::string_view what) {
     (void)write_all(2, std::string(what) + "\n");
     ::_exit(125);
   };
   if (::dup2(fds.input, 0) < 0 || ::dup2(fds.standard_output, 1) < 0 || ::dup2(fds.standard_error, 2) < 0) ::_exit(125);
   if (auto joined = cgroup.join(); !joined) give_up(joined.error().text);
+  char go = 0;
+  ssize_t count = 0;
+  while ((count = ::read(fds.go, &go, 1)) < 0 && errno == EINTR) {
+  }
+  if (count != 1) ::_exit(125);
   lower_limit(RLIMIT_CORE, 0);
   lower_limit(RLIMIT_NOFILE, stored.spec.limits.open_files);
   lower_limit(RLIMIT_MEMLOCK, kLockedBytesMax);
@@ -84,9 +102,10 @@ struct ChildFds {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  std::vector<std::string> words{"bwrap", "--args", std::to_string(fds.kept[2])};
-  for (const std::string& word : command) words.push_back(word);
+  std::vector<std::string> words{"bwrap", "--args", std::to_string(fds.bwrap_arguments)};
+  if (!read_words(fds.command, words)) give_up("cannot read the command");
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   char* const env[] = {nullptr};
@@ -95,97 +114,68 @@ struct ChildFds {
   ::_exit(125);
 }
 
-void add_file_view(std::vector<std::string>& words, const SandboxSpec& spec, const Stage& stage) {
-  const auto add = [&words](std::initializer_list<std::string> more) { words.insert(words.end(), more); };
-  for (const StagedBind& bind : stage.binds) add({"--ro-bind", bind.staged, bind.inside});
-  for (const auto& [target, place] : stage.links) add({"--symlink", target, place});
-  add({"--ro-bind", stage.passwd, "/etc/passwd", "--ro-bind", stage.group, "/etc/group", "--proc", "/proc"});
-  for (const char* masked : kMasked) {
-    if (::access(masked, F_OK) == 0) add({"--ro-bind", stage.empty, masked});
-  }
-  add({"--dev", "/dev"});
-  for (const StagedBind& device : stage.devices) add({"--dev-bind", device.staged, device.inside});
-  add({"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
-  if (stage.inputs.empty()) {
-    add({"--dir", kInputsInside});
-  } else {
-    add({"--ro-bind", stage.inputs, kInputsInside});
-  }
-  add({"--bind", stage.outputs, kOutputsInside, "--bind", stage.scratch / "work", kScratchInside, "--bind",
-       stage.scratch / "tmp", "/tmp", "--ro-bind", stage.init, kInitInside, "--remount-ro", "/"});
-}
-
 }  // namespace
 
-std::vector<std::string> make_bwrap_arguments(const SandboxSpec& spec, const Stage& stage, const BwrapFds& fds) {
-  std::vector<std::string> words{"--unshare-all",
-                                 "--unshare-user",
-                                 "--disable-userns",
-                                 "--die-with-parent",
-                                 "--new-session",
-                                 "--uid",
-                                 "65534",
-                                 "--gid",
-                                 "65534",
-                                 "--cap-drop",
-                                 "ALL",
-                                 "--hostname",
-                                 "job",
-                                 "--chdir",
-                                 kScratchInside,
-                                 "--clearenv"};
-  std::map<std::string, std::string> env{{"PATH", "/usr/local/bin:/usr/bin:/bin"},
-                                         {"HOME", kScratchInside},
-                                         {"TMPDIR", "/tmp"},
-                                         {"LANG", "C.UTF-8"},
-                                         {"TZ", "UTC"}};
-  for (const auto& [name, value] : spec.env) env[name] = value;
-  for (const auto& [name, value] : env) words.insert(words.end(), {"--setenv", name, value});
-  add_file_view(words, spec, stage);
-  words.insert(words.end(), {"--add-seccomp-fd", std::to_string(fds.seccomp_allow_list), "--add-seccomp-fd",
-                             std::to_string(fds.seccomp_arguments)});
-  return words;
-}
-
-std::vector<std::string> make_command(const SandboxSpec& spec, const Stage& stage, int report_fd) {
-  std::vector<std::string> words{"--", kInitInside, std::to_string(report_fd)};
-  const auto add = [&words](std::initializer_list<std::string> more) { words.insert(words.end(), more); };
-  for (const StagedBind& bind : stage.binds) add({"--read", bind.inside});
-  add({"--read", "/etc/passwd", "--read", "/etc/group", "--read", "/proc", "--read", kInputsInside});
-  add({"--write", "/dev", "--write", kOutputsInside, "--write", kScratchInside, "--write", "/tmp", "--"});
-  words.insert(words.end(), spec.argv.begin(), spec.argv.end());
-  return words;
-}
-
-SandboxResult<LaunchedJob> launch(const StoredSpec& stored, const Stage& stage, const JobUser& user,
-                                  const Cgroup& cgroup) {
-  auto filters = make_seccomp_filters();
-  if (!filters) return fail(filters.error());
+SandboxResult<Launcher> Launcher::prepare(const StoredSpec& stored, const JobUser& user, const Cgroup& cgroup) {
   auto output = make_pipe();
   auto error = make_pipe();
   auto report = make_pipe();
-  if (!output || !error || !report) return fail((!output ? output : !error ? error : report).error());
-  const BwrapFds fds{filters->allow_list.get(), filters->arguments.get(), report->write.get()};
-  // Through a descriptor: on the command line any user of the host could read the job's environment.
-  std::string block;
-  for (const std::string& word : make_bwrap_arguments(stored.spec, stage, fds)) block.append(word).push_back('\0');
-  auto arguments = make_memory_file("bwrap-arguments", block);
-  if (!arguments) return fail(arguments.error());
+  auto go = make_pipe();
+  for (const auto* pipe : {&output, &error, &report, &go}) {
+    if (!*pipe) return fail(pipe->error());
+  }
+  Launcher launcher;
+  // Empty for now: what is written into them before go() is what the child finds in them after it.
+  for (Fd* file :
+       {&launcher.seccomp_allow_list_, &launcher.seccomp_arguments_, &launcher.bwrap_arguments_, &launcher.command_}) {
+    auto made = make_memory_file("starminer-launch");
+    if (!made) return fail(made.error());
+    *file = std::move(*made);
+  }
   const Fd input{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   if (!input.valid()) return fail(system_error(SandboxErrc::SetupFailed, "cannot open /dev/null", errno));
   for (const Fd* end : {&output->read, &error->read, &report->read}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
   for (const Fd* end : {&output->read, &error->read}) ::fcntl(end->get(), F_SETPIPE_SZ, kPipeBytes);
-
-  const ChildFds child_fds{input.get(),
-                           output->write.get(),
-                           error->write.get(),
-                           {fds.seccomp_allow_list, fds.seccomp_arguments, arguments->get(), fds.report}};
-  const std::vector<std::string> command = make_command(stored.spec, stage, fds.report);
+  ChildFds fds{};
+  fds.input = input.get();
+  fds.standard_output = output->write.get();
+  fds.standard_error = error->write.get();
+  fds.go = go->read.get();
+  fds.command = launcher.command_.get();
+  fds.bwrap_arguments = launcher.bwrap_arguments_.get();
+  fds.kept = {launcher.seccomp_allow_list_.get(), launcher.seccomp_arguments_.get(), fds.bwrap_arguments,
+              report->write.get()};
   const pid_t supervisor = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) return fail(system_error(SandboxErrc::SetupFailed, "cannot fork", errno));
-  if (child == 0) run_child(stored, user, cgroup, child_fds, command, supervisor);
-  return LaunchedJob{child, std::move(output->read), std::move(error->read), std::move(report->read)};
+  launcher.child_ = ::fork();
+  if (launcher.child_ < 0) return fail(system_error(SandboxErrc::SetupFailed, "cannot fork", errno));
+  if (launcher.child_ == 0) {
+    go->write.reset();  // else the end of the supervisor would not be the end of this pipe
+    run_child(stored, user, cgroup, fds, supervisor);
+  }
+  launcher.report_number_ = report->write.get();
+  launcher.go_ = std::move(go->write);
+  launcher.standard_output_ = std::move(output->read);
+  launcher.standard_error_ = std::move(error->read);
+  launcher.report_ = std::move(report->read);
+  return launcher;
+}
+
+SandboxResult<LaunchedJob> Launcher::go(const SandboxSpec& spec, const Stage& stage) {
+  if (auto done = write_seccomp_filters(seccomp_allow_list_, seccomp_arguments_); !done) return fail(done.error());
+  const BwrapFds fds{seccomp_allow_list_.get(), seccomp_arguments_.get(), report_number_};
+  // Through a descriptor: on the command line any user of the host could read the job's environment.
+  for (const auto& [file, words] : {std::pair{&bwrap_arguments_, make_bwrap_arguments(spec, stage, fds)},
+                                    std::pair{&command_, make_command(spec, stage, report_number_)}}) {
+    std::string block;
+    for (const std::string& word : words) block.append(word).push_back('\0');
+    if (auto done = fill_memory_file(*file, block); !done) return fail(done.error());
+  }
+  if (auto told = write_all(go_.get(), "g"); !told) {
+    return fail(
+        SandboxError{SandboxErrc::SetupFailed, "the job's first process died; was its memory limit too small?"});
+  }
+  go_.reset();
+  return LaunchedJob{child_, std::move(standard_output_), std::move(standard_error_), std::move(report_)};
 }
 
 }  // namespace starminer::provider::sandbox

@@ -1,11 +1,8 @@
-// Starting bubblewrap for a staged job: its arguments, the child's group, user and resource limits, and the descriptors
-// through which the supervisor follows it. Used by the supervisor only.
+// Starting bubblewrap for a staged job: the child's group, user and resource limits, and the descriptors through which
+// the supervisor follows it. Used by the supervisor only.
 #pragma once
 
 #include <sys/types.h>
-
-#include <string>
-#include <vector>
 
 #include "provider/sandbox/cgroup.h"
 #include "provider/sandbox/error.h"
@@ -14,20 +11,6 @@
 
 namespace starminer::provider::sandbox {
 
-/// Numbers of descriptors as the child sees them.
-struct BwrapFds {
-  int seccomp_allow_list = -1;
-  int seccomp_arguments = -1;
-  int report = -1;
-};
-
-/// bubblewrap's options for the job, without the command.
-[[nodiscard]] std::vector<std::string> make_bwrap_arguments(const SandboxSpec& spec, const Stage& stage,
-                                                            const BwrapFds& fds);
-
-/// The command bubblewrap runs: starminer-sandbox-init, what it may open to the job, and the job's program.
-[[nodiscard]] std::vector<std::string> make_command(const SandboxSpec& spec, const Stage& stage, int report_fd);
-
 struct LaunchedJob {
   pid_t bwrap = 0;
   Fd standard_output;
@@ -35,8 +18,31 @@ struct LaunchedJob {
   Fd report;  ///< starminer-sandbox-init says "ok ..." or "error ..."; end of file after "ok" means the program runs.
 };
 
-/// Starts the job in its group. The child dies with the calling thread. Fails with SetupFailed or Unsupported.
-[[nodiscard]] SandboxResult<LaunchedJob> launch(const StoredSpec& stored, const Stage& stage, const JobUser& user,
-                                                const Cgroup& cgroup);
+/// A child that is to become bubblewrap. Entering a control group makes the kernel wait for all processors, some ten
+/// milliseconds; the child is made first and does that while the supervisor builds the stage.
+class Launcher {
+ public:
+  /// Forks the child, which enters the group and waits for go(). It dies with the calling thread, and goes away when
+  /// the Launcher is dropped unused. Fails with SetupFailed. `stored`, `user` and `cgroup` are copied into the child.
+  [[nodiscard]] static SandboxResult<Launcher> prepare(const StoredSpec& stored, const JobUser& user,
+                                                       const Cgroup& cgroup);
+
+  /// Lets the child start bubblewrap on the finished stage. Fails with SetupFailed or Unsupported. Called once.
+  [[nodiscard]] SandboxResult<LaunchedJob> go(const SandboxSpec& spec, const Stage& stage);
+
+ private:
+  Launcher() = default;
+
+  pid_t child_ = 0;
+  Fd go_;
+  Fd standard_output_;
+  Fd standard_error_;
+  Fd report_;
+  int report_number_ = -1;  ///< Of the child's end of the report.
+  Fd seccomp_allow_list_;
+  Fd seccomp_arguments_;
+  Fd bwrap_arguments_;
+  Fd command_;
+};
 
 }  // namespace starminer::provider::sandbox

@@ -29,7 +29,7 @@ constexpr std::size_t kGroupNameLength = 16;
 
 fs::path find_program(const std::vector<fs::path>& folders, const char* name) {
   for (const fs::path& folder : folders) {
-    const fs::path candidate = folder / name;
+    fs::path candidate = folder / name;
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return {};

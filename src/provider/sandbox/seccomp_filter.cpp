@@ -149,12 +149,10 @@ SandboxResult<Filter> start_filter(std::uint32_t default_action) {
   return filter;
 }
 
-SandboxResult<Fd> export_filter(const Filter& filter) {
-  Fd file{::memfd_create("seccomp", MFD_CLOEXEC)};
-  if (!file.valid()) return fail(system_error(SandboxErrc::Io, "cannot create a memory file", errno));
+SandboxResult<void> export_filter(const Filter& filter, const Fd& file) {
   if (const int rc = seccomp_export_bpf(filter.get(), file.get()); rc != 0) return refuse("cannot be exported", rc);
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail(system_error(SandboxErrc::Io, "cannot rewind", errno));
-  return file;
+  if (::lseek(file.get(), 0, SEEK_SET) == 0) return {};
+  return fail(system_error(SandboxErrc::Io, "cannot rewind a memory file", errno));
 }
 
 int add_names(const Filter& filter, std::uint32_t action, const char* const* begin, const char* const* end) {
@@ -202,7 +200,7 @@ int add_conditions(const Filter& filter) {
 
 }  // namespace
 
-SandboxResult<SeccompFilters> make_seccomp_filters() {
+SandboxResult<void> write_seccomp_filters(const Fd& allow_list_file, const Fd& arguments_file) {
   auto allow_list = start_filter(SCMP_ACT_ERRNO(ENOSYS));
   if (!allow_list) return fail(allow_list.error());
   int rc = add_names(*allow_list, SCMP_ACT_ALLOW, std::begin(kAllowed), std::end(kAllowed));
@@ -211,11 +209,8 @@ SandboxResult<SeccompFilters> make_seccomp_filters() {
   auto arguments = start_filter(SCMP_ACT_ALLOW);
   if (!arguments) return fail(arguments.error());
   if (rc = add_conditions(*arguments); rc != 0) return refuse("a condition cannot be added", rc);
-  auto first = export_filter(*allow_list);
-  if (!first) return fail(first.error());
-  auto second = export_filter(*arguments);
-  if (!second) return fail(second.error());
-  return SeccompFilters{std::move(*first), std::move(*second)};
+  if (auto done = export_filter(*allow_list, allow_list_file); !done) return done;
+  return export_filter(*arguments, arguments_file);
 }
 
 }  // namespace starminer::provider::sandbox

@@ -6,16 +6,11 @@
 
 namespace starminer::provider::sandbox {
 
-/// Memory files with BPF programs for this machine's architecture, positioned at their start. Both are loaded; the
-/// kernel takes the stricter answer.
-struct SeccompFilters {
-  Fd allow_list;  ///< Calls by number.
-  Fd arguments;   ///< Arguments that turn an allowed call into a way out.
-};
-
-/// Calls unknown to the list give ENOSYS, so that libraries fall back (clone3, whose flags a filter cannot see, is one
-/// of them); calls that reach out of the job give EPERM; calls of another architecture end the process. Fails with
-/// Unsupported.
-[[nodiscard]] SandboxResult<SeccompFilters> make_seccomp_filters();
+/// Writes two BPF programs for this machine's architecture and rewinds the files: one lists the allowed calls by
+/// number, the other looks at arguments that turn an allowed call into a way out. Both are loaded; the kernel takes the
+/// stricter answer. Calls unknown to the list give ENOSYS, so that libraries fall back (clone3, whose flags a filter
+/// cannot see, is one of them); calls that reach out of the job give EPERM; calls of another architecture end the
+/// process. Fails with Unsupported or Io.
+[[nodiscard]] SandboxResult<void> write_seccomp_filters(const Fd& allow_list_file, const Fd& arguments_file);
 
 }  // namespace starminer::provider::sandbox

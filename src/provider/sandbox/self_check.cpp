@@ -77,8 +77,8 @@ void run_attempts(Sandbox& sandbox, std::vector<SelfTestResult>& results) {
     std::string detail;
     words >> name >> verdict;
     std::getline(words >> std::ws, detail);
-    results.push_back(
-        {printable(name), verdict == "refused" || verdict == "unsupported", printable(verdict + ": " + detail)});
+    results.push_back({printable(name), verdict == "refused" || verdict == "unsupported",
+                       printable(fmt::format("{}: {}", verdict, detail))});
   }
   const bool whole = rows >= kAttemptsMin && finished->report.end == EndKind::Exited && finished->report.exit_code == 0;
   results.push_back({"sandbox", whole, fmt::format("{} attempts, {}", rows, describe(finished->report))});

@@ -41,25 +41,6 @@ bool write_proc(const char* file, const std::string& text) {
   return fd.valid() && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-SandboxResult<void> enter_namespaces(const JobUser& user) {
-  const bool root = ::geteuid() == 0;
-  if (::unshare(root ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-    return fail(
-        system_error(SandboxErrc::Unsupported,
-                     root ? "cannot make a mount namespace"
-                          : "cannot make a user namespace; allow them (sysctl user.max_user_namespaces, and on some "
-                            "systems kernel.unprivileged_userns_clone) or run the agent as root",
-                     errno));
-  }
-  if (!root && (!write_proc("/proc/self/setgroups", "deny") ||
-                !write_proc("/proc/self/uid_map", fmt::format("{0} {0} 1", user.uid)) ||
-                !write_proc("/proc/self/gid_map", fmt::format("{0} {0} 1", user.gid)))) {
-    return refuse("cannot map the user into its namespace");
-  }
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return refuse("cannot make mounts private");
-  return {};
-}
-
 // Inputs belong to the agent; the job is another user on the host and reads them as one.
 SandboxResult<void> open_to_readers(const fs::path& directory) {
   const auto read = fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read;
@@ -223,9 +204,27 @@ JobUser choose_job_user(const SandboxSpec& spec) {
   return user;
 }
 
+SandboxResult<void> enter_namespaces(const JobUser& user) {
+  const bool root = ::geteuid() == 0;
+  if (::unshare(root ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+    return fail(
+        system_error(SandboxErrc::Unsupported,
+                     root ? "cannot make a mount namespace"
+                          : "cannot make a user namespace; allow them (sysctl user.max_user_namespaces, and on some "
+                            "systems kernel.unprivileged_userns_clone) or run the agent as root",
+                     errno));
+  }
+  if (!root && (!write_proc("/proc/self/setgroups", "deny") ||
+                !write_proc("/proc/self/uid_map", fmt::format("{0} {0} 1", user.uid)) ||
+                !write_proc("/proc/self/gid_map", fmt::format("{0} {0} 1", user.gid)))) {
+    return refuse("cannot map the user into its namespace");
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return refuse("cannot make mounts private");
+  return {};
+}
+
 SandboxResult<Stage> make_stage(const StoredSpec& stored, const JobUser& user, const fs::path& job_dir,
                                 int job_directory) {
-  if (auto entered = enter_namespaces(user); !entered) return fail(entered.error());
   const fs::path base = job_dir / "stage";
   if (::mkdir(base.c_str(), 0700) != 0) return refuse("cannot create " + base.string());
   if (::mount("tmpfs", base.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") != 0) {

@@ -49,8 +49,11 @@ struct Stage {
   DiskKind scratch_disk = DiskKind::None;
 };
 
-/// Enters the private namespaces and builds the stage. Afterwards /tmp of this process is the stage, and the job
-/// directory must only be used through its descriptor. Fails with SetupFailed or Unsupported.
+/// Enters the private namespaces; first, so that a child made next shares them. Fails with Unsupported or SetupFailed.
+[[nodiscard]] SandboxResult<void> enter_namespaces(const JobUser& user);
+
+/// Builds the stage. Afterwards /tmp of this process is the stage, and the job directory must only be used through its
+/// descriptor. Fails with BadSpec for inputs that are no plain files, else with SetupFailed.
 [[nodiscard]] SandboxResult<Stage> make_stage(const StoredSpec& stored, const JobUser& user,
                                               const std::filesystem::path& job_dir, int job_directory);
 

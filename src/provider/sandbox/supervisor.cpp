@@ -83,9 +83,12 @@ void export_files(const Stage& stage, const Limits& limits, int job_directory, E
 SandboxResult<ExitReport> supervise(const StoredSpec& stored, const Cgroup& cgroup, const fs::path& job_dir,
                                     int job_directory, Fd& handshake) {
   const JobUser user = choose_job_user(stored.spec);
+  if (auto entered = enter_namespaces(user); !entered) return fail(entered.error());
+  auto launcher = Launcher::prepare(stored, user, cgroup);
+  if (!launcher) return fail(launcher.error());
   const auto stage = make_stage(stored, user, job_dir, job_directory);
   if (!stage) return fail(stage.error());
-  auto job = launch(stored, *stage, user, cgroup);
+  auto job = launcher->go(stored.spec, *stage);
   if (!job) return fail(job.error());
   const Limits& limits = stored.spec.limits;
   auto standard_output =

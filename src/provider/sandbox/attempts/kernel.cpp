@@ -36,7 +36,7 @@ Verdict granted_if(long rc, std::initializer_list<int> errors_after_permission) 
 }
 
 std::string make_folder(const char* name) {
-  const std::string path = std::string("./attempt-") + name;
+  std::string path = std::string("./attempt-") + name;
   ::mkdir(path.c_str(), 0700);
   return path;
 }
@@ -79,7 +79,7 @@ Verdict enter_namespace(const Arguments&) {
 }
 
 Verdict bpf_map(const Arguments&) {
-  bpf_attr attributes;
+  bpf_attr attributes{};
   std::memset(&attributes, 0, sizeof attributes);
   attributes.map_type = BPF_MAP_TYPE_ARRAY;
   attributes.key_size = 4;
@@ -190,9 +190,7 @@ Verdict modify_ldt(const Arguments&) {
   return granted_if(::syscall(SYS_modify_ldt, 0, entry, sizeof entry), {});
 }
 
-}  // namespace
-
-std::vector<Attempt> kernel_attempts() {
+std::vector<Attempt> mounts_and_namespaces() {
   constexpr Needs kNone = Needs::Nothing;
   return {
       {"mount-tmpfs", kNone, "mount a memory file system",
@@ -221,6 +219,12 @@ std::vector<Attempt> kernel_attempts() {
       {"clone-user", kNone, "start a child as root of a namespace", clone_user},
       {"clone3-user", kNone, "the same by the call that filters cannot look into", clone3_user},
       {"enter-namespace", kNone, "enter a namespace", enter_namespace},
+  };
+}
+
+std::vector<Attempt> kernel_interfaces() {
+  constexpr Needs kNone = Needs::Nothing;
+  return {
       {"add-key", kNone, "put a key into the kernel's keyring", add_key},
       {"read-keyring", kNone, "find the session's keyring", read_keyring},
       {"request-key", kNone, "ask the kernel for a key, which may start a program on the host", request_key},
@@ -255,6 +259,14 @@ std::vector<Attempt> kernel_attempts() {
       {"x32-entry", kNone, "call the kernel by the x32 numbers", x32_entry},
       {"type-into-terminal", kNone, "type into a terminal", type_into_terminal},
   };
+}
+
+}  // namespace
+
+std::vector<Attempt> kernel_attempts() {
+  std::vector<Attempt> all = mounts_and_namespaces();
+  for (const Attempt& attempt : kernel_interfaces()) all.push_back(attempt);
+  return all;
 }
 
 }  // namespace starminer::provider::sandbox::attempts
