@@ -135,6 +135,7 @@ std::string to_json(const Problem& problem, std::string_view instance) {
   object["instance"] = instance;
   if (!problem.advice.empty()) object["advice"] = problem.advice;
   for (const auto& [name, text] : problem.members) object[name] = text;
+  for (const auto& [name, text] : problem.json_members) object[name] = nlohmann::ordered_json::parse(text);
   // Details may quote what a client sent; bytes that are no UTF-8 must not make the answer fail.
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -149,8 +150,11 @@ Problem parse_problem(int status, std::string_view text) {
   problem.detail = text_member(object, "detail");
   problem.advice = text_member(object, "advice");
   for (const auto& [name, value] : object.items()) {
-    if (value.is_string() && (!is_standard_member(name) || name == "instance")) {
+    if (is_standard_member(name) && name != "instance") continue;
+    if (value.is_string()) {
       problem.members.emplace_back(name, value.get<std::string>());
+    } else {
+      problem.json_members.emplace_back(name, value.dump());
     }
   }
   return problem;

@@ -22,6 +22,8 @@ struct Problem {
   int retry_after_s = 0;
   /// Further members of the JSON object (name, text), for instance the figures of a refusal.
   std::vector<std::pair<std::string, std::string>> members{};
+  /// Members whose value is no text (name, JSON text), for instance a receipt. Requires: valid JSON of our own making.
+  std::vector<std::pair<std::string, std::string>> json_members{};
 };
 
 /// The problems the server itself answers with. The title is taken from the code's fixed sentence.
@@ -40,8 +42,8 @@ struct Problem {
 /// The JSON text of a problem. `instance` names the request, so that an operator finds it in the log.
 [[nodiscard]] std::string to_json(const Problem& problem, std::string_view instance);
 
-/// Reads the JSON text of a problem back. Members that are missing stay empty; text that is no JSON object gives a
-/// problem with the given status and an empty code.
+/// Reads the JSON text of a problem back. Members that are missing stay empty, further members that are no text become
+/// json_members; text that is no JSON object gives a problem with the given status and an empty code.
 [[nodiscard]] Problem parse_problem(int status, std::string_view text);
 
 }  // namespace starminer::api::http

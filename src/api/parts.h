@@ -1,0 +1,82 @@
+// What the routes are made of: references to the parts of a running node, handed to each group of routes. The parts
+// outlive the server. `reply.h` has the small functions that all routes share.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/http/router.h"
+#include "base/amount.h"
+#include "base/signature.h"
+
+namespace prometheus {
+class Registry;
+}
+namespace starminer::artifacts {
+class Store;
+}
+namespace starminer::engine::solo {
+class Engine;
+}
+
+namespace starminer::api {
+
+class ArtifactAccess;
+class Authorizer;
+class Faucet;
+class Relay;
+class Streams;
+
+struct FaucetOptions {
+  SigningKey key;
+  Agpu amount;
+  /// An address gets one gift in this time.
+  std::uint64_t interval_s = 60;
+  /// Gifts per hour that one peer may ask for.
+  std::uint64_t per_peer_hour = 120;
+};
+
+struct ServiceOptions {
+  std::string version;
+  /// Signs quotes and reports of telemetry.
+  std::optional<SigningKey> operator_key;
+  /// The account of that key is an operator of the network, so this node reports silent nodes.
+  bool watches_beats = false;
+  std::optional<FaucetOptions> faucet;
+  /// Folder of the relay's files.
+  std::filesystem::path relay_folder;
+  std::uint64_t log_bytes_max = 16ULL << 20U;         // of one stream of one contract
+  std::uint64_t relay_bytes_max = 4ULL << 30U;        // of all logs
+  std::uint64_t logs_kept_ms = 7ULL * 86'400'000;     // after the contract ended
+  std::uint64_t results_kept_ms = 7ULL * 86'400'000;  // artifacts of a job after it ended
+  std::uint64_t artifact_bytes_max = 64ULL << 30U;
+  std::uint64_t account_bytes_max = 256ULL << 30U;  // artifacts of one account
+};
+
+struct Parts {
+  engine::solo::Engine& engine;
+  artifacts::Store& artifacts;
+  Authorizer& authorizer;
+  Relay& relay;
+  Streams& streams;
+  ArtifactAccess& access;
+  Faucet* faucet;  // null where the network has none
+  prometheus::Registry& metrics;
+  const ServiceOptions& options;
+  /// Runs work that is too long for the thread it arises on; runs it at once where the queue is full.
+  std::function<void(std::function<void()>)> post;
+};
+
+void add_chain_routes(http::Router& router, const Parts& parts);
+void add_transaction_routes(http::Router& router, const Parts& parts);
+void add_market_routes(http::Router& router, const Parts& parts);
+void add_contract_routes(http::Router& router, const Parts& parts);
+void add_artifact_routes(http::Router& router, const Parts& parts);
+void add_provider_routes(http::Router& router, const Parts& parts);
+void add_stream_routes(http::Router& router, const Parts& parts);
+
+}  // namespace starminer::api

@@ -1,0 +1,31 @@
+// What the commands of starminerd do, apart from how they are named and parsed (program.cpp).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/command.h"
+#include "node/settings.h"
+
+namespace starminer::node {
+
+struct InitRequest {
+  std::string preset = "dev";
+  std::string chain_id;               // empty: made from preset and chance
+  std::vector<std::string> accounts;  // "sm1...=1000 AGPU"
+  Agpu operator_funds{1'000 * kBasePerToken};
+  Agpu faucet_funds{1'000'000 * kBasePerToken};
+};
+
+/// Makes a data folder: keys and genesis. Nothing is overwritten.
+[[nodiscard]] config::ExitCode init(const config::Invocation& call, const Settings& settings,
+                                    const InitRequest& request);
+/// Serves until SIGTERM or SIGINT.
+[[nodiscard]] config::ExitCode serve(const config::Invocation& call, const Settings& settings,
+                                     const std::string& version);
+/// Recomputes the block log and compares every root.
+[[nodiscard]] config::ExitCode replay(const config::Invocation& call, const Settings& settings);
+/// Asks the node that serves this data folder.
+[[nodiscard]] config::ExitCode status(const config::Invocation& call, const Settings& settings);
+
+}  // namespace starminer::node

@@ -1,0 +1,151 @@
+// starminerd init
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "client/key_file.h"
+#include "engine/solo/engine.h"
+#include "node/commands.h"
+#include "node/genesis_file.h"
+#include "terminal/key_values.h"
+
+namespace starminer::node {
+namespace {
+
+using config::ExitCode;
+using protocol::Genesis;
+using protocol::GenesisAccount;
+
+GenesisAccount& entry_of(Genesis& genesis, const AccountId& account) {
+  const auto found = std::find_if(genesis.accounts.begin(), genesis.accounts.end(),
+                                  [&](const GenesisAccount& entry) { return entry.account == account; });
+  if (found != genesis.accounts.end()) return *found;
+  genesis.accounts.push_back({account, {}, {}, {}});
+  return genesis.accounts.back();
+}
+
+bool add_to(std::uint64_t& base, std::uint64_t more) {
+  const auto sum = checked_add(base, more);
+  if (!sum || *sum > kAmountMax) return false;
+  base = *sum;
+  return true;
+}
+
+/// "sm1...=1000 AGPU"; an address may occur several times.
+Result<void, std::string> add_account(Genesis& genesis, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const auto account = AccountId::parse(std::string_view(text).substr(0, equals));
+  if (equals == std::string::npos || !account) {
+    return fail(fmt::format("'{}': expected ADDRESS=AMOUNT, such as \"sm1...=1000 AGPU\"", text));
+  }
+  const std::string_view amount = std::string_view(text).substr(equals + 1);
+  GenesisAccount& entry = entry_of(genesis, *account);
+  std::string error;
+  for (const Asset asset : {Asset::Agpu, Asset::Amax, Asset::Usd}) {
+    const auto base = config::parse_token_amount(amount, asset_name(asset));
+    if (!base) {
+      if (asset == Asset::Agpu) error = base.error().text;
+      continue;
+    }
+    std::uint64_t& sum = asset == Asset::Agpu   ? entry.agpu.base
+                         : asset == Asset::Amax ? entry.amax.base
+                                                : entry.usd.base;
+    if (!add_to(sum, *base)) return fail(fmt::format("'{}': the sum is larger than an amount can be", text));
+    return {};
+  }
+  return fail(fmt::format("'{}': {}", text, error));
+}
+
+std::string make_chain_id(const std::string& preset) {
+  std::random_device device;
+  return fmt::format("starminer-{}-{:08x}", preset, device());
+}
+
+ExitCode refuse(const config::Invocation& call, ExitCode code, std::string what, std::string why,
+                std::vector<std::string> advice = {}) {
+  return call.fail(code, {std::move(what), "", std::move(why), std::move(advice)});
+}
+
+/// Makes the key, or takes the one of an init that broke off before its genesis was written.
+Result<AccountId, std::string> key_at(const std::filesystem::path& file) {
+  std::error_code ignored;
+  const auto key = std::filesystem::exists(file, ignored) ? client::load_key_file(file, std::nullopt)
+                                                          : client::create_key_file(file, std::nullopt);
+  if (!key) return fail(key.error());
+  return key->account();
+}
+
+void report(const config::Invocation& call, const DataFolder& folder, const Genesis& genesis,
+            const std::optional<AccountId>& faucet) {
+  if (call.json) {
+    const nlohmann::json object = {{"data_dir", folder.root.string()},
+                                   {"genesis", folder.genesis().string()},
+                                   {"chain_id", genesis.chain_id},
+                                   {"preset", preset_name(genesis.preset)},
+                                   {"operator", genesis.operators.front().text()},
+                                   {"faucet", faucet ? nlohmann::json(faucet->text()) : nlohmann::json()}};
+    call.out.line(object.dump());
+    return;
+  }
+  terminal::KeyValues lines;
+  lines.add("chain", fmt::format("{} (preset {})", genesis.chain_id, preset_name(genesis.preset)));
+  lines.add("folder", folder.root.string());
+  lines.add("genesis", folder.genesis().string());
+  lines.add("operator", genesis.operators.front().text());
+  if (faucet) lines.add("faucet", faucet->text());
+  call.out.stream() << lines.render(call.out) << std::flush;
+  call.out.line("");
+  call.out.line(fmt::format("Back up {}: who holds it reports for this network.", folder.operator_key().string()));
+  call.out.line(fmt::format("Start it with: starminerd run --data-dir {}", folder.root.string()));
+}
+
+}  // namespace
+
+ExitCode init(const config::Invocation& call, const Settings& settings, const InitRequest& request) {
+  const DataFolder folder{settings.data_folder};
+  const auto preset = protocol::find_preset(request.preset);
+  if (!preset) return refuse(call, ExitCode::Usage, "no preset " + request.preset, "expected main, test or dev");
+  std::error_code error;
+  if (std::filesystem::exists(folder.genesis(), error)) {
+    return refuse(call, ExitCode::Usage, "there is a chain already", folder.genesis().string() + " exists",
+                  {"name another folder: --data-dir", "or start this one: starminerd run"});
+  }
+  std::filesystem::create_directories(folder.root, error);
+  if (error) return refuse(call, ExitCode::Failure, "no data folder", folder.root.string() + ": " + error.message());
+  const auto operator_account = key_at(folder.operator_key());
+  if (!operator_account) return refuse(call, ExitCode::Failure, "no operator key", operator_account.error());
+
+  Genesis genesis;
+  genesis.preset = *preset;
+  genesis.chain_id = request.chain_id.empty() ? make_chain_id(request.preset) : request.chain_id;
+  genesis.time = engine::solo::Engine::wall_clock();
+  genesis.operators = {*operator_account};
+  entry_of(genesis, *operator_account).agpu = request.operator_funds;
+  std::optional<AccountId> faucet;
+  if (*preset == protocol::Preset::Dev) {
+    const auto account = key_at(folder.faucet_key());
+    if (!account) return refuse(call, ExitCode::Failure, "no faucet key", account.error());
+    faucet = *account;
+    entry_of(genesis, *account).agpu = request.faucet_funds;
+  }
+  for (const std::string& text : request.accounts) {
+    if (const auto added = add_account(genesis, text); !added) {
+      return refuse(call, ExitCode::Usage, "an account is malformed", added.error());
+    }
+  }
+  // The machine itself says whether it would start with this.
+  protocol::Machine machine;
+  if (const auto started = machine.start(genesis); !started) {
+    return refuse(call, ExitCode::Usage, "the genesis is not valid", started.error());
+  }
+  if (!write_atomically(folder.genesis(), format_genesis(genesis))) {
+    return refuse(call, ExitCode::Failure, "the genesis cannot be written", folder.genesis().string());
+  }
+  report(call, folder, genesis, faucet);
+  return ExitCode::Ok;
+}
+
+}  // namespace starminer::node

@@ -1,0 +1,73 @@
+#include "node/program.h"
+
+#include "config/program.h"
+#include "node/commands.h"
+#include "node/settings.h"
+
+namespace starminer::node {
+namespace {
+
+using config::ExitCode;
+using config::Invocation;
+
+void add_init(config::Program& program, const Settings& settings, InitRequest& request) {
+  config::Command& command = program.root().add("init", "Make a data folder with keys and a genesis");
+  command.describe(
+      "Makes the folder that --data-dir names: the operator's key, on preset dev also a faucet's key, and the genesis "
+      "with the accounts that begin with a balance. A network is its genesis file: every node needs the same one.");
+  command
+      .option("--preset", request.preset,
+              "Starting parameters: main, test or dev (times a tenth, prices a thousandfold).")
+      .placeholder("PRESET");
+  command.option("--chain-id", request.chain_id, "Name of the chain; made up if not given.").placeholder("TEXT");
+  command.option("--account", request.accounts, "An account and its balance, as often as needed: \"sm1...=1000 AGPU\".")
+      .placeholder("ADDRESS=AMOUNT");
+  command.option("--operator-funds", request.operator_funds,
+                 "Balance of the operator's account, which pays for reports.");
+  command.option("--faucet-funds", request.faucet_funds, "Balance of the faucet, on preset dev.");
+  command.prints()
+      .example("starminerd init --data-dir dev", "A development network in the folder dev")
+      .example("starminerd init --preset main --chain-id starminer-1 --account \"sm1...=1000000 AGPU\"",
+               "A network with one funded account")
+      .run([&](const Invocation& call) { return init(call, settings, request); });
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  Settings settings = make_settings();
+  InitRequest request;
+  config::OptionTable options;
+  declare_options(options, settings);
+  const std::string version = STARMINER_VERSION;
+  config::Program program({"starminerd", "Run a node of the market", version});
+  add_init(program, settings, request);
+  program.root()
+      .add("run", "Serve the market until stopped")
+      .describe(
+          "Loads the chain, checks it against its hashes, and serves the API. Ends in order on SIGTERM and SIGINT. "
+          "Logs "
+          "go to standard error. The address of the API stands in api.url of the data folder while it serves.")
+      .example("starminerd run --data-dir dev", "Serve the chain in the folder dev")
+      .example("starminerd run --data-dir dev --api-listen 127.0.0.1:0", "The same on a free port")
+      .returns(ExitCode::NotFound, "the data folder has no genesis")
+      .run([&](const Invocation& call) { return serve(call, settings, version); });
+  program.root()
+      .add("replay", "Recompute the whole chain and compare every root")
+      .describe("Applies every stored block to a fresh state. The node must be stopped, or the folder be a copy.")
+      .prints()
+      .example("starminerd replay --data-dir dev", "Check the chain in the folder dev")
+      .returns(ExitCode::NotFound, "there is no chain")
+      .returns(ExitCode::Mismatch, "a recomputed root differs from the stored one")
+      .run([&](const Invocation& call) { return replay(call, settings); });
+  program.root()
+      .add("status", "Show what the node of this folder says")
+      .prints()
+      .example("starminerd status --data-dir dev", "Chain, height and address of the API")
+      .returns(ExitCode::Unreachable, "no node serves this folder")
+      .run([&](const Invocation& call) { return status(call, settings); });
+  program.configure(options, {"/etc/starminer/starminerd.toml"});
+  return program.run(argc, argv);
+}
+
+}  // namespace starminer::node
