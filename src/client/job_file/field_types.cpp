@@ -1,12 +1,12 @@
 #include "client/job_file/field_types.h"
 
 #include <algorithm>
-#include <regex>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "client/job_file/limits.h"
+#include "client/job_file/pattern.h"
 #include "client/job_file/utf8.h"
 #include "config/nearest.h"
 #include "config/units.h"
@@ -104,10 +104,9 @@ FieldType text_type(std::string placeholder, TextForm form, Setter<std::string> 
   FieldType type;
   type.schema = fmt::format(R"("type":"string","pattern":{})", json_text(form.pattern));
   type.placeholder = std::move(placeholder);
-  type.decode = [form, regex = std::regex(form.pattern), set = std::move(set)](const FieldInput& in, JobFile& job) {
+  type.decode = [form, regex = Pattern(form.pattern), set = std::move(set)](const FieldInput& in, JobFile& job) {
     if (!is_text(in, form.says)) return;
-    // The length is checked before std::regex, which needs stack per character.
-    if (in.node.text.size() > kPathMax || !std::regex_match(in.node.text, regex)) {
+    if (in.node.text.size() > kPathMax || !regex.matches(in.node.text)) {
       in.fault(fmt::format("\"{}\" is not {}", shown(in.node.text), form.says));
     } else {
       set(job, in.node.text);
@@ -256,14 +255,14 @@ FieldType checked_list_type(std::string placeholder, TextForm form, std::size_t 
   type.schema = list_schema(fmt::format(R"("type":"string","pattern":{})", json_text(form.pattern)), count);
   type.placeholder = std::move(placeholder);
   type.is_list = true;
-  type.decode = [form, count, check = std::move(check), regex = std::regex(form.pattern), set = std::move(set)](
+  type.decode = [form, count, check = std::move(check), regex = Pattern(form.pattern), set = std::move(set)](
                     const FieldInput& in, JobFile& job) {
     std::vector<std::string> texts;
     const std::size_t before = in.report.count();
     for (const YamlNode* item : items_of(in, form.says + " or a list of them", count)) {
       const FieldInput at{*item, in.field, in.report};
       if (!is_text(at, form.says)) continue;
-      if (item->text.size() > kPathMax || !std::regex_match(item->text, regex)) {
+      if (item->text.size() > kPathMax || !regex.matches(item->text)) {
         at.fault(fmt::format("\"{}\" is not {}", shown(item->text), form.says));
       } else if (const auto fault = check(item->text)) {
         at.fault(fmt::format("\"{}\": {}", shown(item->text), *fault));
@@ -321,12 +320,12 @@ FieldType deadline_type() {
   const std::string pattern = fmt::format("^{}$|{}", kTimePattern, kDurationPattern);
   type.schema = fmt::format(R"("type":"string","pattern":{})", json_text(pattern));
   type.placeholder = "TIME|DURATION";
-  type.decode = [form = std::regex(std::string(kTimePattern))](const FieldInput& in, JobFile& job) {
+  type.decode = [form = Pattern(fmt::format("^{}$", kTimePattern))](const FieldInput& in, JobFile& job) {
     constexpr std::string_view kExpected =
         R"(a time such as "2026-10-01T12:00:00Z" or a duration from submission such as "6h")";
     if (!is_text(in, kExpected)) return;
     const std::string& text = in.node.text;
-    if (text.size() == 20 && std::regex_match(text, form)) {
+    if (text.size() == 20 && form.matches(text)) {
       const auto number = [&](std::size_t at, std::size_t length) { return std::stoi(text.substr(at, length)); };
       const std::chrono::year_month_day date{std::chrono::year(number(0, 4)),
                                              std::chrono::month(static_cast<unsigned>(number(5, 2))),
@@ -401,7 +400,7 @@ FieldType environment_type() {
       kVariablesMax, json_text(kNamePattern));
   type.placeholder = "NAME=VALUE";
   type.is_list = true;
-  type.decode = [name_form = std::regex(std::string(kNamePattern))](const FieldInput& in, JobFile& job) {
+  type.decode = [name_form = Pattern(std::string(kNamePattern))](const FieldInput& in, JobFile& job) {
     if (in.node.type != YamlType::Map) {
       in.fault("expected variables such as \"SEED: 42\", " + found(in.node));
       return;
@@ -414,7 +413,7 @@ FieldType environment_type() {
       const std::string& name = in.node.keys[i];
       const YamlNode& value = in.node.items[i];
       const std::string field = fmt::format("{}.{}", in.field, shown(name));
-      if (name.size() > kVariableNameMax || !std::regex_match(name, name_form)) {
+      if (name.size() > kVariableNameMax || !name_form.matches(name)) {
         in.report.add(in.node.key_places[i], field,
                       "a variable's name has letters, digits and \"_\", does not start with a digit, and has at most "
                       "64 characters");

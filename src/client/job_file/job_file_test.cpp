@@ -330,7 +330,7 @@ TEST(JobFile, AJobOfFlagsOnlyThroughARealCommandLine) {
                                          "--runtime",     "debian/x", "--max-time", "2 min",
                                          "--gpus",        "0",        "--cpus",     "0.5",
                                          "--env",         "A=1",      "--env",      "B=2",
-                                         "--preemptible", "--",       "/bin/sh", "-c",
+                                         "--preemptible", "--",       "/bin/sh",    "-c",
                                          "echo hi"};
   ASSERT_EQ(program.run(line, out, err), config::ExitCode::Ok) << err.str();
   const auto job = job_from_flags(flags.overrides());

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include <fstream>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -13,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/job_file/fields.h"
+#include "client/job_file/pattern.h"
 #include "client/job_file/templates.h"
 #include "client/job_file/yaml_tree.h"
 
@@ -88,8 +88,7 @@ bool accepts(const Json& schema, const Json& value) {
     return false;
   if (value.is_string()) {
     const std::string text = value;
-    if (schema.contains("pattern") && !std::regex_search(text, std::regex(schema["pattern"].get<std::string>())))
-      return false;
+    if (schema.contains("pattern") && !Pattern(schema["pattern"].get<std::string>()).matches(text)) return false;
     if (schema.contains("minLength") && text.size() < schema["minLength"]) return false;
     if (schema.contains("maxLength") && text.size() > schema["maxLength"]) return false;
   }
