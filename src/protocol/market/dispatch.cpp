@@ -8,9 +8,10 @@
 namespace starminer::protocol {
 namespace {
 
-Fragmentation fragmentation_of(const QueueIndex& index) {
-  const auto [shapes, total] = index.demand(kTypicalShapesMax);
-  return {shapes, total};
+Fragmentation fragmentation_of(const QueueIndex& index, const JobSpec* asking) {
+  const auto shape = asking != nullptr ? std::optional<ShapeKey>(shape_of(asking->resources)) : std::nullopt;
+  const auto demand = index.demand(kTypicalShapesMax, shape);
+  return {demand.shapes, demand.total};
 }
 
 void give_back(CapacityRow& free, const Allocation& allocation) {
@@ -26,8 +27,8 @@ void give_back(CapacityRow& free, const Allocation& allocation) {
 
 }  // namespace
 
-DispatchPass::DispatchPass(const MarketView& market, const BlockContext& context)
-    : market_(market), context_(context), nodes_(market), fragmentation_(fragmentation_of(market.index)) {}
+DispatchPass::DispatchPass(const MarketView& market, const BlockContext& context, const JobSpec* asking)
+    : market_(market), context_(context), nodes_(market), fragmentation_(fragmentation_of(market.index, asking)) {}
 
 std::optional<Match> DispatchPass::choose(const Demand& demand, const JobId& job) const {
   if (!nodes_.may_fit(demand.spec().resources, demand.classes())) return std::nullopt;

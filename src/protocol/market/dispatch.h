@@ -28,7 +28,8 @@ struct Reservation {
 
 class DispatchPass {
  public:
-  DispatchPass(const MarketView& market, const BlockContext& context);
+  /// `asking` is a job that does not wait yet and is asked about: its shape counts as demand.
+  DispatchPass(const MarketView& market, const BlockContext& context, const JobSpec* asking = nullptr);
 
   struct Start {
     JobId job;

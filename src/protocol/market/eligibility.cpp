@@ -49,10 +49,13 @@ bool misses_devices(const JobSpec& spec, const Hardware& has) {
   return spec.dedicated ? has.devices != spec.resources.gpus : has.devices < spec.resources.gpus;
 }
 
+/// A price follows from a log-price, so it may lie a few units below the round figure that the owner meant: less than
+/// one in a million below the floor is on it.
 bool misses_floor(const Demand& demand, const NodeRow& node) {
   const Price price = demand.market().pricing.price(demand.terms().tier, node.hardware_class);
   const Price anchor = demand.market().registry.classes().get(node.hardware_class).anchor;
-  return u128{price.nagpu_per_gpu_hour} * kFloorUnits < u128{node.offer.floor_32nds} * anchor.nagpu_per_gpu_hour;
+  return u128{price.nagpu_per_gpu_hour} * kFloorUnits * (kPpm + 1) <
+         u128{node.offer.floor_32nds} * anchor.nagpu_per_gpu_hour * kPpm;
 }
 
 bool is_busy(const Demand& demand, const NodeView& node) {

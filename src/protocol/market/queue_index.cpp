@@ -1,5 +1,7 @@
 #include "protocol/market/queue_index.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/codec.h"
 
@@ -133,9 +135,22 @@ std::vector<std::pair<ShapeKey, std::uint64_t>> QueueIndex::Ranking::first(std::
   return shapes;
 }
 
-std::pair<std::vector<std::pair<ShapeKey, std::uint64_t>>, std::uint64_t> QueueIndex::demand(std::size_t limit) const {
-  const Ranking& ranking = previous_ranking_.total() > 0 ? previous_ranking_ : waiting_ranking_;
-  return {ranking.first(limit), ranking.total()};
+QueueIndex::ShapeDemand QueueIndex::demand(std::size_t limit, const std::optional<ShapeKey>& asking) const {
+  if (previous_ranking_.total() > 0) return {previous_ranking_.first(limit), previous_ranking_.total()};
+  ShapeDemand demand{waiting_ranking_.first(limit), waiting_ranking_.total()};
+  if (!asking || asking->gpus == 0) return demand;
+  const auto waiting = waiting_shapes_.find(*asking);
+  const std::uint64_t count = (waiting != waiting_shapes_.end() ? waiting->second : 0) + 1;
+  auto& shapes = demand.shapes;
+  shapes.erase(std::remove_if(shapes.begin(), shapes.end(), [&](const auto& entry) { return entry.first == *asking; }),
+               shapes.end());
+  const auto place = std::find_if(shapes.begin(), shapes.end(), [&](const auto& entry) {
+    return entry.second < count || (entry.second == count && *asking < entry.first);
+  });
+  shapes.insert(place, {*asking, count});
+  if (shapes.size() > limit) shapes.pop_back();
+  ++demand.total;
+  return demand;
 }
 
 const std::map<std::uint64_t, JobId>* QueueIndex::jobs_of(const AccountId& requester) const {

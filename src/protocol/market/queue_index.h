@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -66,10 +67,13 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   [[nodiscard]] std::uint64_t waiting_naming(const std::string& class_name) const;
   /// All jobs of the last epoch.
   [[nodiscard]] std::uint64_t previous_jobs() const { return previous_jobs_; }
-  /// The most common GPU shapes of the last epoch, else of the waiting jobs, with their counts, most common first; at
-  /// most `limit`. The second number is the count of all GPU jobs there.
-  [[nodiscard]] std::pair<std::vector<std::pair<ShapeKey, std::uint64_t>>, std::uint64_t> demand(
-      std::size_t limit) const;
+  struct ShapeDemand {
+    std::vector<std::pair<ShapeKey, std::uint64_t>> shapes;  // with their counts, most common first
+    std::uint64_t total = 0;                                 // of all GPU jobs, also of shapes that are not listed
+  };
+  /// The most common GPU shapes of the last epoch, at most `limit`; without any, those of the waiting jobs and of one
+  /// more that asks.
+  [[nodiscard]] ShapeDemand demand(std::size_t limit, const std::optional<ShapeKey>& asking) const;
 
  private:
   /// Shapes in order of their number of jobs.

@@ -101,7 +101,7 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
   quote.cap = admission.cap;
   quote.refusal = admission.refusal;
 
-  DispatchPass pass(market, context);
+  DispatchPass pass(market, context, &spec);
   // The id that the requester's next transaction would give the job.
   const JobId id = job_id_of(requester, ledger_.next_sequence(requester).value_or(0));
   const Place place{admission.key_ms, id};

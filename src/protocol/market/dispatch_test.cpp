@@ -1,0 +1,413 @@
+// The order of the queues, EASY backfill, share limits, parking and ticks.
+#include "protocol/market/dispatch.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include "protocol/market/test_random.h"
+#include "protocol/market/test_world.h"
+
+namespace starminer::protocol {
+namespace {
+
+using namespace market_test;
+
+std::vector<JobId> started(World& world) {
+  std::vector<JobId> jobs;
+  for (const MatchMade& made : world.match()) jobs.push_back(made.job);
+  return jobs;
+}
+
+/// Starts of the reservations of all jobs that wait now.
+std::map<JobId, TimeMs> reservations(const World& world) {
+  // A pass of its own over the same tables; the index is that of the market, rebuilt from its rows.
+  QueueIndex index;
+  for (const auto& [id, row] : world.market.jobs()) index.on_change(id, nullptr, &row);
+  for (const auto& [id, row] : world.market.assignments()) index.on_change(id, nullptr, &row);
+  const MarketView view{world.params,
+                        world.ledger,
+                        world.registry,
+                        world.pricing,
+                        world.reputation,
+                        world.market.jobs(),
+                        world.market.assignments(),
+                        world.shares,
+                        world.class_demand,
+                        index};
+  DispatchPass pass(view, world.context);
+  Place last{~std::uint64_t{0}, {}};
+  last.job.bytes.fill(0xff);
+  pass.reserve_before(last);
+  std::map<JobId, TimeMs> starts;
+  for (const Reservation& reservation : pass.reservations()) starts[reservation.job] = reservation.start;
+  return starts;
+}
+
+// REQ: QUE-1, QUE-2. One order over all kinds and tiers: time of entry less what tier and urgency bring.
+TEST(QueueOrder, FollowsTheKeys) {
+  World world;
+  const NodeId node = world.add_node(NodeOf());
+  const JobId running = world.queue(JobOf());
+  world.match();
+  const JobId first = world.queue(JobOf());
+  world.wait_s(10);
+  const JobId later = world.queue(JobOf().set([](JobSpec& s) { s.kind = JobKind::Rendering; }));
+  const JobId economy = world.queue(JobOf().tier(TierChoice::Economy));
+  const JobId soon = world.queue(JobOf().set([](JobSpec& s) { s.urgency = Urgency::Soon; }));
+  const JobId premium = world.queue(JobOf().tier(TierChoice::Premium).set([](JobSpec& s) { s.wait = true; }));
+  EXPECT_EQ(world.job(first).key_ms, kStart.ms - 300'000);
+  EXPECT_EQ(world.job(later).key_ms, kStart.ms + 10'000 - 300'000);
+  EXPECT_EQ(world.job(economy).key_ms, kStart.ms + 10'000);
+  EXPECT_EQ(world.job(soon).key_ms, kStart.ms + 10'000 - 300'000 - 120'000);
+  EXPECT_EQ(world.job(premium).key_ms, kStart.ms + 10'000 - 900'000);
+  const std::vector<JobId> order = {premium, soon, first, later, economy};
+  for (std::uint32_t i = 0; i < order.size(); ++i) EXPECT_EQ(world.market.queue_position(order[i]), i);
+  EXPECT_FALSE(world.market.queue_position(running));
+  JobId on_node = running;
+  for (const JobId& next : order) {
+    world.complete(on_node);
+    EXPECT_EQ(started(world), std::vector<JobId>{next});
+    EXPECT_EQ(world.market.assignments().get(next).node, node);
+    on_node = next;
+  }
+  EXPECT_TRUE(world.sound());
+}
+
+// REQ: MTP-2
+TEST(QueueOrder, WhoTakesTheDiscountWaitsForIt) {
+  World world;
+  world.add_node(NodeOf());
+  const JobOf economy = JobOf().tier(TierChoice::Economy).max_s(600);
+  const TimeMs in_2000_s = world.context.time + seconds(2'000);
+  const TimeMs in_4000_s = world.context.time + seconds(4'000);
+  const TimeMs in_a_day = world.context.time + seconds(86'400);
+  EXPECT_EQ(world.job(world.queue(JobOf(economy).deadline(in_2000_s))).key_ms, kStart.ms) << "slack below 4 x max_s";
+  EXPECT_EQ(world.job(world.queue(JobOf(economy).deadline(in_4000_s))).key_ms, kStart.ms + 3'400'000);
+  EXPECT_EQ(world.job(world.queue(JobOf(economy).deadline(in_a_day))).key_ms, kStart.ms + 3'600'000) << "at most 1 h";
+}
+
+TEST(QueueOrder, ClassesHaveTheirOwnOrders) {
+  World world;
+  world.add_node(NodeOf());
+  world.add_node(NodeOf("H100").rating(1'840));
+  world.queue(JobOf());
+  world.match();
+  const JobId blocked = world.queue(JobOf());
+  world.wait_s(1);
+  const JobId other_class = world.queue(JobOf().classes({"H100"}));
+  EXPECT_EQ(started(world), std::vector<JobId>{other_class});
+  const JobId any = world.queue(JobOf().any_class());
+  EXPECT_EQ(world.market.queue_position(blocked), 0U);
+  EXPECT_EQ(world.market.queue_position(any), 1U);
+  world.wait_s(1);
+  EXPECT_EQ(world.market.queue_position(world.queue(JobOf().classes({"H100"}))), 1U) << "behind the one that takes any";
+}
+
+// REQ: MAT-6. Every arrival and every release matches at once, nothing else is asked for.
+TEST(Dispatch, StreamsAndIsIdleOtherwise) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId first = world.queue(JobOf());
+  EXPECT_EQ(started(world), std::vector<JobId>{first});
+  const JobId second = world.queue(JobOf());
+  EXPECT_TRUE(started(world).empty());
+  EXPECT_FALSE(world.market.next_match(world.context));
+  world.complete(first);
+  EXPECT_EQ(started(world), std::vector<JobId>{second});
+}
+
+TEST(Dispatch, TakesCapacityAndStatesThePrice) {
+  World world;
+  const NodeId node = world.add_node(NodeOf().devices(2));
+  const JobId id = world.queue(JobOf().gpus(2).cpu(16));
+  const auto made = world.match();
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].job, id);
+  EXPECT_EQ(made[0].allocation.devices, (std::vector<std::uint8_t>{0, 1}));
+  EXPECT_EQ(made[0].price_key, (PriceKey{kStandard, world.class_id("A100")}));
+  EXPECT_EQ(Pricing::unit_price(made[0].base, made[0].match.winner.factors), made[0].match.winner.unit);
+  EXPECT_EQ(world.job(id).unit, made[0].match.winner.unit);
+  EXPECT_EQ(world.registry.capacity().get(node).cpu_free_milli, 48'000U);
+  const AssignmentRow& assignment = world.market.assignments().get(id);
+  EXPECT_EQ(assignment.gpu_milli, 2'000U);
+  EXPECT_EQ(assignment.projected_end, kStart + seconds(30 + 60 + 3'600)) << "acknowledgement, preparation, max_s";
+  world.wait_s(20);
+  world.market.on_started(id, world.context.time);
+  EXPECT_EQ(world.market.assignments().get(id).projected_end, kStart + seconds(20 + 3'600));
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Dispatch, JobsWithoutGpuPayTheSideVector) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId id = world.queue(JobOf().gpus(0).cpu(8).set([](JobSpec& s) { s.resources.ram_bytes = 16 * kGiB; }));
+  const auto made = world.match();
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].base.nagpu_per_gpu_hour, 8U * 2'000'000 + 16U * 500'000);
+  EXPECT_EQ(made[0].log_price, 0U);
+  EXPECT_TRUE(made[0].allocation.devices.empty());
+  EXPECT_EQ(world.job(id).state, JobState::Active);
+}
+
+// A later job may start on the reserved node only if it is surely gone before the reserved one can start.
+TEST(Easy, BackfillsOnlyWhatEndsBefore) {
+  World world;
+  world.add_node(NodeOf().devices(2));
+  const JobId running = world.queue(JobOf().max_s(3'600));
+  world.match();
+  const JobId wide = world.queue(JobOf().gpus(2));  // can start when the first ends: at 3690 s
+  EXPECT_TRUE(started(world).empty());
+  world.wait_s(10);
+  const JobId too_long = world.queue(JobOf().max_s(3'591));  // 10 + 90 + 3591 s
+  EXPECT_TRUE(started(world).empty());
+  const JobId fits = world.queue(JobOf().max_s(3'590));
+  EXPECT_EQ(started(world), std::vector<JobId>{fits});
+  world.complete(fits);
+  world.wait_s(1);
+  const JobId too_late = world.queue(JobOf().max_s(3'590));
+  EXPECT_TRUE(started(world).empty());
+  world.complete(running);
+  EXPECT_EQ(started(world), std::vector<JobId>{wide});
+  static_cast<void>(too_long);
+  static_cast<void>(too_late);
+}
+
+TEST(Easy, OnlyTheFirstOfAClassReserves) {
+  World world;
+  world.add_node(NodeOf().devices(4));
+  world.add_node(NodeOf().devices(4));
+  world.queue(JobOf().gpus(4).max_s(600));
+  world.queue(JobOf().gpus(4));
+  ASSERT_EQ(started(world).size(), 2U);
+  const JobId first = world.queue(JobOf().gpus(4));
+  world.wait_s(1);
+  world.queue(JobOf().gpus(4));
+  world.queue(JobOf().gpus(2));
+  EXPECT_TRUE(started(world).empty());
+  const std::map<JobId, TimeMs> expected = {{first, kStart + seconds(90 + 600)}};
+  EXPECT_EQ(reservations(world), expected) << "on the node that is free first";
+}
+
+TEST(Easy, AJobThatNobodyCouldServeHoldsUpNobody) {
+  World world;
+  const NodeId large = world.add_node(NodeOf().devices(2));
+  const NodeId small = world.add_node(NodeOf());
+  world.queue(JobOf().gpus(2));
+  world.set_status(large, NodeChange::Drain);
+  EXPECT_TRUE(started(world).empty());
+  const JobId job = world.queue(JobOf());
+  EXPECT_EQ(world.match_one(job), small);
+  world.set_status(large, NodeChange::Resume);
+  EXPECT_EQ(started(world).size(), 1U);
+}
+
+// No job with a later key delays the projected start of a job that reserves. One requester, so that no share yields.
+RC_GTEST_PROP(Easy, NoLaterJobDelaysAReservedStart, ()) {
+  World world;
+  const auto sizes = draw(rc::gen::container<std::vector<std::uint32_t>>(3, rc::gen::element<std::uint32_t>(1, 2, 4)));
+  for (const std::uint32_t devices : sizes) world.add_node(NodeOf().devices(devices));
+  std::size_t compared = 0;
+  for (int step = 0; step < 25; ++step) {
+    const auto before = reservations(world);
+    const int action = draw(rc::gen::inRange(0, 10));
+    if (action < 7) {
+      const auto gpus = draw(rc::gen::element<std::uint32_t>(1, 1, 2, 4));
+      const auto max_s = draw(rc::gen::element<std::uint64_t>(60, 600, 3'600, 7'200));
+      JobOf job = JobOf().gpus(gpus).max_s(max_s).budget(1'000 * kAgpu);
+      if (draw(rc::gen::inRange(0, 3)) == 0) job.tier(TierChoice::Economy);
+      static_cast<void>(world.submit(job));
+    } else if (action < 9 && !world.market.assignments().empty()) {
+      const std::size_t pick = draw(rc::gen::inRange<std::size_t>(0, world.market.assignments().size()));
+      world.complete(std::next(world.market.assignments().begin(), static_cast<std::ptrdiff_t>(pick))->first);
+    } else {
+      world.wait_s(draw(rc::gen::inRange<std::uint64_t>(1, 40)));
+      for (const auto& [job, row] : std::map(world.market.assignments().begin(), world.market.assignments().end())) {
+        if (row.projected_end > world.context.time + seconds(world.job(job).spec.max_s)) {
+          world.market.on_started(job, world.context.time);
+        }
+        if (row.projected_end <= world.context.time) world.complete(job);
+      }
+    }
+    std::optional<Place> first_started;
+    world.next_seed();
+    for (const MatchMade& made : world.match()) {
+      const Place place{world.job(made.job).key_ms, made.job};
+      if (!first_started || place < *first_started) first_started = place;
+    }
+    const auto after = reservations(world);
+    for (const auto& [job, start] : before) {
+      const auto now = after.find(job);
+      if (now == after.end()) continue;  // it started, or an earlier job is first in its class now
+      const Place own{world.job(job).key_ms, job};
+      if (first_started && *first_started < own) continue;  // an earlier job may go first
+      ++compared;
+      RC_ASSERT(now->second <= std::max(start, world.context.time));
+    }
+    RC_ASSERT(world.sound());
+  }
+  RC_TAG(compared > 5 ? "many reservations" : "few reservations");
+}
+
+// REQ: QUE-2. MAT-8: who holds something lets another that holds nothing go first, but only while that job fits.
+TEST(Shares, YieldToWhoHoldsNothing) {
+  World world;
+  world.add_node(NodeOf().devices(4));
+  std::vector<JobId> mine;
+  for (int i = 0; i < 4; ++i) mine.push_back(world.queue(JobOf(), kAda));
+  ASSERT_EQ(started(world).size(), 4U) << "alone one may take everything";
+  const JobId fifth = world.queue(JobOf(), kAda);
+  world.wait_s(5);
+  const JobId bob_first = world.queue(JobOf(), kBob);
+  world.queue(JobOf(), kBob);
+  world.complete(mine[0]);
+  EXPECT_EQ(started(world), std::vector<JobId>{bob_first});
+  world.complete(mine[1]);
+  EXPECT_EQ(started(world), std::vector<JobId>{fifth}) << "both hold something: the order decides";
+}
+
+TEST(Shares, DoNotHoldAnIdleDevice) {
+  World world;
+  world.add_node(NodeOf().devices(4));
+  for (int i = 0; i < 4; ++i) world.queue(JobOf(), kAda);
+  world.match();
+  const JobId mine = world.queue(JobOf(), kAda);
+  world.wait_s(1);
+  const JobId too_wide = world.queue(JobOf().gpus(4), kBob);
+  world.complete(world.market.assignments().begin()->first);
+  EXPECT_EQ(started(world), std::vector<JobId>{mine}) << "Bob's job does not fit what is free";
+  EXPECT_EQ(world.job(too_wide).state, JobState::Queued);
+}
+
+TEST(Shares, BelowTheShareTheOrderDecides) {
+  World world;
+  world.add_node(NodeOf().devices(8));
+  world.add_node(NodeOf("H100").devices(1).rating(1'840));
+  world.queue(JobOf(), kAda);
+  world.queue(JobOf(), kAda);
+  EXPECT_EQ(started(world).size(), 2U) << "2 of 8 are no more than a quarter";
+  const JobId mine = world.queue(JobOf(), kAda);
+  world.wait_s(1);
+  const JobId other = world.queue(JobOf(), kBob);
+  EXPECT_EQ(started(world), (std::vector<JobId>{mine, other}));
+}
+
+TEST(Parking, WaitsForThePriceAndWakesAtATick) {
+  World world;
+  const NodeId dear = world.add_node(NodeOf().region("sa-east"));  // x 1.20
+  const JobId job = world.queue(JobOf().max_price(950'000'000));
+  EXPECT_TRUE(world.job(job).parked);
+  EXPECT_EQ(world.events.back().kind, EventKind::JobParked);
+  EXPECT_TRUE(started(world).empty());
+  EXPECT_FALSE(world.market.queue_position(job));
+  world.wait_s(60);
+  world.market.on_tick(world.context);
+  EXPECT_TRUE(world.job(job).parked);
+  const NodeId cheap = world.add_node(NodeOf().region("eu-north"));  // x 0.90
+  world.wait_s(60);
+  world.market.on_tick(world.context);
+  EXPECT_FALSE(world.job(job).parked);
+  EXPECT_EQ(world.job(job).key_ms, world.context.time.ms - 300'000) << "its time in the queue begins when it wakes";
+  EXPECT_EQ(world.match_one(job), cheap);
+  static_cast<void>(dear);
+}
+
+TEST(Parking, WakesInOrderAndWithinTheBound) {
+  World world;
+  ASSERT_TRUE(world.params.set(Parameter::WakesPerBlock, 16));
+  const NodeId node = world.add_node(NodeOf().region("sa-east"));
+  std::vector<JobId> parked;
+  for (int i = 0; i < 20; ++i) {
+    parked.push_back(world.queue(JobOf().max_price(950'000'000)));
+    world.wait_s(1);
+  }
+  world.set_status(node, NodeChange::Leave);
+  world.add_node(NodeOf().region("eu-north"));
+  world.market.on_tick(world.context);
+  for (std::size_t i = 0; i < parked.size(); ++i) EXPECT_EQ(world.job(parked[i]).parked, i >= 16) << i;
+  world.market.on_tick(world.context);
+  for (const JobId& job : parked) EXPECT_FALSE(world.job(job).parked);
+}
+
+// A waiting job that the price has left behind neither reserves nor blocks: it is parked on the way.
+TEST(Parking, HappensInTheQueueToo) {
+  World world;
+  const NodeId cheap = world.add_node(NodeOf().region("eu-north"));
+  world.add_node(NodeOf().region("sa-east"));
+  const JobId first = world.queue(JobOf().max_price(950'000'000));
+  world.match();
+  const JobId second = world.queue(JobOf().max_price(950'000'000));
+  EXPECT_TRUE(started(world).empty());
+  EXPECT_FALSE(world.job(second).parked);
+  world.set_status(cheap, NodeChange::Leave);
+  world.complete(first);
+  EXPECT_TRUE(started(world).empty());
+  EXPECT_TRUE(world.job(second).parked);
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Ticks, SpreadFollowsAProvidersShareOfTheEpoch) {
+  World world;
+  world.add_node(NodeOf().devices(8), kFarm);
+  world.add_node(NodeOf().devices(8), kBarn);
+  const ClassId a100 = world.class_id("A100");
+  const auto level = [&](const AccountId& provider) {
+    const JobOf job;  // read back through the score of a query
+    const Quote quote = world.market.quote(job.spec(), kAda, world.context);
+    for (const auto& candidate : {quote.match->winner, quote.match->runner_up.value_or(quote.match->winner)}) {
+      if (world.registry.nodes().get(candidate.node).provider == provider) {
+        return candidate.parts[static_cast<std::size_t>(ScoreTerm::Spread)];
+      }
+    }
+    return std::uint16_t{999};
+  };
+  const JobId job = world.queue(JobOf());
+  const NodeId node = *world.match_one(job);
+  const AccountId busy = world.registry.nodes().get(node).provider;
+  EXPECT_EQ(level(busy), 240U) << "levels change at ticks only";
+  world.market.on_tick(world.context);
+  EXPECT_EQ(level(busy), 0U) << "it got the whole epoch's work";
+  EXPECT_EQ(level(busy == kFarm ? kBarn : kFarm), 240U);
+  world.market.on_epoch(world.context);
+  EXPECT_EQ(level(busy), 240U);
+  static_cast<void>(a100);
+}
+
+TEST(Ticks, SmallClassesHaveNoSpread) {
+  World world;
+  world.add_node(NodeOf().devices(9));
+  world.run(JobOf());
+  world.market.on_tick(world.context);
+  EXPECT_EQ(world.market.quote(JobOf().spec(), kAda, world.context)
+                .match->winner.parts[static_cast<std::size_t>(ScoreTerm::Spread)],
+            240U);
+}
+
+// The share of demand that names a class makes it less attractive to jobs that do not.
+TEST(Ticks, ScarceIsTheShareOfDemandThatNamesTheClass) {
+  World world;
+  world.add_node(NodeOf().devices(1));
+  const auto scarce = [&] {
+    return world.market.quote(JobOf().any_class().spec(), kAda, world.context)
+        .match->winner.parts[static_cast<std::size_t>(ScoreTerm::Scarce)];
+  };
+  EXPECT_EQ(scarce(), 240U);
+  std::vector<JobId> jobs;
+  for (int i = 0; i < 3; ++i) jobs.push_back(world.queue(JobOf().gpus(1)));
+  jobs.push_back(world.queue(JobOf().any_class()));
+  EXPECT_EQ(scarce(), 240U) << "recomputed at ticks";
+  world.market.on_tick(world.context);
+  EXPECT_EQ(scarce(), 60U) << "three of four jobs that wait name it";
+  for (const JobId& job : jobs) ASSERT_EQ(world.cancel(job), RefusalCode::None);
+  world.market.on_tick(world.context);
+  EXPECT_EQ(scarce(), 240U);
+  world.market.on_epoch(world.context);
+  world.market.on_tick(world.context);
+  EXPECT_EQ(scarce(), 60U) << "what was asked for in the last epoch counts as typical";
+  world.market.on_epoch(world.context);
+  world.market.on_tick(world.context);
+  EXPECT_EQ(scarce(), 240U);
+}
+
+}  // namespace
+}  // namespace starminer::protocol

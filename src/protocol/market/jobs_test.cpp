@@ -1,0 +1,201 @@
+// The life of a job between queue and end: attempts, deadlines, ends.
+#include <gtest/gtest.h>
+
+#include "protocol/market/test_world.h"
+
+namespace starminer::protocol {
+namespace {
+
+using namespace market_test;
+
+TEST(Requeue, KeepsPlaceAndPriceAndAvoidsTheProvider) {
+  World world;
+  const NodeId first = world.add_node(NodeOf(), kFarm);
+  const JobId job = world.queue(JobOf());
+  EXPECT_EQ(world.match_one(job), first);
+  const JobRow before = world.job(job);
+  EXPECT_EQ(before.attempts, 1U);
+  const NodeId second = world.add_node(NodeOf(), kBarn);
+  world.wait_s(600);
+  ASSERT_TRUE(world.fail_provider(job).has_value());
+  const JobRow again = world.job(job);
+  EXPECT_EQ(again.state, JobState::Queued);
+  EXPECT_EQ(again.key_ms, before.key_ms);
+  EXPECT_EQ(again.submitted, before.submitted);
+  EXPECT_EQ(again.max_price, before.unit) << "the first unit price is the ceiling of later attempts";
+  EXPECT_EQ(again.cap, before.cap);
+  EXPECT_EQ(world.escrow(job), before.cap.base);
+  EXPECT_EQ(again.avoided, std::vector<AccountId>{kFarm});
+  EXPECT_EQ(world.match_one(job), second) << "the failed provider's node is free, too";
+  EXPECT_EQ(world.job(job).attempts, 2U);
+  EXPECT_TRUE(world.sound());
+}
+
+// A node whose own factors make it dearer serves a later attempt at the price of the first.
+TEST(Requeue, TheFirstPriceHoldsOnABetterNode) {
+  World world;
+  const NodeId worse = world.add_node(NodeOf(), kFarm);
+  for (int i = 0; i < 30; ++i) world.reputation.record(worse, 0, Outcome::Failure, 1000, world.context.time);
+  const JobId job = world.queue(JobOf());
+  ASSERT_EQ(world.match_one(job), worse);
+  const Price first_unit = world.job(job).unit;
+  const NodeId better = world.add_node(NodeOf(), kBarn);
+  ASSERT_GT(world.unit_on(JobOf(), better), first_unit);
+  ASSERT_TRUE(world.fail_provider(job).has_value());
+  EXPECT_EQ(world.match_one(job), better);
+  EXPECT_EQ(world.job(job).unit, first_unit);
+}
+
+TEST(Requeue, EndsAfterTheLastAttempt) {
+  World world;
+  std::vector<AccountId> providers = {kFarm, kBarn, kCleo, kBob};
+  for (const AccountId& provider : providers) world.add_node(NodeOf(), provider);
+  const JobId job = world.queue(JobOf());
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    ASSERT_TRUE(world.match_one(job)) << attempt;
+    const auto again = world.fail_provider(job);
+    if (attempt < 3) {
+      ASSERT_TRUE(again.has_value());
+    } else {
+      ASSERT_FALSE(again.has_value());
+      EXPECT_EQ(again.error(), EndReason::NoCapacity);
+    }
+  }
+  EXPECT_EQ(world.job(job).state, JobState::Refunded);
+  EXPECT_EQ(world.job(job).refunded, world.job(job).cap);
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Requeue, IsRefusedWhereItCannotHelp) {
+  {
+    World world;
+    world.add_node(NodeOf());
+    const JobId job = world.queue(JobOf());
+    world.match();
+    EXPECT_FALSE(world.market.can_ever_run(job, kFarm, world.context));
+    EXPECT_TRUE(world.market.can_ever_run(job, kBarn, world.context));
+    const auto again = world.fail_provider(job);
+    ASSERT_FALSE(again.has_value());
+    EXPECT_EQ(again.error(), EndReason::NoCapacity) << "nobody else could run it";
+  }
+  {
+    World world;
+    world.add_node(NodeOf(), kFarm);
+    world.add_node(NodeOf(), kBarn);
+    const JobId job = world.queue(JobOf().deadline(world.context.time + seconds(3'700)));
+    world.match();
+    world.wait_s(101);
+    const auto again = world.fail_provider(job);
+    ASSERT_FALSE(again.has_value());
+    EXPECT_EQ(again.error(), EndReason::DeadlinePassed);
+  }
+  {
+    World world;
+    world.add_node(NodeOf(), kFarm);
+    world.add_node(NodeOf().region("sa-east"), kBarn);
+    const JobId job = world.queue(JobOf().max_price(1'050'000'000));
+    world.match();
+    const auto again = world.fail_provider(job);
+    ASSERT_FALSE(again.has_value());
+    EXPECT_EQ(again.error(), EndReason::NoCapacity) << "a region that costs more is no place for the first price";
+  }
+  {
+    World world;
+    world.add_node(NodeOf(), kFarm);
+    world.add_node(NodeOf(), kBarn);
+    const JobId job = world.queue(JobOf().budget(600'000'000));
+    world.match();
+    ASSERT_TRUE(world.params.set(Parameter::MinimumMeterMs, 600'000));
+    ASSERT_TRUE(world.params.set(Parameter::MinimumJobFee, 10'000'000));
+    EXPECT_TRUE(world.fail_provider(job).has_value());
+  }
+}
+
+// REQ: CSC-2
+TEST(Deadline, AQueuedJobLeavesWhenItCannotMeetItAnyMore) {
+  World world;
+  world.add_node(NodeOf());
+  world.queue(JobOf());
+  world.match();
+  const std::uint64_t before = world.balance(kAda);
+  const JobId job = world.queue(JobOf().deadline(world.context.time + seconds(3'600 + 100)));
+  world.wait_ms(99'999);
+  world.run_timers();
+  EXPECT_EQ(world.job(job).state, JobState::Queued);
+  world.wait_ms(1);
+  world.run_timers();
+  EXPECT_EQ(world.job(job).state, JobState::Refunded);
+  EXPECT_EQ(world.job(job).end_reason, EndReason::DeadlinePassed);
+  EXPECT_EQ(world.balance(kAda), before - world.params.get(Parameter::TxFee)) << "the whole escrow is back";
+  EXPECT_EQ(world.events.back().kind, EventKind::JobEnded);
+  EXPECT_EQ(world.events.back().state, static_cast<std::uint8_t>(JobState::Refunded));
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Deadline, DoesNotTouchARunningJob) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId job = world.queue(JobOf().deadline(world.context.time + seconds(3'600 + 100)));
+  world.match();
+  EXPECT_TRUE(world.timers.table().empty());
+  world.market.on_deadline(job, world.context);
+  EXPECT_EQ(world.job(job).state, JobState::Active);
+}
+
+TEST(End, ReturnsWhatIsLeftAndClosesTheAccounts) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId job = world.queue(JobOf().max_price(2 * kAgpu));
+  world.match();
+  const Agpu paid{300'000'000};
+  world.ledger.burn_from_lock(LockPurpose::Escrow, job.bytes, paid);
+  world.market.release(job, world.context);
+  EXPECT_EQ(world.job(job).state, JobState::Active) << "delivered: the devices are free, the contract lives on";
+  EXPECT_TRUE(world.market.assignments().empty());
+  world.market.end(job, JobState::Settled, EndReason::Accepted, paid, world.context);
+  const JobRow& row = world.job(job);
+  EXPECT_EQ(row.paid, paid);
+  EXPECT_EQ(row.refunded.base, 2 * kAgpu - paid.base);
+  EXPECT_EQ(row.end_reason, EndReason::Accepted);
+  EXPECT_EQ(row.ended, world.context.time);
+  EXPECT_EQ(world.escrow(job), 0U);
+  EXPECT_EQ(world.ledger.accounts().get(kAda).roles, 0U);
+  EXPECT_EQ(world.market.jobs_of(kAda, 10), std::vector<JobId>{job});
+}
+
+TEST(Queries, JobsOfARequesterNewestFirst) {
+  World world;
+  world.add_node(NodeOf());
+  std::vector<JobId> jobs;
+  for (int i = 0; i < 5; ++i) jobs.push_back(world.queue(JobOf()));
+  world.queue(JobOf(), kBob);
+  EXPECT_EQ(world.market.jobs_of(kAda, 3), (std::vector<JobId>{jobs[4], jobs[3], jobs[2]}));
+  EXPECT_TRUE(world.market.jobs_of(kCleo, 3).empty());
+  world.market.set_fault_claim(jobs[0], ContractId{{9}});
+  EXPECT_EQ(world.job(jobs[0]).fault_claim, ContractId{{9}});
+}
+
+// What an operation wrote is gone after a rollback, in the tables and in everything derived from them.
+TEST(Rollback, LeavesNoTrace) {
+  World world;
+  world.add_node(NodeOf().devices(2));
+  const JobId kept = world.queue(JobOf());
+  world.match();
+  world.store.commit();
+  const std::size_t point = world.store.checkpoint();
+  world.queue(JobOf());
+  world.queue(JobOf().max_price(1'000'000).budget(kAgpu));
+  world.match();
+  world.complete(kept);
+  world.market.on_tick(world.context);
+  world.market.on_epoch(world.context);
+  world.store.rollback(point);
+  EXPECT_TRUE(world.sound());
+  EXPECT_EQ(world.market.jobs().size(), 1U);
+  EXPECT_EQ(world.job(kept).state, JobState::Active);
+  EXPECT_EQ(world.market.jobs_of(kAda, 10), std::vector<JobId>{kept});
+  EXPECT_EQ(world.market.assignments().size(), 1U);
+}
+
+}  // namespace
+}  // namespace starminer::protocol
