@@ -85,7 +85,7 @@ void ProviderProgram::add_options() {
   options_.add("provider.name", settings_.name, "Name shown on the market.");
   options_.add("provider.payout", settings_.payout, "Address that is paid; empty: the agent's own.");
   options_.add("offer.region", settings_.region, "Region of this machine.");
-  options_.add("offer.country", settings_.country, "Country code of this machine, for data residency.");
+  options_.add("offer.country", settings_.country, "Country code of this machine, for data residency; ZZ: not stated.");
   options_.add("offer.site_tier", settings_.site_tier, "Tier of the site, 0 to 4.");
   options_.add("offer.floor", settings_.floor_32nds, "Least price in 1/32 of the class's anchor.");
   options_.add("offer.cpu_threads", settings_.cpu_threads, "Threads offered to jobs; 0: all.");
@@ -99,7 +99,7 @@ void ProviderProgram::add_options() {
 void ProviderProgram::add_commands() {
   const auto prepared = [this](auto command) {
     return [this, command](const Invocation& call) {
-      settings_.state_dir = state_dir_;
+      settings_.state_dir = std::filesystem::absolute(state_dir_);
       std::filesystem::create_directories(settings_.state_dir);
       std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all);
       spdlog::set_default_logger(spdlog::get("agent") ? spdlog::get("agent") : spdlog::stderr_color_mt("agent"));
@@ -146,7 +146,7 @@ void ProviderProgram::add_commands() {
         .returns(ExitCode::Unreachable)
         .example(fmt::format("starminer-provider {}", name), summary)
         .run([this, prepared, done, number](const Invocation& call) {
-          settings_.state_dir = state_dir_;
+          settings_.state_dir = std::filesystem::absolute(state_dir_);
           return change_status(call, number, done);
         });
   };

@@ -14,7 +14,7 @@ struct AgentSettings {
   std::string name = "provider";
   std::string payout;  ///< address that is paid; empty: the agent's own
   std::string region = "local";
-  std::string country;  ///< ISO 3166-1 alpha-2, or empty
+  std::string country = "ZZ";  ///< ISO 3166-1 alpha-2; ZZ: not stated, serves no job with data residency
   std::uint32_t site_tier = 0;
   std::uint32_t floor_32nds = 0;  ///< least price in 1/32 of the class's anchor
   std::uint32_t cpu_threads = 0;  ///< offered to jobs; 0: all that this process may use
