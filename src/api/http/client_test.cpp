@@ -1,6 +1,7 @@
 // The client against servers that behave badly.
 #include "api/http/client.h"
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -35,6 +36,7 @@ class ScriptedServer {
         if (client < 0) return;
         act(client);
         ::close(client);
+        ++closed;
       }
     });
   }
@@ -58,6 +60,7 @@ class ScriptedServer {
   }
 
   Endpoint endpoint;
+  std::atomic<int> closed = 0;
 
  private:
   int listener_;
@@ -141,7 +144,7 @@ TEST(HttpClient, ReopensAConnectionThatTheServerClosed) {
   ScriptedServer server({ScriptedServer::answering(kOk), ScriptedServer::answering(kOk)});
   HttpClient client(server.endpoint);
   EXPECT_TRUE(client.get("/"));
-  std::this_thread::sleep_for(milliseconds(20));
+  ASSERT_TRUE(testing::eventually([&] { return server.closed == 1; }));
   EXPECT_TRUE(client.post("/", "x")) << "even a POST, because the end was seen before it was sent";
 }
 

@@ -194,16 +194,12 @@ TEST(Server, AFullQueueOfWorkIsRefusedWith503) {
   second.send(request);
   third.send(request);
   // One of the two waits in the queue, the other is refused.
-  std::string refused;
-  std::thread opener([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    release.set_value();
-  });
+  EXPECT_TRUE(eventually([&] { return second.readable() || third.readable(); }));
+  release.set_value();
   const std::string a = second.read_answer();
   const std::string b = third.read_answer();
-  opener.join();
   EXPECT_EQ(status_of(first.read_answer()), 200);
-  refused = status_of(a) == 503 ? a : b;
+  const std::string refused = status_of(a) == 503 ? a : b;
   EXPECT_EQ(status_of(refused), 503);
   EXPECT_THAT(refused, HasSubstr("Retry-After: 1\r\n"));
   EXPECT_THAT(refused, HasSubstr("\"code\":\"overloaded\""));

@@ -245,7 +245,7 @@ TEST(EventStream, ASlowReaderIsDropped) {
 }
 
 TEST(EventStream, AReaderThatStallsIsCutByTime) {
-  Fixture fixture({.write_timeout = milliseconds(200)});
+  Fixture fixture({.write_timeout = milliseconds(200), .sse_queue_bytes_max = 16U << 20U});
   TestSocket slow(fixture.server->port(), 4'096);
   slow.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
   ASSERT_TRUE(eventually([&] { return fixture.topic.subscribers() == 1; }));

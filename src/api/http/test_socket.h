@@ -66,6 +66,12 @@ class TestSocket {
     return true;
   }
 
+  /// Whether bytes or the end of the connection are there now.
+  [[nodiscard]] bool readable() const {
+    pollfd entry{fd_, POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+  }
+
   /// All bytes until the server closes. closed() tells whether it did.
   std::string read_to_end() {
     while (receive()) {
