@@ -326,6 +326,22 @@ TEST_F(Lifecycle, AnUnprivilegedAgentWithDelegatedGroupsRunsJobs) {
     EXPECT_TRUE(eventually([&parent] { return ::rmdir(parent.c_str()) == 0; }));
 }
 
+TEST_F(Lifecycle, AJobsNameIsNeverAPath) {
+  fs::create_directory(root() / "precious");
+  for (const std::string name : {"../precious", "..", "", ".", "a/b", "\n"}) {
+    const auto adopted = sandbox().adopt(name);
+    ASSERT_FALSE(adopted) << name;
+    EXPECT_EQ(adopted.error().code, SandboxErrc::NotFound);
+    const auto removed = sandbox().remove_job(name);
+    ASSERT_FALSE(removed) << name;
+    EXPECT_EQ(removed.error().code, SandboxErrc::NotFound);
+  }
+  EXPECT_TRUE(fs::exists(root() / "precious"));
+  const auto unknown = sandbox().adopt("never-started");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, SandboxErrc::NotFound);
+}
+
 TEST_F(Lifecycle, RefusesToRemoveARunningJob) {
   auto job = sandbox().start(shell("busy", "sleep 60"));
   ASSERT_TRUE(job) << job.error().text;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -81,6 +82,10 @@ bool read_words(int file, std::vector<std::string>& words) {
     ::_exit(125);
   };
   if (::dup2(fds.input, 0) < 0 || ::dup2(fds.standard_output, 1) < 0 || ::dup2(fds.standard_error, 2) < 0) ::_exit(125);
+  // An agent's own urgency is not the job's, and version 1 groups take no realtime process.
+  const sched_param ordinary{};
+  ::sched_setscheduler(0, SCHED_OTHER, &ordinary);
+  if (::getpriority(PRIO_PROCESS, 0) < 0) ::setpriority(PRIO_PROCESS, 0, 0);
   if (auto joined = cgroup.join(); !joined) give_up(joined.error().text);
   char go = 0;
   ssize_t count = 0;

@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "provider/sandbox/job_dir.h"
+#include "provider/sandbox/outputs.h"
 #include "provider/sandbox/spawn.h"
 
 namespace starminer::provider::sandbox {
@@ -195,6 +196,7 @@ SandboxResult<RunningJob> Sandbox::start(const SandboxSpec& spec) {
 }
 
 SandboxResult<AdoptedJob> Sandbox::adopt(const std::string& job_id) {
+  if (!is_job_id(job_id)) return fail(SandboxError{SandboxErrc::NotFound, "no job is called " + printable(job_id)});
   const fs::path job_dir = job_directory(job_id);
   // A supervisor takes its lock before it says who it is; in between there is nothing to hold on to yet.
   const std::int64_t deadline = steady_ms() + kAppearMs;
@@ -222,7 +224,8 @@ std::vector<std::string> Sandbox::list_jobs() const {
   std::vector<std::string> jobs;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options_.root_dir, error)) {
-    if (entry.is_directory(error)) jobs.push_back(entry.path().filename().string());
+    std::string name = entry.path().filename().string();
+    if (entry.is_directory(error) && is_job_id(name)) jobs.push_back(std::move(name));
   }
   std::sort(jobs.begin(), jobs.end());
   return jobs;
@@ -251,6 +254,7 @@ SandboxResult<CleanedUp> Sandbox::cleanup_stale() {
 }
 
 SandboxResult<void> Sandbox::remove_job(const std::string& job_id) {
+  if (!is_job_id(job_id)) return fail(SandboxError{SandboxErrc::NotFound, "no job is called " + printable(job_id)});
   const fs::path job_dir = job_directory(job_id);
   auto ended = settle(job_dir);
   if (!ended) return fail(ended.error());

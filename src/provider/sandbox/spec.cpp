@@ -30,12 +30,6 @@ bool is_plain_absolute(const fs::path& path) {
   return std::none_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".." || part == "."; });
 }
 
-bool is_job_id(const std::string& id) {
-  if (id.empty() || id.size() > kIdLengthMax || id.front() == '.') return false;
-  return std::all_of(id.begin(), id.end(),
-                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
-}
-
 bool is_env_name(const std::string& name) {
   if (name.empty() || std::isdigit(static_cast<unsigned char>(name.front())) != 0) return false;
   return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
@@ -136,6 +130,12 @@ std::vector<ReadOnlyBind> default_runtime_binds() {
     if (fs::exists(path, ignored)) binds.push_back({path, path});
   }
   return binds;
+}
+
+bool is_job_id(std::string_view id) {
+  if (id.empty() || id.size() > kIdLengthMax || id.front() == '.') return false;
+  return std::all_of(id.begin(), id.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; });
 }
 
 SandboxResult<void> validate(const SandboxSpec& spec) {

@@ -61,6 +61,9 @@ struct LaunchSettings {
 /// /usr, its links in the root, and the small parts of /etc and /sys that runtimes need, as far as this host has them.
 [[nodiscard]] std::vector<ReadOnlyBind> default_runtime_binds();
 
+/// Whether the text may name a job and so a directory.
+[[nodiscard]] bool is_job_id(std::string_view id);
+
 /// Refuses with BadSpec what could not run or would reach outside the job: relative paths, "..", strange names, limits
 /// of zero.
 [[nodiscard]] SandboxResult<void> validate(const SandboxSpec& spec);

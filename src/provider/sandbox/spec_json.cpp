@@ -38,7 +38,7 @@ Limits decode_limits(const Json& json) {
 
 // Arguments may be any bytes, JSON strings may not: they travel as hexadecimal where they are not plain UTF-8.
 Json encode_bytes(const std::string& bytes) {
-  const Json text = bytes;
+  Json text = bytes;
   try {
     (void)text.dump();
     return text;
