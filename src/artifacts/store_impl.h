@@ -74,6 +74,9 @@ class Store::Impl {
 
   // Without the mutex, under the mark of the upload.
   Result<bool, StoreError> hash_matches(const Hash32& hash, Partial& partial) const;
+  Result<ArtifactInfo, StoreError> verify_and_install(const Hash32& hash, Partial& partial, Record record);
+  Result<ArtifactInfo, StoreError> write_and_install(const std::filesystem::path& temporary, const Hash32& hash,
+                                                     ByteView bytes, Record record);
   Result<ArtifactInfo, StoreError> install(const std::filesystem::path& from, const Hash32& hash, Record record);
 
   const std::filesystem::path directory_;

@@ -159,6 +159,13 @@ Result<ArtifactInfo, StoreError> Store::Impl::install(const std::filesystem::pat
   return info;
 }
 
+Result<ArtifactInfo, StoreError> Store::Impl::verify_and_install(const Hash32& hash, Partial& partial, Record record) {
+  const auto matches = hash_matches(hash, partial);
+  if (!matches) return fail(matches.error());
+  if (!*matches) return fail(StoreError::HashMismatch);
+  return install(partial_path(hash), hash, std::move(record));
+}
+
 Result<ArtifactInfo, StoreError> Store::Impl::finish(const Hash32& hash, std::int64_t now_ms) {
   std::map<Hash32, Partial>::iterator found;
   Record record;
@@ -177,10 +184,7 @@ Result<ArtifactInfo, StoreError> Store::Impl::finish(const Hash32& hash, std::in
   }
   record.created_ms = now_ms;
   record.time_ms = 0;
-  const auto matches = hash_matches(hash, found->second);
-  Result<ArtifactInfo, StoreError> installed = fail(StoreError::HashMismatch);
-  if (!matches) installed = fail(matches.error());
-  if (matches && *matches) installed = install(partial_path(hash), hash, record);
+  auto installed = verify_and_install(hash, found->second, std::move(record));
   const std::lock_guard lock(mutex_);
   // Also after a failure: a sync that failed once tells nothing when it is asked again, so the bytes have to come anew.
   forget_partial(found);
@@ -205,6 +209,14 @@ Result<void, StoreError> Store::Impl::abort_upload(const Hash32& hash) {
   return {};
 }
 
+Result<ArtifactInfo, StoreError> Store::Impl::write_and_install(const std::filesystem::path& temporary,
+                                                                const Hash32& hash, ByteView bytes, Record record) {
+  const auto file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file) return fail(file.error());
+  if (auto written = write_at(*file, 0, bytes); !written) return fail(written.error());
+  return install(temporary, hash, std::move(record));
+}
+
 Result<ArtifactInfo, StoreError> Store::Impl::put(ByteView bytes, std::string_view uploader, std::int64_t now_ms) {
   const Hash32 hash = sha256(bytes);
   std::filesystem::path temporary;
@@ -223,14 +235,7 @@ Result<ArtifactInfo, StoreError> Store::Impl::put(ByteView bytes, std::string_vi
   record.size = bytes.size();
   record.created_ms = now_ms;
   note_uploader(record, uploader);
-  auto file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-  const auto written = file ? write_at(*file, 0, bytes) : fail(file.error());
-  Result<ArtifactInfo, StoreError> installed = fail(StoreError::IoError);
-  if (written) {
-    installed = install(temporary, hash, std::move(record));
-  } else {
-    installed = fail(written.error());
-  }
+  auto installed = write_and_install(temporary, hash, bytes, std::move(record));
   const std::lock_guard lock(mutex_);
   reserved_bytes_ -= bytes.size();
   (void)remove_file(temporary);

@@ -8,6 +8,8 @@
 namespace starminer::api::http {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr HeaderLimits kLimits{64, 512, 8};
 
 HeaderScan scan(std::string_view data) {
@@ -34,7 +36,7 @@ TEST(HeaderScanner, FollowsTheTable) {
       {"GET / HTTP/1.1\r\nA: b\r\n\tfolded\r\n\r\n", HeaderScan::Malformed},
       {" GET / HTTP/1.1\r\n\r\n", HeaderScan::Malformed},
       {"\r\nGET / HTTP/1.1\r\n\r\n", HeaderScan::Malformed},
-      {std::string("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 23), HeaderScan::Malformed},
+      {"GET / HTTP/1.1\r\nA: \0\r\n\r\n"s, HeaderScan::Malformed},
       {"GET / HTTP/1.1\r\nA: \x1b[0m\r\n\r\n", HeaderScan::Malformed},
       {"GET / HTTP/1.1\r\nA: \x7f\r\n\r\n", HeaderScan::Malformed},
       {"GET /" + std::string(100, 'a'), HeaderScan::TargetTooLong},

@@ -14,6 +14,7 @@ namespace starminer::api::http {
 namespace {
 
 using std::chrono::milliseconds;
+using namespace std::string_literals;
 using testing::body_of;
 using testing::eventually;
 using ::testing::HasSubstr;
@@ -139,9 +140,9 @@ std::vector<Case> framing_cases() {
       {"folded field", get_with("A: b\r\n c\r\n"), 400},
       {"folded by tab", get_with("A: b\r\n\tc\r\n"), 400},
       {"folded first field", "GET /g HTTP/1.1\r\n Host: a\r\n\r\n", 400},
-      {"NUL in a value", get_with(std::string("A: b\0c\r\n", 8)), 400},
-      {"NUL in a name", get_with(std::string("A\0: b\r\n", 7)), 400},
-      {"NUL in the target", std::string("GET /g\0 HTTP/1.1\r\nHost: a\r\n\r\n", 31), 400},
+      {"NUL in a value", get_with("A: b\0c\r\n"s), 400},
+      {"NUL in a name", get_with("A\0: b\r\n"s), 400},
+      {"NUL in the target", "GET /g\0 HTTP/1.1\r\nHost: a\r\n\r\n"s, 400},
       {"blank in a name", get_with("A b: c\r\n"), 400},
       {"empty name", get_with(": c\r\n"), 400},
       {"no colon", get_with("Abc\r\n"), 400},
@@ -159,7 +160,7 @@ std::vector<Case> framing_cases() {
       {"fragment", "GET /g#x HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"raw bytes in the target", "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"empty first line", "\r\nGET /g HTTP/1.1\r\nHost: a\r\n\r\n", 400},
-      {"TLS hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), 400},
+      {"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s, 400},
       {"upgrade", get_with("Connection: upgrade\r\nUpgrade: websocket\r\n"), 400},
       {"unknown expectation", post_with("Expect: 200-maybe\r\nContent-Length: 1\r\n", "x"), 417},
       {"100,000 fields", many, 431},

@@ -7,6 +7,8 @@
 namespace starminer::api::http {
 namespace {
 
+using namespace std::string_literals;
+
 std::string refusal_of(const std::string& text, const JsonLimits& limits = {}) {
   const auto parsed = parse_json(text, limits);
   return parsed ? std::string() : parsed.error().detail;
@@ -41,7 +43,7 @@ TEST(ParseJson, RefusesFromTheTable) {
       {"1e999", "out of range"},
       {"01", "not valid JSON"},
       {"NaN", "not valid JSON"},
-      {std::string("\"a\0b\"", 5), "not valid JSON"},
+      {"\"a\0b\""s, "not valid JSON"},
   };
   for (const auto& [text, reason] : rows) {
     const std::string refusal = refusal_of(text);
