@@ -17,7 +17,7 @@ TEST(Sha256, Vectors) {
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-RC_GTEST_PROP(Sha256, StreamEqualsOneCall, (std::vector<Bytes> parts)) {
+RC_GTEST_PROP(Sha256, StreamEqualsOneCall, (const std::vector<Bytes>& parts)) {
   Sha256 stream;
   Bytes whole;
   for (const Bytes& part : parts) {
