@@ -27,7 +27,7 @@ using protocol::Machine;
 constexpr std::uint64_t kBeatsBodyMax = 512U << 10U;
 constexpr std::uint64_t kProgressBodyMax = 8U << 10U;
 constexpr std::uint64_t kLogBodyMax = 1U << 20U;
-constexpr std::size_t kUnitMax = 32;
+constexpr std::size_t kUnitMax = 200;
 constexpr std::size_t kNoteMax = 512;
 // The last lines of a job may arrive after its contract has ended.
 constexpr std::uint64_t kLateLogMs = 600'000;

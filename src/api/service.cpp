@@ -78,6 +78,7 @@ void Service::add_routes(http::Router& router) {
   add_artifact_routes(router, parts);
   add_provider_routes(router, parts);
   add_stream_routes(router, parts);
+  add_document_route(router, parts);
 }
 
 void Service::start() {

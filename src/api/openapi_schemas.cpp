@@ -1,0 +1,174 @@
+#include <array>
+
+#include "api/openapi.h"
+
+namespace starminer::api {
+namespace {
+
+constexpr std::array kSchemas = {
+    SchemaText{"Problem",
+               "type:string, title:string, status:int, detail:string, code:Code, instance:string, advice?:string, "
+               "receipt?:Receipt, expected?:string",
+               "RFC 9457. `code` is E and four digits for refusals of the protocol (GET /v1/codes), else a name."},
+    // Enumerations
+    SchemaText{"JobState", "=queued|active|settled|refunded", ""},
+    SchemaText{"ContractState", "=assigned|preparing|running|delivered|settled|refunded|requeued", ""},
+    SchemaText{"NodeStatus", "=pending|active|draining|left|suspect|jailed", ""},
+    SchemaText{"JobKind", "=training|inference|rendering|simulation", ""},
+    SchemaText{"LogStream", "=stdout|stderr", ""},
+    SchemaText{"Party", "=nobody|requester|provider|network", "Who is responsible for an end."},
+    SchemaText{"RefusalClass", "=malformed|retry|charged|local", ""},
+    // Chain
+    SchemaText{"Health", "status:string, height:int, block_time_ms:int", ""},
+    SchemaText{"Supply", "minted:Amount, burned:Amount, balances:Amount, locks:Amount, pools:Amount, conserved:bool",
+               "minted - burned = balances + locks + pools"},
+    SchemaText{
+        "Status",
+        "chain_id:string, preset:string, height:int, block_time_ms:int, time_ms:int, halted_ms:int, app_hash:Hash, "
+        "state_root:Hash, history_root:Hash, history_size:int, tick_ms:int, epoch_ms:int, ticks:int, epochs:int, "
+        "order_rule:string, supply:Supply{}, faucet:bool, version:string",
+        ""},
+    SchemaText{"Parameter",
+               "number:int, name:string, unit:string, value:Amount, default:Amount, min:Amount, max:Amount, "
+               "description:string",
+               ""},
+    SchemaText{"Parameters", "parameters:Parameter[]", ""},
+    SchemaText{"RefusalText", "code:Code, name:string, class:RefusalClass, what:string, advice:string", ""},
+    SchemaText{"EndReasonText", "number:int, code:string, party:Party, sentence:string", ""},
+    SchemaText{"OperationName", "number:int, name:string, module:string, what:string", ""},
+    SchemaText{"Codes", "refusals:RefusalText[], end_reasons:EndReasonText[], operations:OperationName[]", ""},
+    SchemaText{
+        "Block",
+        "height:int, time_ms:int, previous_app_hash:Hash, order_rule:string, transactions:Hash[], state_root:Hash, "
+        "history_root:Hash, app_hash:Hash",
+        ""},
+    SchemaText{"Receipt",
+               "transaction:Hash, height:int, index:int, time_ms:int, account:Address, sequence:int, operation:string, "
+               "fee:Amount, subject:string, history_index:int, duplicate:bool, status:string, code?:Code, "
+               "detail?:string",
+               "status is applied or refused; `duplicate`: the same bytes had been applied before."},
+    SchemaText{
+        "BatchResult",
+        "transaction?:Hash, height?:int, index?:int, time_ms?:int, account?:Address, sequence?:int, "
+        "operation?:string, fee?:Amount, subject?:string, history_index?:int, duplicate?:bool, status:string|int, "
+        "code?:Code, title?:string, detail?:string, advice?:string",
+        "A receipt, or code, title, detail, advice and HTTP status of what kept the transaction out."},
+    SchemaText{"BatchResults", "results:BatchResult[]", ""},
+    SchemaText{"Proof",
+               "kind:string, leaf:Hex, leaf_index:int, tree_size:int, path:Hash[], history_root:Hash, state_root:Hash, "
+               "app_hash:Hash, height:int, block_time_ms:int",
+               "Inclusion proof of RFC 9162; app_hash covers height, state root and history root."},
+    SchemaText{"Lock", "purpose:string, subject:string, asset:string, amount:Amount", ""},
+    SchemaText{"Account",
+               "address:Address, exists:bool, balances:Amount{}, next_sequence:int, locks:Lock[], provider:bool", ""},
+    SchemaText{"FaucetRequest", "address:Address", ""},
+    SchemaText{"FaucetGift", "transaction:Hash, address:Address, amount:Amount", ""},
+    // Supply
+    SchemaText{"Provider", "address:Address, display_name:string, payout:Address, nodes:NodeId[], registered_ms:int",
+               ""},
+    SchemaText{
+        "HardwareClass",
+        "name:string, anchor:Price, ratings:int{}, device_memory_bytes:int, nodes:int, devices:int, free_milli:int",
+        ""},
+    SchemaText{"Classes", "classes:HardwareClass[]", ""},
+    SchemaText{"Region", "name:string, price_factor_ppm:int", ""},
+    SchemaText{"Regions", "regions:Region[]", ""},
+    SchemaText{"Tier",
+               "name:string, price_ratio_ppm:int, capacity_share_ppm:int, target_load_ppm:int, weights:int{}, "
+               "queue_offset_ms:int, preemptible:bool",
+               ""},
+    SchemaText{"Tiers", "tiers:Tier[]", ""},
+    SchemaText{"FreeCapacity", "devices_milli:int[], cpu_milli:int, ram_bytes:int, disk_bytes:int, jobs:int",
+               "The very figures that matching uses."},
+    SchemaText{"Energy", "g_co2_per_kwh:int, renewable_ppm:int, pue_ppm:int, verified:bool", ""},
+    SchemaText{"Node",
+               "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
+               "region:string, country:string, site_tier:int, sandbox_tier:int, devices:int, device_memory_bytes:int, "
+               "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
+               "network_down_mbps:int, free:FreeCapacity, ratings:int{}, reputation:int{}, floor_price:Price, "
+               "energy:Energy, runtimes:string[], registered_ms:int, status_since_ms:int",
+               "ratings: compute units per device-second x 1000; reputation: 0 to 240."},
+    SchemaText{"Nodes", "nodes:Node[], next:NodeId?", ""},
+    SchemaText{"Bounds", "low:Price, high:Price", ""},
+    SchemaText{"TierPrice",
+               "tier:string, class:string, price:Price, floor:Price, ceiling:Price, log_price_q32:Amount, "
+               "envelope:Bounds{}",
+               "envelope: certain bounds in 5, 15 and 60 ticks."},
+    SchemaText{"Prices", "prices:TierPrice[], tick_ms:int", ""},
+    SchemaText{"Queue", "class:string, waiting:int, parked:int, running:int, devices:int, free_milli:int", ""},
+    SchemaText{"Queues", "queues:Queue[]", ""},
+    // Quotes
+    SchemaText{"Split",
+               "pay:Amount, surge_burn:Amount, burn:Amount, stakers:Amount, treasury:Amount, insurance:Amount, "
+               "referrer:Amount, provider:Amount",
+               "The receivers of a payment; they sum to pay."},
+    SchemaText{"ClassOffer",
+               "class:string, base:Price, unit_min:Price, unit_max:Price, factors:int{}, product_ppm:int, "
+               "envelope:Bounds{}, eligible:int, free:int",
+               "factors in parts per million."},
+    SchemaText{"RunnerUp", "node:NodeId, score:int", ""},
+    SchemaText{"Match",
+               "node:NodeId, node_name:string, model:string, class:string, region:string, score:int, parts:int{}, "
+               "unit:Price, eligible:int, runner_up:RunnerUp?",
+               ""},
+    SchemaText{"ExclusionReason", "constraint:string, sentence:string, first:int, alone:int",
+               "How many nodes fail this first, and how many fail nothing else."},
+    SchemaText{"Exclusions",
+               "nodes:int, eligible:int, eligible_busy:int, cheapest_over_cap:Price?, reasons:ExclusionReason[]", ""},
+    SchemaText{"QuoteRefusal", "code:Code, what:string, detail:string, advice:string", ""},
+    SchemaText{"NodeSignature", "key:Hex, signature:Hex",
+               "ed25519 with domain starminer/quote/1 over the quote without this member, members sorted, no spaces."},
+    SchemaText{
+        "Quote",
+        "tier:string, tier_reason:string, tier_reason_text:string, max_price:Price, cap:Amount, expected:Amount, "
+        "expected_split:Split, tx_fee:Amount, balance:Amount, held:Amount, starts_now:bool, queue_ahead:int, "
+        "classes:ClassOffer[], match:Match?, exclusions:Exclusions, refusal:QuoteRefusal?, missing_runtime:bool, "
+        "account:Address?, chain_id:string, height:int, time_ms:int, node_signature:NodeSignature?",
+        ""},
+    // Jobs and contracts
+    SchemaText{"JobShort",
+               "classes:string[], gpus:int, share_milli:int, expected_s:int, max_s:int, deadline_ms:int?, "
+               "manifest_hash:Hash, inputs:Hash[]",
+               ""},
+    SchemaText{
+        "Job",
+        "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
+        "runtime:string, max_price:Price, cap:Amount, submitted_ms:int, attempts:int, contract:ContractId?, "
+        "queue_position:int?, end_reason:string?, end_reason_text:string?, party:Party?, ended_ms:int?, "
+        "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort",
+        ""},
+    SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
+    SchemaText{"Explanation", "id:JobId, state:JobState, parked:bool, queue_position:int?, exclusions:Exclusions?", ""},
+    SchemaText{"PriceInputs",
+               "tier:string, class:string, base:Price, log_price_q32:Amount, slow_log_price_q32:Amount, factors:int{}, "
+               "product_ppm:int, unit:Price",
+               "Everything the unit price was computed from."},
+    SchemaText{"Allocation", "devices:int[], milli_per_device:int, cpu_milli:int, ram_bytes:int, disk_bytes:int", ""},
+    SchemaText{
+        "Contract",
+        "id:ContractId, job:JobId, attempt:int, requester:Address, provider:Address, payout:Address, node:NodeId, "
+        "kind:JobKind, state:ContractState, unit_price:Price, price:PriceInputs, billing_milli:int, cap:Amount, "
+        "expected_s:int, max_s:int, manifest_hash:Hash, inputs:Hash[], input_bytes:int, allocation:Allocation, "
+        "matched_ms:int, acknowledged_ms:int?, started_ms:int?, last_progress_ms:int?, stopped_ms:int?, "
+        "delivered_ms:int?, ended_ms:int?, timer_due_ms:int?, run_ms:int, metered_ms:int, result_hash:Hash?, "
+        "outputs:Hash[], proof_hash:Hash?, end_reason:string?, end_reason_text:string?, party:Party?, bill:Split, "
+        "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, job_kind?:JobKind",
+        "The Compute Service Contract: everything the bill can be recomputed from."},
+    SchemaText{"Contracts", "contracts:Contract[], next:ContractId?", ""},
+    SchemaText{"Assignments", "contracts:Contract[]", ""},
+    SchemaText{"Progress",
+               "contract:ContractId, run_ms:int, done:number?, total:number?, unit:string?, note:string?, time_ms:int",
+               ""},
+    // Providers
+    SchemaText{"Beats", "nodes:NodeId[]", ""},
+    SchemaText{"BeatAnswer", "time_ms:int", ""},
+    SchemaText{"ProgressReport", "run_ms:int, done?:number?, total?:number?, unit?:string?, note?:string?", ""},
+    SchemaText{"LogSize", "size:int", ""},
+    SchemaText{"Artifact", "hash:Hash, size:int", ""},
+};
+
+}  // namespace
+
+std::span<const SchemaText> schema_texts() { return kSchemas; }
+
+}  // namespace starminer::api
