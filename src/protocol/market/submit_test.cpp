@@ -136,7 +136,7 @@ TEST(JobSubmitRefusals, EscrowNamesTheMissingAmount) {
 // REQ: MTP-6
 TEST(JobSubmitRefusals, PremiumStartsNowOrNotAtAll) {
   World world;
-  const NodeId node = world.add_node(NodeOf());
+  world.add_node(NodeOf());
   world.queue(JobOf().max_s(600));
   world.match();
   const JobOf premium = JobOf().tier(TierChoice::Premium);
@@ -146,7 +146,6 @@ TEST(JobSubmitRefusals, PremiumStartsNowOrNotAtAll) {
   World idle;
   idle.add_node(NodeOf());
   EXPECT_TRUE(idle.run(premium).has_value());
-  static_cast<void>(node);
 }
 
 TEST(JobSubmitRefusals, PremiumBelowThePriceIsToldSo) {
