@@ -19,7 +19,7 @@ SandboxOptions SandboxFixture::options() const {
   options.supervisor_path = bin / "starminer-supervisor";
   options.init_path = bin / "starminer-sandbox-init";
   options.attempts_path = bin / "starminer-attempts";
-  options.cgroup_parent = "starminer-test";
+  options.cgroup_parent = "starminer-test-" + std::to_string(::getpid());
   return options;
 }
 
@@ -46,6 +46,7 @@ void SandboxFixture::TearDown() {
       for (const auto& entry : fs::directory_iterator(parent)) {
         EXPECT_FALSE(entry.is_directory()) << "a control group was left: " << entry.path();
       }
+      ::rmdir(parent.c_str());
     }
   }
   std::error_code error;

@@ -272,7 +272,8 @@ TEST_F(Lifecycle, NothingIsLeftAfterManyStarts) {
 TEST_F(Lifecycle, AnUnprivilegedAgentWithDelegatedGroupsRunsJobs) {
   constexpr uid_t kAgent = 54321;
   ASSERT_EQ(::geteuid(), 0U) << "delegating control groups needs root";
-  auto delegated = probe_cgroups("starminer-test-delegated");
+  const std::string parent_name = "starminer-delegated-" + std::to_string(::getpid());
+  auto delegated = probe_cgroups(parent_name);
   ASSERT_TRUE(delegated) << delegated.error().text;
   for (const auto& [controller, parent] : delegated->parents) {
     for (const fs::path& file : {parent, parent / "cgroup.procs"}) ASSERT_EQ(::chown(file.c_str(), kAgent, kAgent), 0);
@@ -289,7 +290,7 @@ TEST_F(Lifecycle, AnUnprivilegedAgentWithDelegatedGroupsRunsJobs) {
     }
     SandboxOptions own = options();
     own.root_dir = root() / "unprivileged";
-    own.cgroup_parent = "starminer-test-delegated";
+    own.cgroup_parent = parent_name;
     auto opened = Sandbox::open(own);
     if (!opened) tell(opened.error().text);
     if (!opened) ::_exit(1);
