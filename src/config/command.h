@@ -87,13 +87,13 @@ class Command {
 
   /// A flag with a value ("--max-price") or, for a bool, a switch. The variable keeps its value if it is not given.
   template <class T>
-  Argument& option(std::string name, T& target, std::string help) {
-    return add_argument({std::move(name), bind(target), std::move(help)});
+  Argument& option(const std::string& name, T& target, const std::string& help) {
+    return add_argument({name, bind(target), help});
   }
   /// An argument without a flag, in order; a list takes all that follow.
   template <class T>
-  Argument& positional(std::string name, T& target, std::string help) {
-    Argument argument{std::move(name), bind(target), std::move(help)};
+  Argument& positional(const std::string& name, T& target, const std::string& help) {
+    Argument argument{name, bind(target), help};
     argument.positional = true;
     return add_argument(std::move(argument));
   }

@@ -76,8 +76,8 @@ class OptionTable {
  public:
   /// Requires a name that is not declared yet. `target` keeps its value as the default and must outlive the table.
   template <class T>
-  Option& add(std::string name, T& target, std::string help) {
-    return add_binding(std::move(name), bind(target), std::move(help));
+  Option& add(const std::string& name, T& target, const std::string& help) {
+    return add_binding(name, bind(target), help);
   }
   Option& add_binding(std::string name, ValueBinding value, std::string help);
 

@@ -60,9 +60,7 @@ Item read_item(const YamlNode& node, const std::string& field, Reporter& report)
   if (const auto fault = source_fault(item.spec.from)) {
     report.add(node.place, field,
                fmt::format("\"{}\": {}; inputs lie below the folder of the job file", shown(item.spec.from), *fault));
-  } else if (item.spec.to.empty()) {
-    item.ok = true;
-  } else if (const auto to_fault = source_fault(item.spec.to)) {
+  } else if (const auto to_fault = item.spec.to.empty() ? std::nullopt : source_fault(item.spec.to)) {
     report.add(node.place, field,
                fmt::format("\"{}\": {}; \"to\" is a place below /job/in", shown(item.spec.to), *to_fault));
   } else if (has_glob(item.spec.to)) {

@@ -42,7 +42,7 @@ bool is_scalar(const YamlNode& node) {
 
 /// A value written as text with a unit, read by a parser of config/units.h.
 template <class T, class Parse, class Accept>
-FieldType unit_type(std::string placeholder, std::string pattern, std::string_view expected, Parse parse,
+FieldType unit_type(std::string placeholder, std::string_view pattern, std::string_view expected, Parse parse,
                     Accept accept) {
   FieldType type;
   type.schema = fmt::format(R"("type":"string","pattern":{})", json_text(pattern));
@@ -82,6 +82,12 @@ std::string list_schema(const std::string& item, std::size_t count) {
   return fmt::format(R"("anyOf":[{{{0}}},{{"type":"array","maxItems":{1},"items":{{{0}}}}}])", item, count);
 }
 
+std::string enum_schema(const std::vector<std::string>& names) {
+  std::string quoted;
+  for (const std::string& name : names) quoted += (quoted.empty() ? "" : ",") + json_text(name);
+  return "\"enum\":[" + quoted + "]";
+}
+
 std::string name_of(const FieldInput& in, std::size_t index) { return fmt::format("{}[{}]", in.field, index); }
 
 }  // namespace
@@ -100,7 +106,7 @@ void Reporter::add_missing(std::string_view text) { problems_.push_back({file_na
 
 std::string json_text(std::string_view text) { return terminal::json_quote(text); }
 
-FieldType text_type(std::string placeholder, TextForm form, Setter<std::string> set) {
+FieldType text_type(std::string placeholder, const TextForm& form, Setter<std::string> set) {
   FieldType type;
   type.schema = fmt::format(R"("type":"string","pattern":{})", json_text(form.pattern));
   type.placeholder = std::move(placeholder);
@@ -117,9 +123,7 @@ FieldType text_type(std::string placeholder, TextForm form, Setter<std::string> 
 
 FieldType choice_type(std::vector<std::string> names, Setter<std::size_t> set) {
   FieldType type;
-  std::vector<std::string> quoted;
-  for (const std::string& name : names) quoted.push_back(json_text(name));
-  type.schema = fmt::format(R"("enum":[{}])", fmt::join(quoted, ","));
+  type.schema = enum_schema(names);
   type.placeholder = fmt::format("{}", fmt::join(names, "|"));
   type.choices = names;
   type.decode = [names = std::move(names), set = std::move(set)](const FieldInput& in, JobFile& job) {
@@ -204,8 +208,8 @@ FieldType duration_type(DurationForm form, Setter<std::chrono::milliseconds> set
     set(job, value);
     return std::nullopt;
   };
-  return unit_type<std::chrono::milliseconds>("DURATION", std::string(kDurationPattern),
-                                              R"(a duration such as "90s" or "1h30m")", config::parse_duration, accept);
+  return unit_type<std::chrono::milliseconds>("DURATION", kDurationPattern, R"(a duration such as "90s" or "1h30m")",
+                                              config::parse_duration, accept);
 }
 
 FieldType milli_type(std::uint32_t high_milli, Setter<std::uint32_t> set) {
@@ -249,7 +253,7 @@ FieldType amount_type(Setter<Agpu> set) {
                                   parse, accept);
 }
 
-FieldType checked_list_type(std::string placeholder, TextForm form, std::size_t count, ItemCheck check,
+FieldType checked_list_type(std::string placeholder, const TextForm& form, std::size_t count, ItemCheck check,
                             Setter<std::vector<std::string>> set) {
   FieldType type;
   type.schema = list_schema(fmt::format(R"("type":"string","pattern":{})", json_text(form.pattern)), count);
@@ -277,17 +281,15 @@ FieldType checked_list_type(std::string placeholder, TextForm form, std::size_t 
   return type;
 }
 
-FieldType text_list_type(std::string placeholder, TextForm form, std::size_t count,
+FieldType text_list_type(std::string placeholder, const TextForm& form, std::size_t count,
                          Setter<std::vector<std::string>> set) {
   return checked_list_type(
-      std::move(placeholder), std::move(form), count, [](const std::string&) { return std::nullopt; }, std::move(set));
+      std::move(placeholder), form, count, [](const std::string&) { return std::nullopt; }, std::move(set));
 }
 
 FieldType choice_list_type(std::vector<std::string> names, Setter<std::vector<std::size_t>> set) {
   FieldType type;
-  std::vector<std::string> quoted;
-  for (const std::string& name : names) quoted.push_back(json_text(name));
-  type.schema = list_schema(fmt::format(R"("enum":[{}])", fmt::join(quoted, ",")), names.size());
+  type.schema = list_schema(enum_schema(names), names.size());
   type.placeholder = fmt::format("{}", fmt::join(names, "|"));
   type.choices = names;
   type.is_list = true;

@@ -66,20 +66,20 @@ struct TextForm {
   std::string says;
 };
 
-[[nodiscard]] FieldType text_type(std::string placeholder, TextForm form, Setter<std::string> set);
+[[nodiscard]] FieldType text_type(std::string placeholder, const TextForm& form, Setter<std::string> set);
 [[nodiscard]] FieldType choice_type(std::vector<std::string> names, Setter<std::size_t> set);
 [[nodiscard]] FieldType switch_type(Setter<bool> set);
 struct IntegerForm {
-  std::uint64_t low;
-  std::uint64_t high;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
   std::uint64_t step = 1;
 };
 [[nodiscard]] FieldType integer_type(IntegerForm form, Setter<std::uint64_t> set);
 [[nodiscard]] FieldType size_type(SizeRange range, Setter<std::uint64_t> set);
 /// In milliseconds, a multiple of `step_ms`.
 struct DurationForm {
-  std::uint64_t low_ms;
-  std::uint64_t high_ms;
+  std::uint64_t low_ms = 0;
+  std::uint64_t high_ms = 0;
   std::uint64_t step_ms = 1;
 };
 [[nodiscard]] FieldType duration_type(DurationForm form, Setter<std::chrono::milliseconds> set);
@@ -88,13 +88,13 @@ struct DurationForm {
 [[nodiscard]] FieldType percent_type(Setter<std::uint32_t> set);
 [[nodiscard]] FieldType amount_type(Setter<Agpu> set);
 /// One text or a list of them, each of the same form, at most `count`; the order is kept.
-[[nodiscard]] FieldType text_list_type(std::string placeholder, TextForm form, std::size_t count,
+[[nodiscard]] FieldType text_list_type(std::string placeholder, const TextForm& form, std::size_t count,
                                        Setter<std::vector<std::string>> set);
 [[nodiscard]] FieldType choice_list_type(std::vector<std::string> names, Setter<std::vector<std::size_t>> set);
 /// Checks an item further than its form can; returns the fault.
 using ItemCheck = std::function<std::optional<std::string>(const std::string&)>;
-[[nodiscard]] FieldType checked_list_type(std::string placeholder, TextForm form, std::size_t count, ItemCheck check,
-                                          Setter<std::vector<std::string>> set);
+[[nodiscard]] FieldType checked_list_type(std::string placeholder, const TextForm& form, std::size_t count,
+                                          ItemCheck check, Setter<std::vector<std::string>> set);
 /// "2026-10-01T12:00:00Z" or a duration from submission on.
 [[nodiscard]] FieldType deadline_type();
 [[nodiscard]] FieldType command_type();

@@ -188,7 +188,7 @@ void add_where(std::vector<Field>& fields) {
                     })});
   const std::vector<std::string> tee(kTeeNames.begin() + 1, kTeeNames.end());
   fields.push_back({"tee", "--tee", heading, "Trusted execution environments that will do.",
-                    choice_list_type(tee, [](JobFile& job, std::vector<std::size_t> indices) {
+                    choice_list_type(tee, [](JobFile& job, const std::vector<std::size_t>& indices) {
                       job.tee.clear();
                       for (const std::size_t i : indices) job.tee.push_back(static_cast<std::uint8_t>(i + 1));
                     })});
@@ -201,7 +201,7 @@ void add_where(std::vector<Field>& fields) {
   };
   fields.push_back({"exclude", "--exclude", heading, "Providers that must not get the job.",
                     checked_list_type("ADDRESS", address_form(), protocol::kJobExcludedMax, address_check,
-                                      [](JobFile& job, std::vector<std::string> texts) {
+                                      [](JobFile& job, const std::vector<std::string>& texts) {
                                         job.exclude.clear();
                                         for (const std::string& text : texts)
                                           job.exclude.push_back(AccountId::parse(text).value_or(AccountId{}));
