@@ -1,8 +1,6 @@
 // The campaign of escape attempts and of taking more than a share. Every attempt is first run outside as root, to prove
 // that it is real, and then inside, where it must fail; the report must name the limit it met. An attempt that this
 // machine's kernel does not know at all cannot be proven here; those are counted and printed.
-//
-// REQ: WRK-4
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -286,7 +284,7 @@ TEST_F(Containment, PipesHoldAtMostTheMemoryLimit) {
   EXPECT_LE(report.memory_peak_bytes, 64ULL << 20U);
 }
 
-// REQ: WRK-4 The agent and the neighbour live on while a job takes all it can.
+// The agent and the neighbour live on while a job takes all it can.
 TEST_F(Containment, AMemoryBombDoesNotTouchItsNeighbour) {
   auto neighbour = sandbox().start(shell("neighbour", "sleep 2; echo fine > /job/out/fine"));
   ASSERT_TRUE(neighbour) << neighbour.error().text;
@@ -410,7 +408,7 @@ TEST_F(Containment, TheSelfTestFailsWhereAnAttemptSucceeds) {
   for (const SelfTestResult& row : results) EXPECT_FALSE(row.passed) << row.name << ": " << row.detail;
 }
 
-// REQ: WRK-4 Only the devices that the job leased are there.
+// Only the devices that the job leased are there.
 TEST_F(Containment, OnlyNamedDevicesAreVisible) {
   fs::path device;
   for (const char* candidate : {"/dev/fuse", "/dev/net/tun", "/dev/hwrng", "/dev/rtc0", "/dev/loop-control"}) {

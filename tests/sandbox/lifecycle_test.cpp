@@ -150,7 +150,6 @@ TEST_F(Lifecycle, AnotherAgentAdoptsARunningJob) {
   EXPECT_EQ((*ended)->output_files, 1U);
 }
 
-// REQ: WRK-4
 TEST_F(Lifecycle, AJobSurvivesTheKillOfItsAgent) {
   const pid_t agent = ::fork();
   if (agent == 0) {
@@ -208,7 +207,6 @@ TEST_F(Lifecycle, TheAgentIsKilledInTheMiddleOfAStart) {
   EXPECT_GT(ran, 0);
 }
 
-// REQ: WRK-4
 TEST_F(Lifecycle, AKilledSupervisorTakesItsJobAlong) {
   SandboxSpec spec = shell("dead", "(setsid sleep 98765 &) ; setsid sleep 98765");
   spec.limits.output_bytes = 100ULL << 20U;  // with a loop device
@@ -251,7 +249,6 @@ TEST_F(Lifecycle, AStrayGroupWithoutADirectoryIsEnded) {
   EXPECT_TRUE(wait_process(open_process(job->identity()), 10'000));
 }
 
-// REQ: WRK-4
 TEST_F(Lifecycle, NothingIsLeftAfterManyStarts) {
   const std::size_t mounts = count_mounts();
   const auto loops = list_loop_devices();

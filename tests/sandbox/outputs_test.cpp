@@ -1,6 +1,4 @@
 // Traps in what a job leaves behind, made by real jobs and laid by hand: the agent reads none of them.
-//
-// REQ: WRK-4
 #include "provider/sandbox/outputs.h"
 
 #include <fcntl.h>

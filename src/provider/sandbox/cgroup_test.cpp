@@ -111,7 +111,6 @@ TEST_F(MadeUpTree, GroupsAreListedOverAllHierarchies) {
   EXPECT_EQ(groups.at("two").directories.count("pids"), 1U);
 }
 
-// REQ: WRK-4
 TEST(RealGroup, HoldsCountsAndKillsAProcess) {
   const auto layout = probe_cgroups("starminer-unit-test");
   ASSERT_TRUE(layout) << layout.error().text;
