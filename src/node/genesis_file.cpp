@@ -112,7 +112,12 @@ void read_operators(Reader& reader, const json& list, Genesis& genesis) {
 
 Result<Genesis, std::string> parse_genesis(std::string_view text) {
   const auto document = api::http::parse_json(text, {kFileBytesMax, 8, 10 * kAccountsMax});
-  if (!document) return fail(document.error().detail);
+  if (!document) {
+    // The reader speaks of a body, as it serves the API first.
+    static constexpr std::string_view kBody = "The body is refused: ";
+    const std::string& detail = document.error().detail;
+    return fail(detail.substr(detail.starts_with(kBody) ? kBody.size() : 0));
+  }
   static constexpr std::array<std::string_view, 7> kMembers = {"version",   "chain_id", "preset",  "time_ms",
                                                                "operators", "accounts", "treasury"};
   Reader reader;

@@ -81,7 +81,7 @@ TEST_F(BadInputTest, TransactionsThatNoBlockTakes) {
   Bytes trailing = signed_transfer();
   trailing.insert(trailing.end(), {0xaa, 0x06, 0x01, 0x00});  // an unknown field
   const std::vector<Row> rows = {
-      {"nothing", "E1001", {}},
+      {"nothing, which names no chain", "E1006", {}},
       {"text", "E1001", {'h', 'e', 'l', 'l', 'o'}},
       {"half of a transaction", "E1001", truncated},
       {"an unknown field", "E1001", trailing},

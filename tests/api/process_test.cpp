@@ -88,7 +88,8 @@ class ProcessTest : public ::testing::Test {
   std::unique_ptr<Process> serve() {
     std::filesystem::remove(std::filesystem::path(data()) / "api.url");
     auto process = std::make_unique<Process>(
-        std::vector<std::string>{"run", "--data-dir", data(), "--api-listen", "127.0.0.1:0"}, output());
+        std::vector<std::string>{"run", "--data-dir", data(), "--api-listen", "127.0.0.1:0", "--api-read-rate", "0"},
+        output());
     const auto end = std::chrono::steady_clock::now() + kPatience;
     while (std::chrono::steady_clock::now() < end) {
       url_ = read_file(std::filesystem::path(data()) / "api.url");
@@ -146,11 +147,12 @@ TEST_F(ProcessTest, AGenesisThatWasChangedIsRefused) {
     const char* to;
     const char* says;
   };
-  for (const Row& row : {Row{"\"version\": 1", "\"version\": 2", "version must be 1"},
-                         Row{"\"preset\": \"dev\"", "\"preset\": \"moon\"", "preset must be main, test or dev"},
-                         Row{"\"treasury\": \"0\"", "\"treasury\": 0", "treasury must be a text"},
-                         Row{"\"treasury\"", "\"treasure\"", "unknown member 'treasure'"},
-                         Row{"\"treasury\": \"0\"", "\"treasury\": \"5\"", "another one"}, Row{"{", "", "line"}}) {
+  for (const Row& row :
+       {Row{"\"version\": 1", "\"version\": 2", "version must be 1"},
+        Row{"\"preset\": \"dev\"", "\"preset\": \"moon\"", "preset must be main, test or dev"},
+        Row{"\"treasury\": \"0\"", "\"treasury\": 0", "treasury must be a text"},
+        Row{"\"treasury\"", "\"treasure\"", "unknown member 'treasure'"},
+        Row{"\"treasury\": \"0\"", "\"treasury\": \"5\"", "another one"}, Row{"{", "", "not valid JSON"}}) {
     std::string wrong = right;
     wrong.replace(wrong.find(row.from), std::string(row.from).size(), row.to);
     std::ofstream(file) << wrong;
