@@ -1,0 +1,27 @@
+// The commands of `starminer`, one function per subject. Each adds its rows to the program's table; the settings must
+// outlive the program.
+#pragma once
+
+namespace starminer::config {
+class Command;
+}
+
+namespace starminer::cli {
+
+struct Settings;
+
+/// login, address, balance, transfer
+void add_account_commands(config::Command& root, const Settings& settings);
+/// init, plan, run, submit, attach
+void add_run_commands(config::Command& root, const Settings& settings);
+/// status, logs, cancel, accept, results, list, explain
+void add_job_commands(config::Command& root, const Settings& settings);
+void add_logs_command(config::Command& root, const Settings& settings);
+/// nodes, prices, queues
+void add_market_commands(config::Command& root, const Settings& settings);
+/// network, params, codes
+void add_network_commands(config::Command& root, const Settings& settings);
+/// audit receipt, audit verify
+void add_audit_commands(config::Command& root, const Settings& settings);
+
+}  // namespace starminer::cli

@@ -1,0 +1,228 @@
+#include "cli/proof.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "base/codec.h"
+#include "cli/json_view.h"
+#include "protocol/audit/history.h"
+#include "protocol/contracts/contracts.h"
+#include "protocol/machine.h"
+#include "protocol/operation_registry.h"
+
+namespace starminer::cli {
+namespace {
+
+using config::ExitCode;
+using nlohmann::json;
+using protocol::audit::HistoryTree;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPathMax = 64;
+
+Trouble no_bundle(std::string why) {
+  return {ExitCode::Usage,
+          {"this is no bundle of a proof",
+           "",
+           std::move(why),
+           {"bundles are written by starminer run and starminer audit receipt"}}};
+}
+
+Trouble mismatch(std::string why) {
+  return {ExitCode::Mismatch, {"the proof does not hold", "", std::move(why), {"do not rely on what the file says"}}};
+}
+
+std::string number(std::uint64_t value) { return fmt::format("{}", value); }
+
+json split_json(const protocol::FeeSplit& split) {
+  return {{"pay", number(split.pay.base)},           {"surge_burn", number(split.surge_burn.base)},
+          {"burn", number(split.burn.base)},         {"stakers", number(split.stakers.base)},
+          {"treasury", number(split.treasury.base)}, {"insurance", number(split.insurance.base)},
+          {"referrer", number(split.referrer.base)}, {"provider", number(split.provider.base)}};
+}
+
+u128 parts_of(const protocol::FeeSplit& split) {
+  u128 sum = 0;
+  for (const Agpu part :
+       {split.surge_burn, split.burn, split.stakers, split.treasury, split.insurance, split.referrer, split.provider}) {
+    sum += part.base;
+  }
+  return sum;
+}
+
+Outcome<json> settlement_facts(ByteView leaf) {
+  const auto settlement = decode<protocol::Settlement>(leaf);
+  if (!settlement) return fail(mismatch("the leaf is no settlement in canonical encoding"));
+  const protocol::ContractRow& row = settlement->row;
+  if (protocol::Pricing::unit_price(row.price.base, row.price.factors) != row.price.unit) {
+    return fail(mismatch("the unit price is not base price times factors"));
+  }
+  if (parts_of(row.bill) != row.bill.pay.base)
+    return fail(mismatch("the parts of the bill do not sum to what was paid"));
+  if (row.bill.pay > row.cap) return fail(mismatch("more was paid than the cap allows"));
+  json outputs = json::array();
+  for (const Hash32& output : row.outputs) outputs.push_back(output.hex());
+  const bool ended = row.end_reason != protocol::EndReason::None;
+  return json{{"contract", settlement->contract.text()},
+              {"job", row.job.text()},
+              {"attempt", row.attempt},
+              {"requester", row.requester.text()},
+              {"provider", row.provider.text()},
+              {"payout", row.payout.text()},
+              {"node", row.node.text()},
+              {"kind", kind_name(row.kind)},
+              {"state", contract_state_name(row.state)},
+              {"end_reason", ended ? json(end_reason_info(row.end_reason).code) : json()},
+              {"party", party_name(row.party)},
+              {"unit_price", number(row.price.unit.nagpu_per_gpu_hour)},
+              {"metered_ms", row.metered_ms},
+              {"cap", number(row.cap.base)},
+              {"bill", split_json(row.bill)},
+              {"refund", number(row.refund.base)},
+              {"manifest_hash", row.manifest_hash.hex()},
+              {"result_hash", row.result_hash.hex()},
+              {"outputs", std::move(outputs)},
+              {"compute_units_milli", row.compute_units_milli}};
+}
+
+Outcome<json> receipt_facts(ByteView leaf) {
+  const auto receipt = decode<protocol::ReceiptCore>(leaf);
+  if (!receipt) return fail(mismatch("the leaf is no receipt in canonical encoding"));
+  return json{{"transaction", receipt->transaction.hex()},
+              {"height", receipt->height},
+              {"index", receipt->index},
+              {"account", receipt->account.text()},
+              {"sequence", receipt->sequence},
+              {"operation", protocol::operation_name(receipt->operation)},
+              {"status", receipt->code == 0 ? "applied" : "refused"},
+              {"code", receipt->code == 0 ? json() : json(fmt::format("E{}", receipt->code))},
+              {"fee", number(receipt->fee.base)},
+              {"subject", receipt->subject}};
+}
+
+/// The parts of a proof that must be there and well formed before anything is computed.
+struct Parts {
+  Bytes leaf;
+  HistoryTree::Proof path;
+  Hash32 history_root;
+  Hash32 state_root;
+  Hash32 app_hash;
+  std::uint64_t height = 0;
+  std::uint64_t leaf_index = 0;
+  std::uint64_t tree_size = 0;
+};
+
+Outcome<Parts> parse_proof(const json& proof) {
+  Parts parts;
+  auto leaf = from_hex(text_of(proof, "leaf"));
+  if (!leaf || leaf->empty()) return fail(no_bundle("proof.leaf is missing or no hexadecimal text"));
+  parts.leaf = std::move(*leaf);
+  for (const auto& [name, target] :
+       {std::pair{"history_root", &parts.history_root}, std::pair{"state_root", &parts.state_root},
+        std::pair{"app_hash", &parts.app_hash}}) {
+    const auto hash = Hash32::from_hex(text_of(proof, name));
+    if (!hash) return fail(no_bundle(fmt::format("proof.{} is missing or no hash", name)));
+    *target = *hash;
+  }
+  for (const auto& [name, target] : {std::pair{"height", &parts.height}, std::pair{"leaf_index", &parts.leaf_index},
+                                     std::pair{"tree_size", &parts.tree_size}}) {
+    const auto value = find_number(proof, name);
+    if (!value) return fail(no_bundle(fmt::format("proof.{} is missing or no number", name)));
+    *target = *value;
+  }
+  const json& path = list_of(proof, "path");
+  if (path.size() > kPathMax) return fail(no_bundle("proof.path is longer than any tree is high"));
+  for (const json& step : path) {
+    const auto hash = step.is_string() ? Hash32::from_hex(step.get_ref<const std::string&>()) : std::nullopt;
+    if (!hash) return fail(no_bundle("proof.path has an entry that is no hash"));
+    parts.path.push_back(*hash);
+  }
+  return parts;
+}
+
+/// The result files that a bundle lists are only as good as the outputs in the leaf.
+Outcome<void> check_files(const json& bundle, const json& facts) {
+  const json& files = list_of(bundle, "files");
+  if (files.empty()) return {};
+  const json& outputs = list_of(facts, "outputs");
+  if (files.size() != outputs.size()) return fail(mismatch("the bundle lists other files than the settlement"));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (member(files[i], "sha256") != outputs[i]) {
+      return fail(mismatch(fmt::format("the settlement has another hash for {}", shown(files[i], "path"))));
+    }
+  }
+  return {};
+}
+
+Outcome<json> fetch(client::Api& api, const std::string& target) {
+  const auto status = api.get("/v1/status");
+  if (!status) return fail(trouble_of(status.error()));
+  auto proof = api.get(target);
+  if (!proof) return fail(trouble_of(proof.error()));
+  return json{{"format", kBundleFormat}, {"chain_id", member(*status, "chain_id")}, {"proof", std::move(*proof)}};
+}
+
+}  // namespace
+
+Outcome<json> fetch_settlement(client::Api& api, const std::string& contract) {
+  return fetch(api, "/v1/contracts/" + contract + "/proof");
+}
+
+Outcome<json> fetch_receipt(client::Api& api, const std::string& transaction) {
+  return fetch(api, "/v1/transactions/" + transaction + "/proof");
+}
+
+Outcome<Proven> verify_bundle(const json& bundle, const std::optional<Hash32>& trusted) {
+  if (text_of(bundle, "format") != kBundleFormat) {
+    return fail(no_bundle(fmt::format("its member \"format\" is not \"{}\"", kBundleFormat)));
+  }
+  const auto parts = parse_proof(member(bundle, "proof"));
+  if (!parts) return fail(parts.error());
+  const Hash32 leaf = HistoryTree::leaf_hash(parts->leaf);
+  if (!HistoryTree::verify_inclusion(parts->history_root, parts->tree_size, parts->leaf_index, leaf, parts->path)) {
+    return fail(mismatch(fmt::format("leaf {} with hash {} is not in the history with root {}", parts->leaf_index,
+                                     leaf.hex(), parts->history_root.hex())));
+  }
+  const Hash32 app_hash = protocol::make_app_hash(parts->height, parts->state_root, parts->history_root);
+  if (app_hash != parts->app_hash) {
+    return fail(mismatch(fmt::format("height, state root and history root hash to {}, not to {}", app_hash.hex(),
+                                     parts->app_hash.hex())));
+  }
+  if (trusted && *trusted != app_hash && *trusted != parts->history_root) {
+    return fail(mismatch(fmt::format("neither the app hash {} nor the history root {} is the trusted {}",
+                                     app_hash.hex(), parts->history_root.hex(), trusted->hex())));
+  }
+  const auto type = parts->leaf.front();
+  const ByteView content = ByteView(parts->leaf).subspan(1);
+  const bool settlement = type == static_cast<std::uint8_t>(protocol::LeafType::Settlement);
+  auto facts = settlement ? settlement_facts(content) : receipt_facts(content);
+  if (!facts) return fail(facts.error());
+  if (settlement) {
+    if (auto same = check_files(bundle, *facts); !same) return fail(same.error());
+  }
+  return Proven{settlement ? "settlement" : "receipt",
+                parts->height,
+                parts->leaf_index,
+                parts->tree_size,
+                parts->history_root,
+                app_hash,
+                std::move(*facts)};
+}
+
+Outcome<void> write_bundle(const std::string& file, const json& bundle) {
+  const std::string temporary = file + ".tmp";
+  {
+    std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
+    stream << pretty(bundle) << "\n" << std::flush;
+    if (!stream)
+      return fail(local_trouble("the bundle cannot be saved", fmt::format("{} cannot be written", temporary)));
+  }
+  std::error_code error;
+  fs::rename(temporary, file, error);
+  if (error) return fail(local_trouble("the bundle cannot be saved", fmt::format("{}: {}", file, error.message())));
+  return {};
+}
+
+}  // namespace starminer::cli
