@@ -56,7 +56,9 @@ std::string job_line(const terminal::Terminal& terminal, const PlanFacts& facts)
   } else if (job.resources.share_milli < kWholeGpu) {
     text += fmt::format("{} of a GPU", config::format_milli(job.resources.share_milli));
   } else {
-    text += count_of(job.resources.gpus, "GPU");
+    // The processor of a node is a device of the market too.
+    const bool processor = job.resources.classes.size() == 1 && job.resources.classes.front() == "CPU";
+    text += count_of(job.resources.gpus, processor ? "device" : "GPU");
   }
   std::string classes;
   for (const std::string& name : job.resources.classes) classes += (classes.empty() ? "" : " or ") + name;
@@ -164,6 +166,10 @@ void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
 void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {
   const json& exclusions = member(facts.quote, "exclusions");
   const json& match = member(facts.quote, "match");
+  if (number_of(exclusions, "nodes") == 0) {
+    lines.add("Nodes", "no node is registered yet");
+    return;
+  }
   std::string text = fmt::format("{} of {} can take it now", terminal::human_count(number_of(exclusions, "eligible")),
                                  terminal::human_count(number_of(exclusions, "nodes")));
   if (match.is_object()) text += fmt::format("; best {} {}", shown(match, "node_name"), shown(match, "node"));

@@ -1,5 +1,6 @@
 #include "cli/proof.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -56,8 +57,9 @@ Outcome<json> settlement_facts(ByteView leaf) {
   const auto settlement = decode<protocol::Settlement>(leaf);
   if (!settlement) return fail(mismatch("the leaf is no settlement in canonical encoding"));
   const protocol::ContractRow& row = settlement->row;
-  if (protocol::Pricing::unit_price(row.price.base, row.price.factors) != row.price.unit) {
-    return fail(mismatch("the unit price is not base price times factors"));
+  const Price computed = protocol::Pricing::unit_price(row.price.base, row.price.factors);
+  if (std::min(computed, row.price.ceiling) != row.price.unit) {
+    return fail(mismatch("the unit price is not base price times factors, up to the job's ceiling"));
   }
   if (parts_of(row.bill) != row.bill.pay.base)
     return fail(mismatch("the parts of the bill do not sum to what was paid"));

@@ -90,14 +90,17 @@ PlanFacts facts_of(const Plan& plan, const client::Api& api, bool explain) {
           plan.runtimes,     plan.quoted.signed_by, api.key().has_value(),       explain};
 }
 
+/// The quote itself, and what the plan adds to it.
 json plan_json(const Plan& plan) {
-  return {{"name", plan.prepared.job.name},
-          {"kind", protocol::kind_name(plan.prepared.job.kind)},
-          {"manifest_hash", plan.prepared.manifest_hash.hex()},
-          {"input_bytes", plan.prepared.input_bytes()},
-          {"quote", plan.quoted.quote},
-          {"quote_signed_by", plan.quoted.signed_by.empty() ? json() : json(plan.quoted.signed_by)},
-          {"missing_runtime", plan.runtimes.empty() ? json() : json(plan.runtimes)}};
+  json object = plan.quoted.quote;
+  object["job"] = {{"name", plan.prepared.job.name},
+                   {"kind", protocol::kind_name(plan.prepared.job.kind)},
+                   {"runtime", plan.prepared.job.runtime},
+                   {"manifest_hash", plan.prepared.manifest_hash.hex()},
+                   {"input_bytes", plan.prepared.input_bytes()}};
+  object["runtimes"] = plan.runtimes.empty() ? json() : json(plan.runtimes);
+  object["signed_by"] = plan.quoted.signed_by.empty() ? json() : json(plan.quoted.signed_by);
+  return object;
 }
 
 ExitCode run_job(const Invocation& call, const Settings& settings, RunRequest& request);
@@ -161,7 +164,6 @@ Outcome<std::unique_ptr<OpenRun>> begin_run(const Invocation& call, client::Api&
   if (!plan) return fail(plan.error());
   if (auto refusal = refusal_of(plan->quoted.quote)) {
     if (!plan->runtimes.empty()) refusal->failure.advice.insert(refusal->failure.advice.begin(), plan->runtimes);
-    refusal->failure.advice.emplace_back("the whole picture: starminer plan with the same arguments");
     return fail(std::move(*refusal));
   }
   if (!plan->prepared.job.budget) {
