@@ -91,21 +91,26 @@ Result<void, Refusal> Machine::admit(const VerifiedTransaction& transaction, Tim
   return fail(Refusal{RefusalCode::UnknownOperation, ""});
 }
 
-Result<std::string, Refusal> Machine::run_operation(const VerifiedTransaction& transaction) {
+Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransaction& transaction) {
   const v1::TransactionBody& body = transaction.body();
   const Sender sender{transaction.account(), body.sequence()};
   const BlockContext& context = open_->context;
-  const auto run = [&]<class Op, class Module>(Result<Op, Refusal> op, Module& module) -> Result<std::string, Refusal> {
+  const auto run = [&]<class Op, class Module>(Result<Op, Refusal> op, Module& module) -> Result<Outcome, Refusal> {
     if (!op) return fail(op.error());
     const auto valid = Op::validate(std::move(*op));
     if (!valid) return fail(valid.error());
+    ledger_.charge_fee(sender.account);
     const auto checked = check_operation(module, *valid, sender, context);
-    if (!checked) return fail(checked.error());
-    std::string subject = apply_operation(module, *checked, sender, context);
+    if (!checked) return Outcome{{}, checked.error()};
+    Outcome outcome{apply_operation(module, *checked, sender, context), {}};
+    // A new, changed or returned node may take a waiting job.
+    if constexpr (std::is_same_v<Module, Registry>) market_.trigger();
     if constexpr (std::is_same_v<Op, JobCancel>) {
       if (!checked->evidence().queued) contracts_.cancel((*checked)->job, context);
     }
-    return subject;
+    // A new, changed or returned node may be what a waiting job waits for (MAT-6).
+    if constexpr (std::is_same_v<Module, Registry>) market_.trigger();
+    return outcome;
   };
   switch (body.operation_case()) {
 #define OPERATION(number, name, accessor, module, what) \
@@ -121,8 +126,8 @@ Result<std::string, Refusal> Machine::run_operation(const VerifiedTransaction& t
 Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction) {
   STARMINER_CHECK(open_ != nullptr);
   if (auto envelope = check_envelope(transaction, open_->header.time, 0); !envelope) return fail(envelope.error());
-  ledger_.charge_fee(transaction.account());
   const auto outcome = run_operation(transaction);
+  if (!outcome) return fail(outcome.error());
   // Arrivals, releases and activations may let waiting jobs start: the market is never left unmatched.
   contracts_.dispatch(open_->context);
   store_.commit();
@@ -135,11 +140,10 @@ Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction
   receipt.core.sequence = transaction.body().sequence();
   receipt.core.operation = static_cast<std::uint16_t>(transaction.body().operation_case());
   receipt.core.fee = params_.agpu(Parameter::TxFee);
-  if (outcome) {
-    receipt.core.subject = *outcome;
-  } else {
-    receipt.core.code = static_cast<std::uint16_t>(outcome.error().code);
-    receipt.detail = outcome.error().detail;
+  receipt.core.subject = outcome->subject;
+  if (outcome->refusal) {
+    receipt.core.code = static_cast<std::uint16_t>(outcome->refusal->code);
+    receipt.detail = outcome->refusal->detail;
   }
   receipt.history_index = history_.size();
   Bytes bytes{static_cast<std::uint8_t>(LeafType::Receipt)};

@@ -133,8 +133,8 @@ class Machine {
   // A block: begin, any number of transactions, finish. Due timers run in `begin_block`.
   /// Requires: height = last + 1, time not before the last block's, previous app hash equal, no block open.
   void begin_block(const BlockHeader& header);
-  /// Executes a transaction and returns its receipt: applied, or refused with its fee charged. The error is an envelope
-  /// refusal: the transaction cannot be in a block now, and nothing has changed.
+  /// Executes a transaction and returns its receipt: applied, or refused with its fee charged. The error is a refusal
+  /// of the envelope or of the operation's shape: the transaction cannot be in a block now, and nothing has changed.
   [[nodiscard]] Result<Receipt, Refusal> execute(const VerifiedTransaction& transaction);
   /// Ends the block: history, changes, roots. A broken invariant aborts the process with a report before anything is
   /// stored: stopping is the promise.
@@ -173,8 +173,14 @@ class Machine {
                                                      std::uint64_t pending) const;
   void run_timers();
   void on_timer(const TimerKey& timer);
-  /// Runs one operation through its three phases; the string is the id that it made or touched.
-  [[nodiscard]] Result<std::string, Refusal> run_operation(const VerifiedTransaction& transaction);
+  /// What became of a well-formed operation.
+  struct Outcome {
+    std::string subject;  // id that it made or touched
+    std::optional<Refusal> refusal;
+  };
+  /// Runs one operation through its three phases; takes the fee once its shape is valid. The error is the refusal of
+  /// its shape: then nothing has changed.
+  [[nodiscard]] Result<Outcome, Refusal> run_operation(const VerifiedTransaction& transaction);
   void add_leaf(LeafType type, Bytes bytes, const std::optional<Hash32>& transaction,
                 const std::optional<ContractId>& contract);
   void record_settlements();

@@ -35,8 +35,9 @@ void Contracts::open(const MatchMade& made, const BlockContext& context) {
   row.kind = job.spec.kind;
   row.allocation = made.allocation;
   row.billing_milli = billing_milli(job.spec.resources);
-  row.price = {made.price_key.tier,       made.price_key.hardware_class, made.base, made.log_price, made.slow_log_price,
-               made.match.winner.factors, made.match.winner.unit};
+  row.rating_cu_x1000 = node.ratings[static_cast<std::size_t>(row.kind)].cu_x1000;
+  row.price = {made.price_key.tier, made.price_key.hardware_class, made.base,     made.log_price,
+               made.slow_log_price, made.match.winner.factors,     job.max_price, made.match.winner.unit};
   row.cap = job.cap;
   row.expected_s = job.spec.expected_s;
   row.max_s = job.spec.max_s;
@@ -97,7 +98,14 @@ void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
     case TimerKind::AckDue: fail_by_provider(id, std::move(row), EndReason::ProviderRefused, context); break;
     case TimerKind::StartDue: fail_by_provider(id, std::move(row), EndReason::ProviderLate, context); break;
     case TimerKind::SilenceDue: fail_by_provider(id, std::move(row), EndReason::ProviderLost, context); break;
-    case TimerKind::RunEnd: settle(id, std::move(row), EndReason::TimeoutRequester, context); break;
+    case TimerKind::RunEnd:
+      // Without a single report nothing says that the job ran at all: that is silence, not a job that took too long.
+      if (row.progress_run_ms == 0) {
+        fail_by_provider(id, std::move(row), EndReason::ProviderLost, context);
+      } else {
+        settle(id, std::move(row), EndReason::TimeoutRequester, context);
+      }
+      break;
     case TimerKind::AcceptDue: settle(id, std::move(row), EndReason::Completed, context); break;
     case TimerKind::Tick:
     case TimerKind::Epoch:
@@ -117,16 +125,30 @@ std::vector<ContractId> Contracts::live_of(const NodeId& node) const {
   return live;
 }
 
+bool Contracts::live_is_sound(const ContractId& id, const ContractRow& row) const {
+  const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
+  const bool holds_devices = row.state != ContractState::Delivered;
+  const JobRow& job = market_.jobs().get(row.job);
+  return timers_.is_armed({row.timer_due, row.timer, id.bytes}) && run_end == (row.state == ContractState::Running) &&
+         market_.assignments().contains(row.job) == holds_devices && row.end_reason == EndReason::None &&
+         row.bill.pay.is_zero() && job.state == JobState::Active && job.contract == id && job.cap == row.cap;
+}
+
+bool Contracts::final_is_sound(const ContractId& id, const ContractRow& row) const {
+  if (timers_.is_armed({row.timer_due, row.timer, id.bytes}) || row.run_end_due.ms != 0) return false;
+  if (row.end_reason == EndReason::None || row.party != end_reason_info(row.end_reason).party) return false;
+  const u128 paid = u128{row.bill.pay.base} + row.prior_bill.pay.base;
+  if (row.state == ContractState::Requeued) return paid == 0 && row.refund.is_zero();
+  const JobRow& job = market_.jobs().get(row.job);
+  const JobState ended = row.state == ContractState::Settled ? JobState::Settled : JobState::Refunded;
+  return paid + row.refund.base == row.cap.base && job.state == ended && job.contract == id &&
+         job.end_reason == row.end_reason && job.paid.base == paid && job.refunded == row.refund;
+}
+
 bool Contracts::invariants_hold() const {
   return std::all_of(contracts_.begin(), contracts_.end(), [this](const auto& entry) {
     const auto& [id, row] = entry;
-    const bool armed = timers_.is_armed({row.timer_due, row.timer, id.bytes});
-    const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
-    if (is_final(row.state)) return !armed && !run_end && row.end_reason != EndReason::None;
-    const bool holds_devices = row.state != ContractState::Delivered;
-    return armed && (row.state != ContractState::Running || run_end) &&
-           market_.assignments().contains(row.job) == holds_devices && row.end_reason == EndReason::None &&
-           market_.jobs().get(row.job).contract == id;
+    return is_final(row.state) ? final_is_sound(id, row) : live_is_sound(id, row);
   });
 }
 

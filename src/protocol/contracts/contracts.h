@@ -5,6 +5,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 #include "protocol/contracts/rows.h"
@@ -140,6 +141,10 @@ class Contracts {
   void finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
               const BlockContext& context);
   void record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context);
+  /// An earlier contract of the same job that ended for this reason at a provider without a link to this one.
+  [[nodiscard]] std::optional<ContractId> equal_claim(const ContractRow& row, EndReason reason) const;
+  [[nodiscard]] bool live_is_sound(const ContractId& id, const ContractRow& row) const;
+  [[nodiscard]] bool final_is_sound(const ContractId& id, const ContractRow& row) const;
 
   const Params& params_;
   Ledger& ledger_;

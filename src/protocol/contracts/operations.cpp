@@ -210,7 +210,7 @@ void Contracts::apply(const Checked<ContractComplete>& op, const Sender& /*sende
   market_.release(row.job, context);
   const std::uint64_t quarter_ms = seconds(row.max_s).ms / 4;
   const std::uint64_t window_ms =
-      std::clamp(quarter_ms, params_.get(Parameter::AcceptMinMs), params_.get(Parameter::AcceptMaxMs));
+      std::min(std::max(quarter_ms, params_.get(Parameter::AcceptMinMs)), params_.get(Parameter::AcceptMaxMs));
   set_timer(id, row, TimerKind::AcceptDue, context.time + DurationMs{window_ms});
   store(id, row, context);
 }
@@ -230,6 +230,7 @@ void Contracts::apply(const Checked<ContractFail>& op, const Sender& /*sender*/,
   const ContractId id = op->contract;
   ContractRow row = contracts_.get(id);
   row.progress_run_ms = op->run_ms;
+  if (row.started.ms != 0) row.last_progress = context.time;
   row.proof_hash = op->report_hash;
   if (end_reason_info(op->reason).party == Party::Requester) {
     claim_requester_fault(id, std::move(row), op->reason, context);

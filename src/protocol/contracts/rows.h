@@ -37,7 +37,8 @@ struct PriceInputs {
   std::uint64_t log_price = 0;
   std::uint64_t slow_log_price = 0;
   Factors factors;
-  Price unit;
+  Price ceiling;  // the job's max_price at the match: later attempts keep the first unit price as theirs
+  Price unit;     // the smaller of ceil(base x factors) and the ceiling
 };
 
 struct ContractRow {
@@ -49,7 +50,8 @@ struct ContractRow {
   NodeId node;
   JobKind kind{};
   Allocation allocation;
-  std::uint64_t billing_milli = 0;  // thousandths of a device that are billed; 1000 for a job without GPU
+  std::uint64_t billing_milli = 0;    // thousandths of a device that are billed; 1000 for a job without GPU
+  std::uint32_t rating_cu_x1000 = 0;  // of the node for this kind of job when it was matched
   PriceInputs price;
   Agpu cap;
   std::uint64_t expected_s = 0;
@@ -81,7 +83,7 @@ struct ContractRow {
   ContractId prior_claim;  // earlier contract of the job that claimed the same fault of the requester; zero: none
   FeeSplit prior_bill;     // what its provider is paid with this settlement
   Agpu refund;
-  std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x the node's rating
+  std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x rating; 0 for a job without GPU
 };
 
 }  // namespace starminer::protocol

@@ -9,16 +9,24 @@ namespace {
 
 constexpr std::uint64_t kFullOutcomeMilli = 1000;
 
+/// Whether two contracts were served, or are paid, by the same hand.
+bool are_linked(const ContractRow& a, const ContractRow& b) {
+  return a.provider == b.provider || a.payout == b.payout || a.payout == b.provider || a.provider == b.payout;
+}
+
 }  // namespace
 
 std::uint64_t Contracts::metered_ms(const ContractRow& row, TimeMs stop) const {
   if (row.started.ms == 0) return 0;
+  // Three bounds: the chain's own clock, the last sign of life on that clock, and what the provider says was run.
+  const std::uint64_t slack_ms = params_.get(Parameter::ProgressSlackMs);
   const std::uint64_t since_start = elapsed(stop, row.started).ms;
-  const std::uint64_t signed_ms = saturating_add(row.progress_run_ms, params_.get(Parameter::ProgressSlackMs));
+  const std::uint64_t heard_ms = saturating_add(elapsed(row.last_progress, row.started).ms, slack_ms);
+  const std::uint64_t signed_ms = saturating_add(row.progress_run_ms, slack_ms);
   const std::uint64_t over_expected =
       mul_div(seconds(row.expected_s).ms, params_.get(Parameter::MeterOverExpectedPpm), kPpm, Rounding::Floor)
           .value_or(~std::uint64_t{0});
-  const std::uint64_t metered = std::min({since_start, signed_ms, over_expected, seconds(row.max_s).ms});
+  const std::uint64_t metered = std::min({since_start, heard_ms, signed_ms, over_expected, seconds(row.max_s).ms});
   return std::max(metered, params_.get(Parameter::MinimumMeterMs));
 }
 
@@ -26,10 +34,10 @@ void Contracts::stop_meter(ContractRow& row, TimeMs stop) const {
   if (row.started.ms == 0 || row.stopped.ms != 0) return;
   row.stopped = stop;
   row.metered_ms = metered_ms(row, stop);
-  const std::uint64_t rating = registry_.nodes().get(row.node).ratings[static_cast<std::size_t>(row.kind)].cu_x1000;
-  const auto device_seconds_milli = mul_div(row.metered_ms / 1000, row.billing_milli, 1, Rounding::Floor);
+  const std::uint64_t devices_milli = row.allocation.devices.size() * std::uint64_t{row.allocation.milli_per_device};
+  const auto device_seconds_milli = mul_div(row.metered_ms / 1000, devices_milli, 1, Rounding::Floor);
   row.compute_units_milli =
-      device_seconds_milli ? mul_div(*device_seconds_milli, rating, 1000, Rounding::Floor).value_or(0) : 0;
+      device_seconds_milli ? mul_div(*device_seconds_milli, row.rating_cu_x1000, 1000, Rounding::Floor).value_or(0) : 0;
 }
 
 /// Pays the metered time of a contract out of its job's escrow by the fee table, never more than `at_most`.
@@ -105,8 +113,17 @@ void Contracts::fail_by_provider(const ContractId& id, ContractRow row, EndReaso
   }
 }
 
+std::optional<ContractId> Contracts::equal_claim(const ContractRow& row, EndReason reason) const {
+  for (std::uint32_t attempt = 0; attempt < row.attempt; ++attempt) {
+    const ContractId id = contract_id_of(row.job, attempt);
+    const ContractRow& earlier = contracts_.get(id);
+    if (earlier.end_reason == reason && !are_linked(earlier, row)) return id;
+  }
+  return std::nullopt;
+}
+
 /// A first claim of the requester's fault pays nothing and sends the job to another provider, if there is one; a second
-/// equal claim makes it the requester's fault and pays both.
+/// equal claim of somebody else makes it the requester's fault and pays both.
 void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, EndReason reason,
                                       const BlockContext& context) {
   stop_meter(row, context.time);
@@ -115,7 +132,7 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
   const Price unit = row.price.unit;
   const JobRow job = market_.jobs().get(job_id);
   market_.release(job_id, context);
-  if (!job.fault_claim.is_zero() && contracts_.get(job.fault_claim).end_reason == reason) {
+  if (const auto prior = equal_claim(row, reason)) {
     Agpu left = job.cap;
     const auto pay_for = [&](const ContractRow& served) {
       if (served.started.ms == 0) return FeeSplit{};
@@ -123,8 +140,8 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
       left = *checked_sub(left, bill.pay);
       return bill;
     };
-    row.prior_claim = job.fault_claim;
-    row.prior_bill = pay_for(contracts_.get(job.fault_claim));
+    row.prior_claim = *prior;
+    row.prior_bill = pay_for(contracts_.get(*prior));
     row.bill = pay_for(row);
     const Agpu paid = *checked_sub(job.cap, left);
     row.refund = left;
@@ -136,7 +153,7 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
   if (!again) row.refund = job.cap;
   finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
   if (again) {
-    market_.set_fault_claim(job_id, id);
+    if (job.fault_claim.is_zero()) market_.set_fault_claim(job_id, id);
     market_.requeue(job_id, provider, unit, context);
   } else {
     market_.end(job_id, JobState::Refunded, reason, {}, context);
