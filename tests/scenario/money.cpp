@@ -1,0 +1,232 @@
+#include "scenario/money.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace starminer::scenario {
+namespace {
+
+using protocol::ContractRow;
+using protocol::ContractState;
+using protocol::FeeSplit;
+using protocol::Machine;
+using protocol::Parameter;
+using protocol::Pool;
+
+constexpr i128 kMilliMsPerHour = 3'600'000'000;
+
+i128 ceil_div(i128 a, i128 b) { return (a + b - 1) / b; }
+
+std::string text(i128 value) {
+  if (value < 0) return "-" + text(-value);
+  if (value < 10) return std::string(1, static_cast<char>('0' + static_cast<int>(value)));
+  return text(value / 10) + static_cast<char>('0' + static_cast<int>(value % 10));
+}
+
+i128 parameter(const Machine& machine, Parameter which) { return machine.params().get(which); }
+
+i128 cost(i128 unit, i128 milli, i128 ms) { return ceil_div(unit * milli * ms, kMilliMsPerHour); }
+
+/// The meter of protocol section 5, from the recorded times.
+i128 metered_ms(const ContractRow& row, const Machine& machine) {
+  if (row.started.ms == 0) return 0;
+  const i128 slack = parameter(machine, Parameter::ProgressSlackMs);
+  const i128 ran = i128{row.stopped.ms} - row.started.ms;
+  const i128 heard = i128{row.last_progress.ms} - row.started.ms + slack;
+  const i128 said = i128{row.progress_run_ms} + slack;
+  const i128 over = i128{row.expected_s} * 1000 * 3 / 2;
+  const i128 most = i128{row.max_s} * 1000;
+  return std::max(std::min({ran, heard, said, over, most}), parameter(machine, Parameter::MinimumMeterMs));
+}
+
+i128 billing_milli(const v1::Resources& resources) {
+  if (resources.gpus() == 0) return 1000;
+  return resources.gpu_share_milli() != 0 ? resources.gpu_share_milli() : i128{resources.gpus()} * 1000;
+}
+
+}  // namespace
+
+Money::Money(const protocol::Genesis& genesis) {
+  constexpr std::uint64_t kDeposit = 10'000'000;
+  for (const protocol::GenesisAccount& account : genesis.accounts) {
+    balances_[account.account][Asset::Agpu] += i128{account.agpu.base} - kDeposit;
+    balances_[account.account][Asset::Amax] += account.amax.base;
+    balances_[account.account][Asset::Usd] += account.usd.base;
+    open_accounts_.insert(account.account);
+  }
+  pools_[Pool::Treasury] = genesis.treasury.base;
+}
+
+std::vector<std::string> Money::follow(const protocol::chain_test::Block& block, const Machine& machine) {
+  differences_.clear();
+  market_time_ = block.header.time.ms - machine.chain().halted.ms;
+  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
+    apply(block.transactions[i], block.result.receipts.at(i).core, machine);
+  }
+  for (const protocol::HistoryLeaf& leaf : block.result.leaves) {
+    if (leaf.type != protocol::LeafType::Settlement) continue;
+    const auto settlement = decode<protocol::Settlement>(ByteView(leaf.bytes).subspan(1));
+    if (!settlement) {
+      differences_.emplace_back("a settlement leaf does not decode");
+      continue;
+    }
+    settle(*settlement, machine);
+  }
+  for (const protocol::Event& event : block.result.events) {
+    if (event.kind == protocol::EventKind::NodeChanged &&
+        event.state == static_cast<std::uint8_t>(protocol::NodeStatus::Left) && node_locks_.contains(*event.node)) {
+      node_locks_.at(*event.node).left = true;
+    }
+    // Ended without a settlement: the deadline came while the job waited.
+    if (event.kind == protocol::EventKind::JobEnded && jobs_.contains(*event.job)) {
+      balances_[jobs_.at(*event.job).requester][Asset::Agpu] += jobs_.at(*event.job).cap;
+      jobs_.erase(*event.job);
+    }
+  }
+  return_node_locks(market_time_);
+  compare(machine);
+  return differences_;
+}
+
+void Money::apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
+                  const Machine& machine) {
+  const AccountId& sender = transaction.account();
+  const i128 fee = parameter(machine, Parameter::TxFee);
+  const i128 deposit = parameter(machine, Parameter::AccountDeposit);
+  balances_[sender][Asset::Agpu] -= fee;
+  burned_ += fee;
+  if (receipt.code != 0) return;
+  const v1::TransactionBody& body = transaction.body();
+  if (body.has_transfer()) {
+    const AccountId to = *AccountId::from_view(as_bytes(body.transfer().to()));
+    const auto asset = static_cast<Asset>(body.transfer().asset());
+    balances_[sender][asset] -= body.transfer().amount();
+    balances_[to][asset] += body.transfer().amount();
+    if (open_accounts_.insert(to).second) balances_[to][Asset::Agpu] -= deposit;
+  } else if (body.has_account_close()) {
+    const AccountId to = *AccountId::from_view(as_bytes(body.account_close().beneficiary()));
+    balances_[sender][Asset::Agpu] += deposit;
+    for (auto& [asset, amount] : balances_[sender]) {
+      balances_[to][asset] += amount;
+      amount = 0;
+    }
+    open_accounts_.erase(sender);
+  } else if (body.has_node_register()) {
+    const i128 amount = parameter(machine, Parameter::NodeLock);
+    const std::uint64_t until = market_time_ + machine.params().get(Parameter::NodeLockMs);
+    balances_[sender][Asset::Agpu] -= amount;
+    node_locks_[*NodeId::parse(receipt.subject)] = {sender, amount, until, false};
+  } else if (body.has_job_submit()) {
+    const JobId id = *JobId::parse(receipt.subject);
+    const protocol::JobRow& row = machine.market().jobs().get(id);
+    if (row.sequence != receipt.sequence) return;  // a repeat: the first job was named
+    jobs_[id] = {sender, row.cap.base, billing_milli(body.job_submit().spec().resources()), market_time_};
+    balances_[sender][Asset::Agpu] -= row.cap.base;
+  } else if (body.has_job_cancel()) {
+    const JobId id = *JobId::parse(receipt.subject);
+    const protocol::JobRow& row = machine.market().jobs().get(id);
+    const OpenJob& job = jobs_.at(id);
+    if (!row.contract.is_zero() && machine.contracts().table().get(row.contract).state != ContractState::Requeued) {
+      return;  // its contract settles it
+    }
+    i128 burned = 0;
+    if (market_time_ - job.submitted >= machine.params().get(Parameter::TickMs)) {
+      burned = std::min(ceil_div(job.cap, 100), cost(row.max_price.nagpu_per_gpu_hour, job.billing_milli, 60'000));
+    }
+    burned_ += burned;
+    balances_[job.requester][Asset::Agpu] += job.cap - burned;
+    jobs_.erase(id);
+  }
+}
+
+void Money::settle(const protocol::Settlement& settlement, const Machine& machine) {
+  const ContractRow& row = settlement.row;
+  differ("metered time of " + settlement.contract.text(), metered_ms(row, machine), row.metered_ms);
+  contracts_[settlement.contract] = row;
+  if (row.state == ContractState::Requeued) return;
+  const OpenJob job = jobs_.at(row.job);
+  differ("cap of " + settlement.contract.text(), job.cap, row.cap.base);
+  i128 left = job.cap;
+  if (!row.prior_claim.is_zero()) {
+    const ContractRow& prior = contracts_.at(row.prior_claim);
+    pay(prior, row.prior_bill, prior.started.ms == 0 ? 0 : left, machine);
+    left -= row.prior_bill.pay.base;
+  }
+  const bool pays = row.state == ContractState::Settled && row.started.ms != 0;
+  pay(row, row.bill, pays ? left : 0, machine);
+  left -= row.bill.pay.base;
+  differ("refund of " + settlement.contract.text(), left, row.refund.base);
+  balances_[job.requester][Asset::Agpu] += left;
+  paid_by_requesters_ += job.cap - left;
+  jobs_.erase(row.job);
+}
+
+void Money::pay(const ContractRow& row, const FeeSplit& bill, i128 at_most, const Machine& machine) {
+  const i128 seconds_ms = i128{row.metered_ms / 1000} * 1000;
+  i128 due = cost(row.price.unit.nagpu_per_gpu_hour, row.billing_milli, seconds_ms);
+  due = std::min({std::max(due, parameter(machine, Parameter::MinimumJobFee)), i128{row.cap.base}, at_most});
+  differ("payment of job " + row.job.text(), due, bill.pay.base);
+  const i128 surge = row.price.log_price > row.price.slow_log_price ? i128{bill.surge_burn.base} : 0;
+  const i128 base = due - surge;
+  const i128 burn = ceil_div(base * 5, 100);
+  const i128 stakers = base * 2 / 100;
+  const i128 treasury = base * 15 / 1000 + base * 5 / 1000;
+  const i128 insurance = base / 100;
+  balances_[row.payout][Asset::Agpu] += base - burn - stakers - treasury - insurance;
+  pools_[Pool::Stakers] += stakers;
+  pools_[Pool::Treasury] += treasury;
+  pools_[Pool::Insurance] += insurance;
+  burned_ += burn + surge;
+  paid_for_contracts_ += due;
+}
+
+void Money::return_node_locks(std::uint64_t market_time) {
+  for (auto it = node_locks_.begin(); it != node_locks_.end();) {
+    if (!it->second.left || it->second.until > market_time) {
+      ++it;
+      continue;
+    }
+    balances_[it->second.provider][Asset::Agpu] += it->second.amount;
+    it = node_locks_.erase(it);
+  }
+}
+
+void Money::differ(const std::string& what, i128 counted, i128 there) const {
+  if (counted != there)
+    differences_.push_back(fmt::format("{}: {} counted, {} there", what, text(counted), text(there)));
+}
+
+void Money::compare(const Machine& machine) const {
+  const protocol::Ledger& ledger = machine.ledger();
+  for (const auto& [account, row] : ledger.accounts()) {
+    const auto mine = balances_.find(account);
+    for (std::uint8_t i = 0; i < kAssetCount; ++i) {
+      const auto asset = static_cast<Asset>(i);
+      const i128 counted = mine != balances_.end() && mine->second.contains(asset) ? mine->second.at(asset) : i128{0};
+      differ(fmt::format("{} of {}", asset_name(asset), account.text()), counted, row.balance[i]);
+    }
+    differ("open " + account.text(), open_accounts_.contains(account) ? 1 : 0, ledger.exists(account) ? 1 : 0);
+  }
+  for (const auto& [account, amounts] : balances_) {
+    if (!ledger.accounts().contains(account)) differences_.push_back("the ledger lacks " + account.text());
+  }
+  for (const Pool pool : {Pool::Treasury, Pool::Stakers, Pool::Insurance}) {
+    const auto mine = pools_.find(pool);
+    differ(std::string(protocol::pool_name(pool)), mine != pools_.end() ? mine->second : i128{0},
+           ledger.pool(pool, Asset::Agpu));
+  }
+  differ("burned", burned_, ledger.supply(Asset::Agpu).burned);
+  i128 escrowed = 0;
+  for (const auto& [id, job] : jobs_) {
+    escrowed += job.cap;
+    differ("escrow of " + id.text(), job.cap, ledger.locked(protocol::LockPurpose::Escrow, id.bytes, Asset::Agpu));
+  }
+  i128 locked = escrowed;
+  for (const auto& [id, lock] : node_locks_) locked += lock.amount;
+  locked += i128{open_accounts_.size()} * parameter(machine, Parameter::AccountDeposit);
+  differ("all locks", locked, static_cast<i128>(ledger.supply(Asset::Agpu).locks));
+  differ("paid by requesters and for contracts", paid_by_requesters_, paid_for_contracts_);
+}
+
+}  // namespace starminer::scenario

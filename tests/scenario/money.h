@@ -1,0 +1,64 @@
+// The money of a chain counted a second time, by other means: from the transactions, receipts and settlements of its
+// blocks, in plain 128-bit maps. It knows the fee table of economics 2.6 and the meter of protocol 5 as formulas of its
+// own and shares no code that moves money with the ledger. It reads two figures that only the market decides: the cap
+// and max_price of a job when it is admitted.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "protocol/test_chain.h"
+
+namespace starminer::scenario {
+
+class Money {
+ public:
+  explicit Money(const protocol::Genesis& genesis);
+
+  /// Follows one block and compares every balance, pool and total with the ledger. Returns what differs.
+  [[nodiscard]] std::vector<std::string> follow(const protocol::chain_test::Block& block,
+                                                const protocol::Machine& machine);
+  /// Sums of what providers' contracts were paid and what requesters' jobs paid, fees included: they must be equal.
+  [[nodiscard]] i128 paid_by_requesters() const { return paid_by_requesters_; }
+  [[nodiscard]] i128 paid_for_contracts() const { return paid_for_contracts_; }
+
+ private:
+  struct OpenJob {
+    AccountId requester;
+    i128 cap = 0;
+    i128 billing_milli = 0;
+    std::uint64_t submitted = 0;  // market time
+  };
+  struct NodeLock {
+    AccountId provider;
+    i128 amount = 0;
+    std::uint64_t until = 0;  // market time
+    bool left = false;
+  };
+
+  void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
+             const protocol::Machine& machine);
+  void settle(const protocol::Settlement& settlement, const protocol::Machine& machine);
+  void pay(const protocol::ContractRow& row, const protocol::FeeSplit& bill, i128 at_most,
+           const protocol::Machine& machine);
+  void return_node_locks(std::uint64_t market_time);
+  void compare(const protocol::Machine& machine) const;
+  void differ(const std::string& what, i128 counted, i128 there) const;
+
+  std::map<AccountId, std::map<Asset, i128>> balances_;
+  std::set<AccountId> open_accounts_;
+  std::map<protocol::Pool, i128> pools_;
+  std::map<JobId, OpenJob> jobs_;
+  std::map<ContractId, protocol::ContractRow> contracts_;  // settled before
+  std::map<NodeId, NodeLock> node_locks_;
+  i128 burned_ = 0;
+  i128 paid_by_requesters_ = 0;
+  i128 paid_for_contracts_ = 0;
+  std::uint64_t market_time_ = 0;
+  mutable std::vector<std::string> differences_;
+};
+
+}  // namespace starminer::scenario
