@@ -56,8 +56,11 @@ class Market:
                 "STARMINER_STATE_DIR": str(self.folder / "requester-state")}
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Failed(f"{path}: {error.code} {error.read().decode(errors='replace')}") from error
 
     def wait_until(self, what, ready):
         end = time.monotonic() + START_PATIENCE_S
@@ -121,4 +124,4 @@ class Market:
 
     def jobs(self):
         address = self.json("starminer", "address", "--json")["address"]
-        return self.get(f"/v1/jobs?requester={address}&limit=1000")["jobs"]
+        return self.get(f"/v1/jobs?requester={address}&limit=500")["jobs"]

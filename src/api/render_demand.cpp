@@ -57,6 +57,7 @@ json render_price_inputs(const Machine& machine, const protocol::PriceInputs& pr
           {"slow_log_price_q32", number(price.slow_log_price)},
           {"factors", render_factors(price.factors)},
           {"product_ppm", price.factors.product_ppm},
+          {"ceiling", number(price.ceiling.nagpu_per_gpu_hour)},
           {"unit", number(price.unit.nagpu_per_gpu_hour)}};
 }
 

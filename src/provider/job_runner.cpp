@@ -175,12 +175,13 @@ sandbox::SandboxSpec JobRunner::make_spec() const {
   spec.job_id = contract_.text();
   spec.argv = manifest_.command;
   spec.env = manifest_.env;
-  for (const sandbox::ReadOnlyBind& bind : sandbox::default_runtime_binds()) spec.binds.push_back(bind);
+  // The sandbox shows its default paths by itself; a runtime may need more.
+  const std::vector<sandbox::ReadOnlyBind> shown = sandbox::default_runtime_binds();
   if (const auto runtime = node_->runtime_paths.find(manifest_.runtime); runtime != node_->runtime_paths.end()) {
     for (const std::string& path : runtime->second) {
-      const bool covered =
-          path.starts_with("/usr/") ||
-          std::any_of(spec.binds.begin(), spec.binds.end(), [&](const auto& bind) { return bind.inside == path; });
+      const bool covered = std::any_of(shown.begin(), shown.end(), [&](const sandbox::ReadOnlyBind& bind) {
+        return path == bind.inside || path.starts_with(bind.inside.string() + "/");
+      });
       if (!covered) spec.binds.push_back({path, path});
     }
   }
