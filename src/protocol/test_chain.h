@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -89,8 +90,8 @@ class Chain {
     }
     disk_.write(*started);
   }
-  explicit Chain(const std::vector<std::string>& names, Preset preset = Preset::Main)
-      : Chain(genesis_of(preset, names)) {}
+  explicit Chain(std::initializer_list<const char*> names)
+      : Chain(genesis_of(Preset::Main, {names.begin(), names.end()})) {}
   /// Continues from what another chain's disk holds.
   Chain(Disk disk, TimeMs now) : disk_(std::move(disk)), now_(now) { reload(); }
 

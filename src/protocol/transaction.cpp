@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include "starminer/v1/transaction.pb.h"
 
@@ -24,6 +25,8 @@ std::string serialize(const google::protobuf::Message& message) {
 // True if `bytes` are the one canonical encoding of a message of this type. Unknown fields, explicit defaults and
 // fields out of order all change the bytes on the way back.
 bool parse_canonical(google::protobuf::Message& message, std::string_view bytes) {
+  // The library prints a line for text that is no UTF-8; strangers must not be able to fill a log.
+  const google::protobuf::LogSilencer silence;
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                                 static_cast<int>(bytes.size()));
   stream.SetRecursionLimit(kNestingMax);
