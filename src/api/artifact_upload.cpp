@@ -83,14 +83,15 @@ class ArtifactSink final : public http::BodySink {
       const bool sent_all = senders_.sent(request_.hash, request_.account) == state->size;
       const auto finished = store_.finish(request_.hash, now_ms());
       senders_.forget(request_.hash);
-      if (!finished && finished.error() == StoreError::HashMismatch && proven) return restart();
+      if (!finished && finished.error() == StoreError::HashMismatch && proven) {
+        return again("An earlier upload under this hash had other bytes and was removed.");
+      }
       if (!finished) return problem_of(finished.error());
       proven = proven || sent_all;
     }
-    if (proven) {
-      // The artifact is complete, so this only notes the uploader.
-      (void)store_.begin_upload(request_.hash, request_.content.total, request_.account.text(), now_ms());
-    }
+    if (!proven) return again("Another account has sent a part of this content meanwhile.");
+    // The artifact is complete, so this only notes the uploader.
+    (void)store_.begin_upload(request_.hash, request_.content.total, request_.account.text(), now_ms());
     return stored(request_.hash, request_.content.total, 201);
   }
 
@@ -101,10 +102,11 @@ class ArtifactSink final : public http::BodySink {
     if (store_.abort_upload(request_.hash)) senders_.forget(request_.hash);
   }
 
-  // Another account had begun this artifact with other bytes; those are gone now.
-  static Response restart() {
+  /// The client asks for the offset, finds nothing of its own, and sends the whole.
+  static Response again(std::string why) {
     Problem problem = offset_problem(0);
-    problem.detail = "An earlier upload under this hash had other bytes and was removed; send the content again.";
+    problem.detail = std::move(why);
+    problem.advice = "Send the whole content again.";
     return problem;
   }
 

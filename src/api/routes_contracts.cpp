@@ -39,7 +39,6 @@ Result<std::optional<ContractState>, Problem> query_state(const Request& request
 }
 
 Result<ContractFilter, Problem> contract_filter(const Request& request) {
-  ContractFilter filter;
   auto job = query_id<JobId>(request, "job");
   if (!job) return fail(std::move(job.error()));
   auto node = query_id<NodeId>(request, "node");
