@@ -20,8 +20,8 @@ using protocol::EventKind;
 using protocol::JobState;
 using protocol::Machine;
 
-// Notes that wait; beyond it the subscribers are let go and come back for the present state.
-constexpr std::size_t kTasksMax = 20'000;
+// Notes that may wait; beyond it the readers are let go and come back for the present state.
+constexpr std::size_t kNotesMax = 20'000;
 constexpr std::uint64_t kOldBlocksMax = 500;
 constexpr std::size_t kLogPiece = 32U << 10U;
 // Bytes that one reader of logs gets before the others have their turn; below the bound of its queue.
@@ -104,19 +104,33 @@ void Streams::post(Task task) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    if (tasks_.size() >= kTasksMax) {
-      tasks_.clear();
-      tasks_.push_back([this] {
-        blocks_.clear();
-        prices_.clear();
-        jobs_.clear();
-        assignments_.clear();
-        logs_.clear();
-      });
-    }
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
+}
+
+void Streams::post_note(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (tasks_.size() >= kNotesMax) {
+      lost_notes_ = true;
+      return;
+    }
+  }
+  post(std::move(task));
+}
+
+void Streams::let_go() {
+  for (BlockReader& reader : blocks_) reader.stream.close();
+  for (SseStream& stream : prices_) stream.close();
+  for (auto& [job, reader] : jobs_) reader.stream.close();
+  for (auto& [provider, stream] : assignments_) stream.close();
+  for (auto& [contract, reader] : logs_) reader.stream.close();
+  blocks_.clear();
+  prices_.clear();
+  jobs_.clear();
+  assignments_.clear();
+  logs_.clear();
 }
 
 void Streams::run() {
@@ -126,9 +140,11 @@ void Streams::run() {
     wake_.wait_for(lock, logs_left_ ? std::chrono::milliseconds(kLogPause) : std::chrono::milliseconds(kSweepEvery),
                    ready);
     if (stopping_) return;
-    std::deque<Task> tasks = std::exchange(tasks_, {});
+    const std::deque<Task> tasks = std::exchange(tasks_, {});
+    const bool lost_notes = std::exchange(lost_notes_, false);
     lock.unlock();
     for (const Task& task : tasks) task();
+    if (lost_notes) let_go();
     if (logs_left_) {
       logs_left_ = false;
       for (auto at = logs_.begin(); at != logs_.end();) {
@@ -161,15 +177,15 @@ void Streams::on_block(const protocol::BlockResult& block) {
     if (event.kind == EventKind::ContractChanged) note->contracts.push_back(*event.contract);
     if (event.kind == EventKind::ContractProgress) note->progressed.insert(*event.contract);
   }
-  post([this, note] { handle(*note); });
+  post_note([this, note] { handle(*note); });
 }
 
 void Streams::on_progress(const ContractId& contract) {
-  post([this, contract] { send_progress(contract); });
+  post_note([this, contract] { send_progress(contract); });
 }
 
 void Streams::on_log(const ContractId& contract) {
-  post([this, contract] {
+  post_note([this, contract] {
     auto [at, end] = logs_.equal_range(contract);
     while (at != end) at = send_logs(contract, at->second) ? std::next(at) : logs_.erase(at);
   });

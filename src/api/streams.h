@@ -89,7 +89,11 @@ class Streams {
   using Task = std::function<void()>;
 
   void post(Task task);
+  /// The same for what a subscription could do without: dropped where too much waits.
+  void post_note(Task task);
   void run();
+  /// Ends all streams: their readers come back for the present state.
+  void let_go();
   void sweep();
   void handle(const BlockNote& note);
   void send_old_blocks(BlockReader& reader);
@@ -105,6 +109,7 @@ class Streams {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;
+  bool lost_notes_ = false;
   bool stopping_ = false;
   std::thread thread_;
 
