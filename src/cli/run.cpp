@@ -213,6 +213,7 @@ Outcome<std::unique_ptr<OpenRun>> ensure_submitted(const Invocation& call, const
     run = std::move(*begun);
   }
   if (auto sent = submit_run(api, *run); !sent) return fail(sent.error());
+  say_submitted(call, run->record);
   return run;
 }
 
@@ -235,7 +236,6 @@ ExitCode submit_only(const Invocation& call, const Settings& settings, const Run
   } else if (bare) {
     call.out.line(record.job);
   } else {
-    say_submitted(call, record);
     call.out.line(fmt::format("  watch it: starminer attach {}", record.job));
   }
   return ExitCode::Ok;
@@ -247,9 +247,8 @@ ExitCode run_job(const Invocation& call, const Settings& settings, RunRequest& r
   if (!api) return report(call, api.error());
   auto run = ensure_submitted(call, settings, **api, request, true);
   if (!run) return report(call, run.error());
-  const RunRecord record = (*run)->record;
-  say_submitted(call, record);
-  return follow_job(call, settings, **api, record.job, std::move(*run), request.follow);
+  const std::string job = (*run)->record.job;
+  return follow_job(call, settings, **api, job, std::move(*run), request.follow);
 }
 
 // ---- attach
