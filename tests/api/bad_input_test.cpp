@@ -128,6 +128,7 @@ TEST_F(BadInputTest, TheSameBytesAgainGiveTheFirstReceipt) {
   const auto second = http_->post("/v1/transactions", as_text(bytes), std::string(kOctets));
   ASSERT_TRUE(second.has_value());
   json one = json::parse(first->body), two = json::parse(second->body);
+  EXPECT_EQ(one, get(*world_.anybody(), "/v1/transactions/" + sha256(bytes).hex()));
   EXPECT_EQ(one["duplicate"], false);
   EXPECT_EQ(two["duplicate"], true);
   two["duplicate"] = false;
