@@ -42,6 +42,8 @@ std::string shown(const json& object, std::string_view name) { return terminal::
 std::optional<std::uint64_t> find_number(const json& object, std::string_view name) {
   const json& found = member(object, name);
   if (found.is_number_unsigned()) return found.get<std::uint64_t>();
+  // Numbers that were not parsed from text may be signed.
+  if (found.is_number_integer() && found.get<std::int64_t>() >= 0) return found.get<std::uint64_t>();
   if (!found.is_string()) return std::nullopt;
   const auto& text = found.get_ref<const std::string&>();
   std::uint64_t value = 0;
