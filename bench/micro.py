@@ -1,0 +1,42 @@
+"""The Google Benchmark programs of bench/: each prints ratios against a reference of the same run."""
+
+import json
+import pathlib
+import subprocess
+import tempfile
+
+from measuring import Failed, bench_program
+
+REPEATS = 5
+MIN_TIME_S = 0.1
+
+# program -> its figures, with the rate that comes beside some
+PROGRAMS = {
+    "base_bench": ("encode_over_memcpy", "decode_over_memcpy", "verify_over_libsodium", "transactions_verified_per_s"),
+    "protocol_bench": ("apply_transfer_over_map_update", "apply_transfer_with_root_over_map_update",
+                       "apply_transfers_hot_per_s", "merkle_update_over_sha256"),
+    "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
+    "sandbox_bench": ("sandbox_job_over_bwrap",),
+}
+NAMES = tuple(name for names in PROGRAMS.values() for name in names)
+
+
+def nanoseconds(value):
+    return f"{value:.4g} ns"
+
+
+def measure(figures, program):
+    with tempfile.TemporaryDirectory(prefix="starminer-bench-") as folder:
+        ratios = pathlib.Path(folder) / "ratios.json"
+        command = [str(bench_program(program)), f"--benchmark_repetitions={REPEATS}",
+                   f"--benchmark_min_time={MIN_TIME_S}", "--benchmark_enable_random_interleaving=true",
+                   f"--ratios={ratios}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0 or not ratios.exists():
+            raise Failed(f"{program} ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        results = json.loads(ratios.read_text())
+    for name, row in sorted(results.items()):
+        corpus = f"{row['corpus']}; {nanoseconds(row['subject_ns'])} each, median of {REPEATS} repetitions"
+        figures.add(name, row["ratio"], "ratio", corpus, (row["reference"] + ", ns", row["reference_ns"]))
+        if row["rate_figure"]:
+            figures.add(row["rate_figure"], 1e9 / row["subject_ns"], "1/s", f"{corpus}; one core")
