@@ -141,7 +141,7 @@ constexpr std::array kSchemas = {
     SchemaText{"Explanation", "id:JobId, state:JobState, parked:bool, queue_position:int?, exclusions:Exclusions?", ""},
     SchemaText{"PriceInputs",
                "tier:string, class:string, base:Price, log_price_q32:Amount, slow_log_price_q32:Amount, factors:int{}, "
-               "product_ppm:int, unit:Price",
+               "product_ppm:int, ceiling:Price, unit:Price",
                "Everything the unit price was computed from."},
     SchemaText{"Allocation", "devices:int[], milli_per_device:int, cpu_milli:int, ram_bytes:int, disk_bytes:int", ""},
     SchemaText{

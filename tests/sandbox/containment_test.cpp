@@ -360,10 +360,16 @@ TEST_F(Containment, ProcessorTimeStaysWithinTheShare) {
   EXPECT_EQ(report.exit_code, 0) << describe(report);
   // One period of 100 ms of the quota may be used at each end.
   EXPECT_LE(report.cpu_ms, report.wall_ms * 200 / 1000 + 60) << "in " << report.wall_ms << " ms";
-  const OutsideResult real = outside({"burn-cpu", "4", "2"});
-  EXPECT_THAT(real.output, HasSubstr("succeeded"));
-  const unsigned long unlimited = std::strtoul(real.output.c_str() + real.output.rfind("succeeded") + 9, nullptr, 10);
-  EXPECT_GT(unlimited, report.cpu_ms) << "burning is not real outside";
+  // Outside, the same program uses more than that share of its two seconds; a busy machine may take a few tries to show
+  // it.
+  constexpr unsigned long kShareOfTwoSeconds = 400;
+  unsigned long unlimited = 0;
+  for (int i = 0; i < 10 && unlimited <= kShareOfTwoSeconds; ++i) {
+    const OutsideResult real = outside({"burn-cpu", "4", "2"});
+    ASSERT_THAT(real.output, HasSubstr("succeeded"));
+    unlimited = std::strtoul(real.output.c_str() + real.output.rfind("succeeded") + 9, nullptr, 10);
+  }
+  EXPECT_GT(unlimited, kShareOfTwoSeconds) << "burning is not real outside";
 }
 
 // Leaving the session, the process group and the parent does not leave the job. The number of seconds on the command
