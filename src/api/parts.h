@@ -53,6 +53,7 @@ struct ServiceOptions {
   std::uint64_t relay_bytes_max = 4ULL << 30U;        // of all logs
   std::uint64_t logs_kept_ms = 7ULL * 86'400'000;     // after the contract ended
   std::uint64_t results_kept_ms = 7ULL * 86'400'000;  // artifacts of a job after it ended
+  std::uint64_t upkeep_every_ms = 60'000;
   std::uint64_t artifact_bytes_max = 64ULL << 30U;
   std::uint64_t account_bytes_max = 256ULL << 30U;  // artifacts of one account
 };

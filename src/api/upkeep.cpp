@@ -18,8 +18,6 @@ namespace {
 using protocol::JobState;
 using protocol::Machine;
 
-constexpr auto kEvery = std::chrono::minutes(1);
-
 struct Kept {
   Hash32 hash;
   std::uint64_t until_ms = 0;
@@ -75,7 +73,7 @@ void Upkeep::run() {
     lock.unlock();
     round();
     lock.lock();
-    wake_.wait_for(lock, kEvery, [this] { return stopping_; });
+    wake_.wait_for(lock, std::chrono::milliseconds(parts_.options.upkeep_every_ms), [this] { return stopping_; });
   }
 }
 

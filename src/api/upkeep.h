@@ -20,7 +20,7 @@ class Upkeep {
 
   void start();
   void stop();
-  /// One round; `start` does it every minute.
+  /// One round; `start` repeats it as often as the options say.
   void round();
 
  private:

@@ -293,6 +293,27 @@ TEST_F(BadInputTest, SignedRequestsThatProveNothing) {
   EXPECT_EQ(call(flipped), "bad_signature");
 }
 
+// A key has its own rate behind a shared address, and what is signed by nobody does not use it up.
+TEST(RatesTest, AKeyThatAsksTooOftenIsToldWhenToComeBack) {
+  WorldOptions options;
+  options.server = [](api::http::ServerOptions& server) { server.rates["signed"] = {{}, {0.01, 3}}; };
+  World world(options);
+  world.add_node("fay");
+  world.add_node("gus");
+  const auto fay = world.as("fay");
+  std::vector<std::string> codes;
+  for (int i = 0; i < 5; ++i) {
+    const auto answer = fay->get("/v1/assignments");
+    codes.push_back(answer ? "ok" : answer.error().code);
+    if (!answer) {
+      EXPECT_GT(answer.error().retry_after_s, 0);
+    }
+  }
+  EXPECT_EQ(codes, (std::vector<std::string>{"ok", "ok", "ok", "rate_limited", "rate_limited"}));
+  EXPECT_TRUE(world.as("gus")->get("/v1/assignments").has_value());
+  EXPECT_EQ(world.anybody()->get("/v1/assignments").error().code, "unsigned");
+}
+
 class FaucetTest : public ::testing::Test {
  protected:
   static WorldOptions with_faucet() {

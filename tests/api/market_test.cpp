@@ -161,7 +161,7 @@ TEST_F(MarketTest, TheBillIsTheFormulaOfTheQuoteAndNothingElse) {
   const json& price = settled["price"];
   std::uint64_t unit = number(price["base"]);
   const auto product = static_cast<std::uint64_t>(price["product_ppm"]);
-  unit = (unit * product + 999'999) / 1'000'000;
+  unit = std::min((unit * product + 999'999) / 1'000'000, number(price["ceiling"]));
   EXPECT_EQ(unit, number(price["unit"]));
   // The bill from price, share and metered time, and its split.
   const json& bill = settled["bill"];

@@ -241,10 +241,41 @@ TEST_F(StreamsTest, BlocksAreResumedAfterTheLastOneSeen) {
   EXPECT_THAT(heights, ElementsAre(height - 1, height));
 }
 
+class UpkeepTest : public StreamsTest {
+ protected:
+  UpkeepTest() : StreamsTest(options()) {}
+  static WorldOptions options() {
+    WorldOptions options;
+    options.service = [](api::ServiceOptions& service) {
+      service.upkeep_every_ms = 20;
+      service.logs_kept_ms = 0;
+    };
+    options.artifacts = [](artifacts::StoreLimits& limits) { limits.partial_ttl = std::chrono::seconds(2); };
+    return options;
+  }
+};
+
+TEST_F(UpkeepTest, WhatAJobNeedsStaysAndTheRestExpires) {
+  const auto manifest = ada_->upload_text("the job");
+  const auto input = ada_->upload_text("the input");
+  ASSERT_TRUE(manifest && input);
+  job_ = send(*ada_, job_submission(job_spec(*manifest, {*input}))).subject;
+  contract_ = get(*ada_, "/v1/jobs/" + job_)["contract"];
+  const auto unused = ada_->upload_text("needed by nobody");
+  ASSERT_TRUE(unused && append("stdout", 0, "x"));
+  ASSERT_TRUE(eventually([&] { return !world_.artifacts().find(*unused).has_value(); }));
+  EXPECT_TRUE(world_.artifacts().find(*manifest).has_value());
+  EXPECT_TRUE(world_.artifacts().find(*input).has_value());
+  EXPECT_EQ(log_of("stdout"), "x");
+  cancel();
+  ASSERT_TRUE(eventually([&] { return log_of("stdout").empty(); })) << "logs of an ended contract go";
+}
+
 class TelemetryTest : public StreamsTest {
  protected:
   TelemetryTest()
-      : StreamsTest({protocol::Preset::Dev, [](api::ServiceOptions& options) { options.watches_beats = true; }, {}}) {}
+      : StreamsTest(
+            {protocol::Preset::Dev, [](api::ServiceOptions& options) { options.watches_beats = true; }, {}, {}}) {}
 };
 
 TEST_F(TelemetryTest, ASilentNodeIsSuspectUntilItBeatsAgain) {

@@ -23,6 +23,7 @@ class UploadsTest : public ::testing::Test {
                   options.artifact_bytes_max = 8U << 20U;
                   options.account_bytes_max = 20U << 20U;
                 },
+                {},
                 {}}) {}
 
   /// A PUT with headers of our choice.

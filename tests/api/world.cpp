@@ -45,6 +45,7 @@ void World::start() {
   engine_ = std::move(*engine);
   artifacts::StoreLimits limits;
   limits.disk_reserve_bytes = 0;
+  if (options_.artifacts) options_.artifacts(limits);
   auto store = artifacts::Store::open(folder() / "artifacts", limits);
   STARMINER_CHECK(store.has_value());
   artifacts_ = std::move(*store);

@@ -44,6 +44,7 @@ struct WorldOptions {
   protocol::Preset preset = protocol::Preset::Main;
   std::function<void(api::ServiceOptions&)> service = [](api::ServiceOptions&) {};
   std::function<void(api::http::ServerOptions&)> server = [](api::http::ServerOptions&) {};
+  std::function<void(artifacts::StoreLimits&)> artifacts = [](artifacts::StoreLimits&) {};
 };
 
 class World {
