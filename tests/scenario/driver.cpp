@@ -1,0 +1,408 @@
+#include "scenario/driver.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "protocol/operation_registry.h"
+
+namespace starminer::scenario {
+namespace {
+
+using protocol::ContractRow;
+using protocol::ContractState;
+using protocol::EndReason;
+using protocol::JobRow;
+using protocol::JobState;
+using protocol::Preset;
+using protocol::chain_test::account_of_name;
+
+constexpr std::array<const char*, 4> kRequesters = {"ada", "bob", "cleo", "mallory"};
+constexpr std::array<const char*, 4> kProviders = {"aurora", "borealis", "corona", "mallory"};
+constexpr std::array<const char*, 10> kEverybody = {"ada",      "bob",    "cleo",     "mallory", "aurora",
+                                                    "borealis", "corona", "operator", "vault",   "newcomer"};
+constexpr std::array<const char*, 6> kClasses = {"A100", "A100", "H100", "RTX4090", "CPU", "NoSuchClass"};
+constexpr std::array<const char*, 4> kRegions = {"eu-central", "eu-north", "us-east", "nowhere"};
+constexpr std::array<EndReason, 8> kReasons = {
+    EndReason::BadPayload,    EndReason::BadPayload,  EndReason::ResourceLimitRequester,
+    EndReason::InputsMissing, EndReason::DeviceError, EndReason::ProviderError,
+    EndReason::Completed,     EndReason::None};
+constexpr std::size_t kBlockMost = 5;
+
+std::string hash_text(std::string_view what) { return to_text(sha256(what).view()); }
+
+template <class Table>
+auto nth_key(const Table& table, std::uint64_t n) {
+  auto it = table.begin();
+  std::advance(it, static_cast<std::ptrdiff_t>(n));
+  return it->first;
+}
+
+}  // namespace
+
+std::uint64_t Dice::roll() {
+  std::uint64_t z = state_ += 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+std::uint64_t Dice::number(std::uint64_t usual) {
+  if (chance(92)) return below(2 * usual + 1);
+  constexpr std::array<std::uint64_t, 9> kEdges = {
+      0, 1, kAmountMax - 1, kAmountMax, kAmountMax + 1, ~std::uint64_t{0}, ~std::uint64_t{0} - 1, ~std::uint32_t{0},
+      59};
+  return pick(kEdges);
+}
+
+void Tally::add(const Tally& other) {
+  blocks += other.blocks;
+  sent += other.sent;
+  not_admitted += other.not_admitted;
+  charged += other.charged;
+  applied += other.applied;
+  for (const auto& [name, count] : other.applied_by_operation) applied_by_operation[name] += count;
+  for (const auto& [name, count] : other.refused_by_code) refused_by_code[name] += count;
+  for (const auto& [name, count] : other.ends) ends[name] += count;
+}
+
+std::string Tally::text() const {
+  std::string text =
+      fmt::format("{} transactions in {} blocks: {} % applied, {} % refused with fee, {} % kept out\n", sent, blocks,
+                  100 * applied / std::max<std::uint64_t>(sent, 1), 100 * charged / std::max<std::uint64_t>(sent, 1),
+                  100 * not_admitted / std::max<std::uint64_t>(sent, 1));
+  const auto list = [&text](const char* title, const std::map<std::string, std::uint64_t>& counts) {
+    text += fmt::format("{}:", title);
+    for (const auto& [name, count] : counts) text += fmt::format(" {} {}", name, count);
+    text += '\n';
+  };
+  list("applied", applied_by_operation);
+  list("refused", refused_by_code);
+  list("ends", ends);
+  return text;
+}
+
+protocol::Genesis Driver::genesis(std::uint64_t seed) {
+  constexpr std::array<Preset, 3> kPresets = {Preset::Main, Preset::Test, Preset::Dev};
+  std::vector<std::string> names(kEverybody.begin(), kEverybody.end());
+  names.pop_back();  // the newcomer has no account yet
+  protocol::Genesis genesis = protocol::chain_test::genesis_of(kPresets[seed % kPresets.size()], names);
+  // One of them is poor, so that escrows and fees run out.
+  genesis.accounts[seed % 4].agpu = {20'000'000};
+  return genesis;
+}
+
+Driver::Driver(std::uint64_t seed) : dice_(seed), chain_(genesis(seed)), money_(genesis(seed)) {
+  for (const char* name : kEverybody) names_[account_of_name(name)] = name;
+  chain_.on_block([this](const protocol::chain_test::Block& block) { follow(block); });
+  for (const char* name : {"aurora", "borealis", "corona"}) {
+    static_cast<void>(chain_.send(name, protocol::chain_test::register_provider(name)));
+    for (int node = 0; node < 2; ++node) {
+      static_cast<void>(
+          chain_.send(name, [&](auto& body) { *body.mutable_node_register() = protocol::chain_test::a100_node(); }));
+    }
+  }
+}
+
+std::string Driver::name_of(const AccountId& account) const {
+  const auto it = names_.find(account);
+  return it != names_.end() ? it->second : std::string("stranger");
+}
+
+void Driver::follow(const protocol::chain_test::Block& block) {
+  ++tally_.blocks;
+  app_hashes_.push_back(block.result.app_hash);
+  for (std::string& difference : money_.follow(block, chain_.machine())) {
+    differences_.push_back(fmt::format("block {}: {}", block.header.height, difference));
+  }
+  for (const protocol::Event& event : block.result.events) {
+    if (event.kind != protocol::EventKind::JobEnded) continue;
+    const JobRow& row = chain_.machine().market().jobs().get(*event.job);
+    ++tally_.ends[fmt::format("{}_by_{}", protocol::job_state_name(row.state),
+                              protocol::end_reason_info(row.end_reason).code)];
+  }
+}
+
+void Driver::let_time_pass() {
+  const std::uint64_t kind = dice_.below(100);
+  const std::uint64_t tick = chain_.machine().params().get(protocol::Parameter::TickMs);
+  if (kind < 70) {
+    chain_.pass({dice_.below(tick / 4)});
+  } else if (kind < 88) {
+    chain_.pass({dice_.below(2 * tick)});
+  } else if (kind < 93) {
+    const auto due = chain_.machine().next_due();
+    if (due) chain_.pass(elapsed(*due, chain_.now()));
+  } else if (kind < 98) {
+    chain_.pass({dice_.below(15 * tick)});
+  } else {
+    chain_.stand_still({dice_.below(200 * tick)});
+  }
+}
+
+void Driver::run(std::uint64_t transactions) {
+  for (std::uint64_t left = transactions; left > 0;) {
+    let_time_pass();
+    sequences_.clear();
+    touched_.clear();
+    std::vector<protocol::VerifiedTransaction> block;
+    const std::uint64_t size = std::min(left, 1 + dice_.below(kBlockMost));
+    left -= size;
+    for (std::uint64_t i = 0; i < size; ++i) {
+      ++tally_.sent;
+      Wish wanted = wish();
+      const AccountId account = account_of_name(wanted.sender);
+      wanted.body.set_sequence(wanted.body.sequence() + sequences_[account]);
+      if (dice_.chance(5)) spoil(wanted.body);
+      Bytes bytes = protocol::sign_transaction(wanted.body, protocol::chain_test::key_of(wanted.sender));
+      if (dice_.chance(2)) bytes[dice_.below(bytes.size())] ^= static_cast<std::uint8_t>(1U << dice_.below(8));
+      auto verified = protocol::verify_transaction(bytes, protocol::chain_test::kChainId);
+      if (!verified) {
+        ++tally_.not_admitted;
+        ++tally_.refused_by_code[std::string(verified.error().info().name)];
+        continue;
+      }
+      ++sequences_[account];
+      block.push_back(std::move(*verified));
+    }
+    for (const auto& answer : chain_.make_block(block)) {
+      if (!answer) {
+        ++tally_.not_admitted;
+        ++tally_.refused_by_code[std::string(answer.error().info().name)];
+      } else if (answer->core.code != 0) {
+        ++tally_.charged;
+        const auto code = static_cast<protocol::RefusalCode>(answer->core.code);
+        ++tally_.refused_by_code[std::string(protocol::refusal_info(code).name)];
+      } else {
+        ++tally_.applied;
+        ++tally_.applied_by_operation[std::string(protocol::operation_name(answer->core.operation))];
+      }
+    }
+  }
+}
+
+/// What a careless or hostile client gets wrong in an envelope.
+void Driver::spoil(v1::TransactionBody& body) {
+  switch (dice_.below(5)) {
+    case 0: body.set_sequence(dice_.number(3)); break;
+    case 1: body.set_expires_at_ms(dice_.number(chain_.now().ms)); break;
+    case 2: body.set_chain_id("other-1"); break;
+    case 3: body.clear_operation(); break;
+    default: body.set_sequence(body.sequence() + 1); break;
+  }
+}
+
+Driver::Wish Driver::wish() {
+  const std::uint64_t kind = dice_.below(100);
+  if (kind < 10) return ledger_wish();
+  if (kind < 25) return registry_wish();
+  if (kind < 45) return submit_wish();
+  if (kind < 50) {
+    const JobId job = random_job();
+    const JobRow* row = chain_.machine().market().jobs().find(job);
+    const std::string sender = row != nullptr && dice_.chance(80) ? name_of(row->requester) : dice_.pick(kEverybody);
+    return {sender, chain_.body(sender, [&](auto& body) { body.mutable_job_cancel()->set_job(to_text(job.view())); })};
+  }
+  return contract_wish();
+}
+
+Driver::Wish Driver::ledger_wish() {
+  const std::string sender = dice_.pick(kEverybody);
+  const AccountId other = account_of_name(dice_.pick(kEverybody));
+  if (dice_.chance(5)) {
+    return {sender, chain_.body(sender, [&](auto& body) {
+              body.mutable_account_close()->set_beneficiary(to_text(other.view()));
+            })};
+  }
+  const auto asset = static_cast<Asset>(dice_.chance(70) ? 0 : dice_.below(3));
+  const std::uint64_t amount = asset == Asset::Agpu ? dice_.number(100'000'000) : dice_.number(10'000);
+  return {sender, chain_.body(sender, protocol::chain_test::transfer(other, amount, asset))};
+}
+
+v1::NodeRegister Driver::random_node() {
+  v1::NodeRegister node = protocol::chain_test::a100_node();
+  node.mutable_hardware()->set_hardware_class(dice_.pick(kClasses));
+  node.mutable_hardware()->set_devices(
+      static_cast<std::uint32_t>(dice_.chance(90) ? 1 + dice_.below(4) : dice_.below(300)));
+  node.mutable_offer()->set_region(dice_.chance(95) ? kRegions[dice_.below(3)] : kRegions[3]);
+  node.mutable_offer()->set_floor_32nds(static_cast<std::uint32_t>(dice_.chance(80) ? 0 : dice_.below(60)));
+  for (auto& rating : *node.mutable_ratings()) {
+    const std::uint32_t usual = node.hardware().hardware_class() == "CPU" ? 10 : 1'000;
+    rating.set_cu_per_device_x1000(static_cast<std::uint32_t>(dice_.chance(90) ? usual : dice_.number(usual)));
+  }
+  return node;
+}
+
+Driver::Wish Driver::registry_wish() {
+  const std::uint64_t kind = dice_.below(100);
+  if (kind < 15) {
+    const std::string sender = dice_.pick(kProviders);
+    const AccountId payout = dice_.chance(50) ? AccountId{} : account_of_name(dice_.pick(kEverybody));
+    return {sender, chain_.body(sender, protocol::chain_test::register_provider(sender, payout))};
+  }
+  if (kind < 55) {
+    const std::string sender = dice_.pick(kProviders);
+    const v1::NodeRegister node = random_node();
+    return {sender, chain_.body(sender, [&](auto& body) { *body.mutable_node_register() = node; })};
+  }
+  const NodeId id = random_node_id();
+  const auto* row = chain_.machine().registry().nodes().find(id);
+  std::string sender = row != nullptr && dice_.chance(85) ? name_of(row->provider) : dice_.pick(kEverybody);
+  if (kind < 70) {
+    const v1::NodeRegister node = random_node();
+    return {sender, chain_.body(sender, [&](auto& body) {
+              body.mutable_node_update()->set_node(to_text(id.view()));
+              *body.mutable_node_update()->mutable_offer() = node.offer();
+              if (dice_.chance(50)) *body.mutable_node_update()->mutable_ratings() = node.ratings();
+            })};
+  }
+  if (kind < 85) {
+    const auto change =
+        dice_.chance(20) ? v1::NodeSetStatus::LEAVE : static_cast<v1::NodeSetStatus::Change>(dice_.below(2));
+    return {sender, chain_.body(sender, [&](auto& body) {
+              body.mutable_node_set_status()->set_node(to_text(id.view()));
+              body.mutable_node_set_status()->set_change(change);
+            })};
+  }
+  sender = dice_.chance(85) ? "operator" : sender;
+  const bool silent = dice_.chance(50);
+  return {sender, chain_.body(sender, [&](auto& body) {
+            auto& report = *body.mutable_telemetry_report();
+            (silent ? report.add_silent() : report.add_heard())->assign(to_text(id.view()));
+          })};
+}
+
+v1::JobSpec Driver::random_spec() {
+  v1::JobSpec spec = protocol::chain_test::hour_of_a100();
+  spec.set_kind(static_cast<v1::JobKind>(dice_.below(4)));
+  auto& resources = *spec.mutable_resources();
+  resources.clear_classes();
+  if (dice_.chance(70)) resources.add_classes(dice_.chance(70) ? "A100" : dice_.pick(kClasses));
+  if (dice_.chance(30)) resources.set_gpus(static_cast<std::uint32_t>(dice_.below(4)));
+  if (resources.gpus() == 0) resources.set_cpu_milli(static_cast<std::uint32_t>(1'000 * (1 + dice_.below(8))));
+  if (resources.gpus() == 1 && dice_.chance(30)) {
+    resources.set_gpu_share_milli(static_cast<std::uint32_t>(10 * (1 + dice_.below(99))));
+  }
+  spec.set_max_s(dice_.chance(90) ? 60 + dice_.below(4'000) : dice_.number(86'400));
+  spec.set_expected_s(dice_.chance(95) ? 1 + dice_.below(std::max<std::uint64_t>(spec.max_s(), 1)) : dice_.number(60));
+  spec.set_tier(static_cast<v1::TierChoice>(dice_.below(4)));
+  spec.set_wait(dice_.chance(70));
+  spec.set_urgency(static_cast<v1::Urgency>(dice_.chance(80) ? 0 : dice_.below(3)));
+  spec.set_allow_downgrade(dice_.chance(50));
+  spec.set_dedicated(dice_.chance(5));
+  if (dice_.chance(30)) spec.set_max_price(dice_.number(2'000'000'000));
+  spec.set_budget(dice_.chance(60) ? 5'000 * kBasePerToken : dice_.number(2'000'000'000));
+  if (dice_.chance(30)) spec.set_deadline_ms(chain_.now().ms + spec.max_s() * 1000 + dice_.below(7'200'000));
+  if (dice_.chance(3)) spec.set_deadline_ms(dice_.number(chain_.now().ms));
+  if (dice_.chance(20)) {
+    spec.add_inputs(hash_text("input"));
+    spec.set_input_bytes(dice_.number(100'000'000));
+  }
+  if (dice_.chance(10)) spec.mutable_where()->set_reputation_min(static_cast<std::uint32_t>(dice_.below(120)));
+  if (dice_.chance(10)) spec.mutable_where()->add_allow(dice_.pick(kRegions));
+  if (dice_.chance(10)) {
+    spec.mutable_where()->add_excluded_providers(to_text(account_of_name(dice_.pick(kProviders)).view()));
+  }
+  return spec;
+}
+
+Driver::Wish Driver::submit_wish() {
+  const std::string sender = dice_.chance(90) ? dice_.pick(kRequesters) : dice_.pick(kEverybody);
+  const v1::JobSpec spec = random_spec();
+  const std::string client_id = dice_.chance(30) ? fmt::format("job-{}", dice_.below(20)) : std::string();
+  return {sender, chain_.body(sender, [&](auto& body) {
+            *body.mutable_job_submit()->mutable_spec() = spec;
+            body.mutable_job_submit()->set_client_id(client_id);
+          })};
+}
+
+ContractId Driver::random_contract() {
+  const auto& table = chain_.machine().contracts().table();
+  if (table.empty() || dice_.chance(2)) return ContractId{{static_cast<std::uint8_t>(dice_.below(256))}};
+  std::vector<ContractId> live;
+  for (const auto& [job, row] : chain_.machine().market().jobs()) {
+    if (row.state == JobState::Active && !touched_.contains(row.contract)) live.push_back(row.contract);
+  }
+  if (!live.empty() && dice_.chance(95)) {
+    const ContractId& id = dice_.pick(live);
+    touched_.insert(id);
+    return id;
+  }
+  if (dice_.chance(70)) return {};
+  return nth_key(table, dice_.below(table.size()));
+}
+
+JobId Driver::random_job() {
+  const auto& table = chain_.machine().market().jobs();
+  if (table.empty() || dice_.chance(5)) return JobId{{static_cast<std::uint8_t>(dice_.below(256))}};
+  return nth_key(table, dice_.below(table.size()));
+}
+
+NodeId Driver::random_node_id() {
+  const auto& table = chain_.machine().registry().nodes();
+  if (table.empty() || dice_.chance(3)) return NodeId{{static_cast<std::uint8_t>(dice_.below(256))}};
+  return nth_key(table, dice_.below(table.size()));
+}
+
+/// The step that the owner of a contract would take next, or one that ends it.
+Driver::Wish Driver::natural_contract_wish(const ContractId& id, const ContractRow& row) {
+  const std::string contract = to_text(id.view());
+  const TimeMs now{chain_.now().ms - chain_.machine().chain().halted.ms};
+  const std::uint64_t run_ms =
+      dice_.chance(90) ? std::max(elapsed(now, row.started).ms, row.progress_run_ms) : dice_.number(100'000);
+  const std::string sender = name_of(row.state == ContractState::Delivered ? row.requester : row.provider);
+  return {sender, chain_.body(sender, [&](v1::TransactionBody& body) {
+            const std::uint64_t kind = dice_.below(100);
+            if (row.state == ContractState::Delivered) {
+              body.mutable_contract_accept()->set_contract(contract);
+            } else if (kind < 8 && row.state != ContractState::Running) {
+              body.mutable_contract_decline()->set_contract(contract);
+            } else if (kind < 25 && row.state != ContractState::Assigned) {
+              auto& message = *body.mutable_contract_fail();
+              message.set_contract(contract);
+              message.set_reason(static_cast<std::uint32_t>(dice_.pick(kReasons)));
+              message.set_run_ms(row.started.ms == 0 ? 0 : run_ms);
+            } else if (row.state == ContractState::Assigned) {
+              body.mutable_contract_acknowledge()->set_contract(contract);
+            } else if (row.state == ContractState::Preparing) {
+              body.mutable_contract_start()->set_contract(contract);
+            } else if (kind < 65) {
+              auto& entry = *body.mutable_contract_progress()->add_entries();
+              entry.set_contract(contract);
+              entry.set_run_ms(run_ms);
+            } else {
+              auto& message = *body.mutable_contract_complete();
+              message.set_contract(contract);
+              message.set_run_ms(run_ms);
+              message.set_result_hash(hash_text("result"));
+              message.set_proof_hash(hash_text("proof"));
+            }
+          })};
+}
+
+Driver::Wish Driver::contract_wish() {
+  const ContractId id = random_contract();
+  const ContractRow* row = chain_.machine().contracts().table().find(id);
+  ContractRow unknown;
+  if (row == nullptr && dice_.chance(90)) return submit_wish();
+  if (row == nullptr) row = &unknown;
+  Wish wanted = natural_contract_wish(id, *row);
+  if (!dice_.chance(15)) return wanted;
+  // Somebody else tries the same, or the owner tries it in another state.
+  ContractRow other = *row;
+  other.state = static_cast<ContractState>(dice_.below(enum_count(ContractState{})));
+  wanted = natural_contract_wish(id, other);
+  if (dice_.chance(50)) {
+    const v1::TransactionBody body = wanted.body;
+    wanted.sender = dice_.pick(kEverybody);
+    wanted.body = chain_.body(wanted.sender, [&](v1::TransactionBody& target) {
+      const std::uint64_t sequence = target.sequence();
+      target = body;
+      target.set_sequence(sequence);
+    });
+  }
+  return wanted;
+}
+
+}  // namespace starminer::scenario
