@@ -168,6 +168,7 @@ void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {
   const json& match = member(facts.quote, "match");
   if (number_of(exclusions, "nodes") == 0) {
     lines.add("Nodes", "no node is registered yet");
+    if (!facts.runtimes.empty()) lines.add("Runtime", facts.runtimes);
     return;
   }
   std::string text = fmt::format("{} of {} can take it now", terminal::human_count(number_of(exclusions, "eligible")),
