@@ -86,7 +86,7 @@ bool Machine::load_row(state::TableId table, ByteView key, ByteView row) { retur
 void Machine::load_history_leaf(const Hash32& leaf_hash) { history_.append_hash(leaf_hash); }
 
 bool Machine::finish_load(const Hash32& app_hash) {
-  if (chain_.empty()) return false;
+  if (chain_.size() != 1 || !chain_.contains(kChainKey)) return false;
   app_hash_ = make_app_hash(chain().height, store_.root(), history_.root());
   return app_hash_ == app_hash && check_invariants().has_value();
 }

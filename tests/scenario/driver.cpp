@@ -42,6 +42,11 @@ auto nth_key(const Table& table, std::uint64_t n) {
 }  // namespace
 
 std::uint64_t Dice::roll() {
+  if (given_.size() >= 2) {
+    const std::uint64_t value = std::uint64_t{given_[0]} << 8U | given_[1];
+    given_ = given_.subspan(2);
+    return value;
+  }
   std::uint64_t z = state_ += 0x9e3779b97f4a7c15U;
   z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
   z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
@@ -93,7 +98,7 @@ protocol::Genesis Driver::genesis(std::uint64_t seed) {
   return genesis;
 }
 
-Driver::Driver(std::uint64_t seed) : dice_(seed), chain_(genesis(seed)), money_(genesis(seed)) {
+Driver::Driver(std::uint64_t seed, ByteView given) : dice_(seed, given), chain_(genesis(seed)), money_(genesis(seed)) {
   for (const char* name : kEverybody) names_[account_of_name(name)] = name;
   chain_.on_block([this](const protocol::chain_test::Block& block) { follow(block); });
   for (const char* name : {"aurora", "borealis", "corona"}) {

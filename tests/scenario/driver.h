@@ -13,10 +13,11 @@
 
 namespace starminer::scenario {
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every platform.
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every platform. Given bytes decide first, two for a
+/// roll, so that a fuzzer steers.
 class Dice {
  public:
-  explicit Dice(std::uint64_t seed) : state_(seed) {}
+  explicit Dice(std::uint64_t seed, ByteView given = {}) : state_(seed), given_(given) {}
   std::uint64_t roll();
   /// 0 .. sides - 1. Requires: sides > 0.
   std::uint64_t below(std::uint64_t sides) { return roll() % sides; }
@@ -30,6 +31,7 @@ class Dice {
 
  private:
   std::uint64_t state_;
+  ByteView given_;
 };
 
 /// What happened, for the report and for asking whether rare things did happen.
@@ -49,7 +51,8 @@ struct Tally {
 
 class Driver {
  public:
-  explicit Driver(std::uint64_t seed);
+  /// `given` steers the dice and must outlive the driver.
+  explicit Driver(std::uint64_t seed, ByteView given = {});
 
   /// Sends this many transactions, in blocks of up to five.
   void run(std::uint64_t transactions);

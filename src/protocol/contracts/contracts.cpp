@@ -128,10 +128,11 @@ std::vector<ContractId> Contracts::live_of(const NodeId& node) const {
 bool Contracts::live_is_sound(const ContractId& id, const ContractRow& row) const {
   const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
   const bool holds_devices = row.state != ContractState::Delivered;
-  const JobRow& job = market_.jobs().get(row.job);
-  return timers_.is_armed({row.timer_due, row.timer, id.bytes}) && run_end == (row.state == ContractState::Running) &&
-         market_.assignments().contains(row.job) == holds_devices && row.end_reason == EndReason::None &&
-         row.bill.pay.is_zero() && job.state == JobState::Active && job.contract == id && job.cap == row.cap;
+  const JobRow* job = market_.jobs().find(row.job);
+  return job != nullptr && timers_.is_armed({row.timer_due, row.timer, id.bytes}) &&
+         run_end == (row.state == ContractState::Running) && market_.assignments().contains(row.job) == holds_devices &&
+         row.end_reason == EndReason::None && row.bill.pay.is_zero() && job->state == JobState::Active &&
+         job->contract == id && job->cap == row.cap;
 }
 
 bool Contracts::final_is_sound(const ContractId& id, const ContractRow& row) const {
@@ -139,10 +140,10 @@ bool Contracts::final_is_sound(const ContractId& id, const ContractRow& row) con
   if (row.end_reason == EndReason::None || row.party != end_reason_info(row.end_reason).party) return false;
   const u128 paid = u128{row.bill.pay.base} + row.prior_bill.pay.base;
   if (row.state == ContractState::Requeued) return paid == 0 && row.refund.is_zero();
-  const JobRow& job = market_.jobs().get(row.job);
+  const JobRow* job = market_.jobs().find(row.job);
   const JobState ended = row.state == ContractState::Settled ? JobState::Settled : JobState::Refunded;
-  return paid + row.refund.base == row.cap.base && job.state == ended && job.contract == id &&
-         job.end_reason == row.end_reason && job.paid.base == paid && job.refunded == row.refund;
+  return job != nullptr && paid + row.refund.base == row.cap.base && job->state == ended && job->contract == id &&
+         job->end_reason == row.end_reason && job->paid.base == paid && job->refunded == row.refund;
 }
 
 bool Contracts::invariants_hold() const {
