@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kSilenceShown{2'000};
+constexpr std::uint64_t kSecondMs = 1'000;
 
 }  // namespace
 
@@ -38,12 +40,9 @@ void RunView::print(const std::string& text) {
 }
 
 std::uint64_t RunView::run_ms() const {
-  if (!news_.progress.is_object()) {
-    const auto since = std::chrono::duration_cast<milliseconds>(steady_clock::now() - progress_at_).count();
-    return stage_ == Stage::Running ? static_cast<std::uint64_t>(since) : 0;
-  }
-  const auto since = std::chrono::duration_cast<milliseconds>(steady_clock::now() - progress_at_).count();
-  return number_of(news_.progress, "run_ms") + (stage_ == Stage::Running ? static_cast<std::uint64_t>(since) : 0);
+  if (stage_ != Stage::Running) return number_of(news_.progress, "run_ms");
+  const auto since = std::chrono::duration_cast<milliseconds>(steady_clock::now() - progress_at_);
+  return number_of(news_.progress, "run_ms") + static_cast<std::uint64_t>(since.count());
 }
 
 void RunView::announce_match(const std::string& node) {
@@ -59,20 +58,24 @@ void RunView::enter(Stage stage) {
   bar_.reset();
   stage_ = stage;
   progress_at_ = steady_clock::now();
-  switch (stage) {
-    case Stage::Queued: spinner_ = std::make_unique<terminal::Spinner>(terminal_, "waiting"); break;
-    case Stage::Assigned: spinner_ = std::make_unique<terminal::Spinner>(terminal_, "waiting for the node"); break;
-    case Stage::Preparing:
-      spinner_ = std::make_unique<terminal::Spinner>(terminal_, "the node fetches the inputs");
-      break;
-    case Stage::Running: terminal_.line(fmt::format("{} running", terminal_.tick())); break;
-    case Stage::Delivered:
-      terminal_.line(fmt::format("{} delivered after {}", terminal_.tick(),
-                                 terminal::human_duration(number_of(news_.contract, "metered_ms"))));
-      break;
-    case Stage::Unknown:
-    case Stage::Ended: break;
+  start_spinner();
+  if (stage == Stage::Running) terminal_.line(fmt::format("{} running", terminal_.tick()));
+  if (stage == Stage::Delivered) {
+    terminal_.line(fmt::format("{} delivered after {}", terminal_.tick(),
+                               terminal::human_duration(number_of(news_.contract, "metered_ms"))));
   }
+}
+
+void RunView::start_spinner() {
+  const auto waits_for = [this]() -> std::string_view {
+    switch (stage_) {
+      case Stage::Queued: return "waiting";
+      case Stage::Assigned: return "waiting for the node";
+      case Stage::Preparing: return "the node fetches the inputs";
+      default: return {};
+    }
+  }();
+  if (!waits_for.empty()) spinner_ = std::make_unique<terminal::Spinner>(terminal_, std::string(waits_for));
 }
 
 void RunView::show(const JobNews& news, const std::string& node) {
@@ -120,33 +123,53 @@ std::string RunView::waiting_text() const {
 std::string RunView::running_note() const {
   const std::uint64_t ran = run_ms();
   const std::string note = shown(news_.progress, "note");
-  return fmt::format("{}{}{} / ~{}  {} so far", note, note.empty() ? "" : "  ", terminal::clock_text(ran),
-                     terminal::clock_text(number_of(news_.contract, "expected_s") * 1000),
-                     agpu(cost_so_far(news_.contract, ran)));
+  const std::string cost = agpu(cost_so_far(news_.contract, ran)) + " so far";
+  const std::string expected = terminal::clock_text(number_of(news_.contract, "expected_s") * kSecondMs);
+  const std::string begin = note.empty() ? "" : note + "  ";
+  // A redrawn line ends with its own clock.
+  if (terminal_.interactive()) return fmt::format("{}{}  ~{} expected", begin, cost, expected);
+  return fmt::format("{}{} / ~{}  {}", begin, terminal::clock_text(ran), expected, cost);
+}
+
+void RunView::draw_running() {
+  // Clocks count from the start of the job, also where it was attached to later.
+  const auto clock = [skipped = milliseconds(run_ms())]() mutable {
+    return steady_clock::now() - std::exchange(skipped, milliseconds(0));
+  };
+  const std::string unit = shown(news_.progress, "unit");
+  const std::string label = unit.empty() ? "running" : unit;
+  if (number_of(news_.progress, "total") == 0) {
+    if (spinner_ == nullptr) spinner_ = std::make_unique<terminal::Spinner>(terminal_, label, clock);
+    spinner_->tick(running_note());
+    return;
+  }
+  if (bar_ == nullptr) {
+    if (spinner_ != nullptr) spinner_->clear();
+    spinner_.reset();
+    bar_ = std::make_unique<terminal::ProgressBar>(terminal_, label, 0, terminal::ProgressUnit::Steps, clock);
+  }
+  bar_->set_total(number_of(news_.progress, "total"));
+  bar_->update(number_of(news_.progress, "done"), running_note());
 }
 
 void RunView::tick(milliseconds silence) {
   if (silence >= kSilenceShown) {
-    was_silent_ = true;
-    if (spinner_ == nullptr) spinner_ = std::make_unique<terminal::Spinner>(terminal_, "no answer");
-    if (bar_ != nullptr) bar_->clear();
-    spinner_->tick(fmt::format("no answer from {} for {}; the job goes on, trying again", node_url_,
-                               terminal::human_duration(static_cast<std::uint64_t>(silence.count()))));
+    if (!was_silent_) {
+      clear();
+      spinner_ = std::make_unique<terminal::Spinner>(terminal_, "no answer from " + node_url_);
+      was_silent_ = true;
+    }
+    spinner_->tick("the job goes on; trying again");
     return;
   }
   if (was_silent_) {
     was_silent_ = false;
     print(fmt::format("{} {} answers again", terminal_.bullet(), node_url_));
-    if (stage_ == Stage::Running) spinner_.reset();
+    spinner_.reset();
+    start_spinner();
   }
   if (stage_ == Stage::Running) {
-    if (bar_ == nullptr) {
-      const std::string unit = shown(news_.progress, "unit");
-      bar_ = std::make_unique<terminal::ProgressBar>(terminal_, unit.empty() ? "running" : unit, 0,
-                                                     terminal::ProgressUnit::Steps);
-    }
-    bar_->set_total(number_of(news_.progress, "total"));
-    bar_->update(number_of(news_.progress, "done"), running_note());
+    draw_running();
   } else if (spinner_ != nullptr) {
     spinner_->tick(waiting_text());
   }

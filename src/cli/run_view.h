@@ -34,6 +34,8 @@ class RunView {
   enum class Stage { Unknown, Queued, Assigned, Preparing, Running, Delivered, Ended };
 
   void enter(Stage stage);
+  void start_spinner();
+  void draw_running();
   void announce_match(const std::string& node);
   [[nodiscard]] std::string waiting_text() const;
   [[nodiscard]] std::string running_note() const;

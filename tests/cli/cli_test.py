@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -83,6 +84,31 @@ class CliTest(unittest.TestCase):
 
     def json(self, *arguments, code=0):
         return json.loads(self.cli(*arguments, "--json", code=code).stdout)
+
+    def on_terminal(self, *arguments, question, answer, code=0):
+        """Runs the program on a terminal of its own, answers one question and gives all that it showed."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(self.folder)
+            os.execve(PROGRAMS / "starminer", ["starminer", *arguments], self.environment(TERM="xterm"))
+        shown, answered = b"", False
+        while True:
+            try:
+                piece = os.read(terminal, 4096)
+            except OSError:  # the terminal closes with the program
+                piece = b""
+            if not piece:
+                break
+            shown += piece
+            if not answered and question.encode() in shown:
+                os.write(terminal, answer.encode())
+                answered = True
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+        text = shown.decode(errors="replace")
+        self.assertTrue(answered, text)
+        self.assertEqual(os.waitstatus_to_exitcode(status), code, text)
+        return text
 
     def fails(self, *arguments, code, says, stdin=""):
         """The failure as text and, the same, as JSON."""
@@ -162,6 +188,16 @@ class AccountTest(CliTest):
         before = self.balance()
         self.fails("transfer", receiver, "1", code=9, says=["--yes"])
         self.assertEqual(self.balance(), before)
+
+    def test_on_a_terminal_it_asks(self):
+        self.login()
+        receiver = self.json("login", "--key-file", "other.json")["address"]
+        before = self.balance()
+        self.on_terminal("transfer", receiver, "1", question="[y/N]", answer="n\n", code=9)
+        self.assertEqual(self.balance(), before)
+        shown = self.on_terminal("transfer", receiver, "1", question="[y/N]", answer="y\n")
+        self.assertIn("sent 1.00 AGPU", shown)
+        self.assertLess(self.balance(), before - AGPU)
 
     def test_without_a_node_there_is_advice(self):
         env = self.environment(STARMINER_API_URL="http://127.0.0.1:1")
@@ -404,6 +440,20 @@ class RunTest(CliTest):
         self.fails("cancel", end["job"], "--yes", code=3, says=["[E4112]"])
         self.assertIn("the job is over", self.cli("explain", end["job"]).stdout)
         self.assertEqual([job["id"] for job in self.json("list")["jobs"]], [end["job"]])
+
+    def test_on_a_terminal_the_plan_offers_to_run(self):
+        self.ensure_agent()
+        self.login()
+        job = self.write("job.yaml", job_text("asked", "sleep 2; echo done > /job/out/a.txt"))
+        shown = self.on_terminal("plan", job, question="Run it? [y/N]", answer="\n")
+        self.assertNotIn("submitted", shown)
+        self.assertEqual(self.json("list")["jobs"], [])
+        shown = self.on_terminal("plan", job, question="Run it? [y/N]", answer="y\n")
+        for part in ("submitted", "matched", "delivered", "paid"):
+            self.assertIn(part, shown)
+        self.assertIn("\r\x1b[K", shown, "what goes on is redrawn in one line")
+        self.assertRegex(shown, r"AGPU so far  ~00:10 expected  00:0\d")
+        self.assertTrue((self.folder / "asked/a.txt").exists())
 
     def test_a_job_that_fails_names_who_and_why(self):
         self.ensure_agent()
