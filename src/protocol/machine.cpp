@@ -1,8 +1,5 @@
 #include "protocol/machine.h"
 
-#include <cstdio>
-#include <cstdlib>
-
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -226,9 +223,9 @@ void Machine::seal(BlockResult& result) {
 void Machine::require_invariants(std::string_view after) const {
   // Money is checked after every transaction by running sums; the scans of check_invariants run every so many blocks.
   if (ledger_.invariants_hold()) return;
-  std::fprintf(stderr, "conservation is broken after %.*s in block %llu; nothing of this block was stored\n",
-               static_cast<int>(after.size()), after.data(), static_cast<unsigned long long>(open_->header.height));
-  std::abort();
+  const std::string what = fmt::format("conservation is broken after {} in block {}; nothing of this block was stored",
+                                       after, open_->header.height);
+  assertion_failed(what.c_str(), __FILE__, __LINE__);
 }
 
 Result<void, std::string> Machine::check_invariants() const {
