@@ -326,8 +326,8 @@ void add_run(config::Command& root, const Settings& settings) {
       .example("starminer run job.yaml", "Run it and wait")
       .example("starminer run job.yaml --detach --json", "In a script: the job id as JSON")
       .example(
-          "starminer run --name hello --kind simulation --max-time 1min --gpus 0 --budget \"0.1 AGPU\" -- "
-          "/usr/bin/env",
+          "starminer run --name hello --kind simulation --runtime debian/base --class CPU --max-time 1min --budget "
+          "\"1 AGPU\" -- /usr/bin/env",
           "Without a file")
       .returns(ExitCode::Refused, "the job was refused")
       .returns(ExitCode::NotFound)

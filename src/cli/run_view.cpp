@@ -61,7 +61,7 @@ void RunView::enter(Stage stage) {
   start_spinner();
   if (stage == Stage::Running) terminal_.line(fmt::format("{} running", terminal_.tick()));
   if (stage == Stage::Delivered) {
-    terminal_.line(fmt::format("{} delivered after {}", terminal_.tick(),
+    terminal_.line(fmt::format("{} delivered, {} metered", terminal_.tick(),
                                terminal::human_duration(number_of(news_.contract, "metered_ms"))));
   }
 }

@@ -47,7 +47,7 @@ TEST_F(RunViewTest, EachStageIsToldOnce) {
   const std::string text = out_.str();
   EXPECT_THAT(text, HasSubstr("matched quarry   contract c1a   3.6000 AGPU per GPU-hour locked\n"));
   EXPECT_THAT(text, HasSubstr("running\n"));
-  EXPECT_THAT(text, HasSubstr("delivered after 1 min 18 s\n"));
+  EXPECT_THAT(text, HasSubstr("delivered, 1 min 18 s metered\n"));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
   EXPECT_THAT(text, Not(HasSubstr("\r"))) << "nothing is redrawn where the output is no terminal";
 }
