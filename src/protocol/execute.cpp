@@ -103,8 +103,6 @@ Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransacti
     const auto checked = check_operation(module, *valid, sender, context);
     if (!checked) return Outcome{{}, checked.error()};
     Outcome outcome{apply_operation(module, *checked, sender, context), {}};
-    // A new, changed or returned node may take a waiting job.
-    if constexpr (std::is_same_v<Module, Registry>) market_.trigger();
     if constexpr (std::is_same_v<Op, JobCancel>) {
       if (!checked->evidence().queued) contracts_.cancel((*checked)->job, context);
     }
