@@ -64,7 +64,7 @@ TEST(Payment, WindowIsAQuarterOfTheLongestTimeWithinItsBounds) {
     market.passes(1min);
     aurora.completes(job);
     EXPECT_EQ(elapsed(market.contract(job).timer_due, market.market_time()),
-              (DurationMs{Milliseconds(window).count() + std::uint64_t{0}}));
+              seconds(static_cast<std::uint64_t>(window.count())));
   }
 }
 

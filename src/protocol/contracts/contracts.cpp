@@ -110,7 +110,7 @@ void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
     case TimerKind::Tick:
     case TimerKind::Epoch:
     case TimerKind::JobDeadline:
-    case TimerKind::LockRelease: STARMINER_CHECK(!"a timer of another module");
+    case TimerKind::LockRelease: assertion_failed("a timer of another module", __FILE__, __LINE__);
   }
 }
 
