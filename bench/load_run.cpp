@@ -98,6 +98,22 @@ class PreallocatedFile {
   std::array<char, kBlockBytes> block_{};
 };
 
+/// This thread before all others, where it may. A reference must not be longer than what it stands for: on a busy
+/// machine a synced write would otherwise wait for a core for longer than for the disk.
+class FirstInLine {
+ public:
+  FirstInLine() {
+    const sched_param first{.sched_priority = 1};
+    ::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &first);
+  }
+  ~FirstInLine() {
+    const sched_param ordinary{.sched_priority = 0};
+    ::pthread_setschedparam(::pthread_self(), SCHED_OTHER, &ordinary);
+  }
+  FirstInLine(const FirstInLine&) = delete;
+  FirstInLine& operator=(const FirstInLine&) = delete;
+};
+
 }  // namespace
 
 Result<LoadResult, std::string> send_plan(const std::string& url, std::string_view target,
@@ -181,6 +197,7 @@ Result<LatencyResult, std::string> measure_latency(const std::string& url, std::
       if (!answer) return fail(answer.error());
       result.transaction_ms.push_back(ms_since(start));
     }
+    const FirstInLine first;
     for (std::size_t j = i; j < end; ++j) {
       const auto start = Clock::now();
       if (!file.write_synced(j)) return fail(std::string("fdatasync failed: ") + std::strerror(errno));

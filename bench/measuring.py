@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BUILD = ROOT / "build" / "release"
 sys.path.insert(0, str(ROOT / "tools"))
 from local_market import Failed, Market  # noqa: E402,F401
 
@@ -18,8 +17,18 @@ def cores():
     return len(os.sched_getaffinity(0))
 
 
+class Build:
+    """Where the measured programs were built."""
+
+    folder = ROOT / "build" / "release"
+
+
+def programs():
+    return Build.folder / "bin"
+
+
 def bench_program(name):
-    return BUILD / "bench" / "bin" / name
+    return Build.folder / "bench" / "bin" / name
 
 
 def quantile(values, q):

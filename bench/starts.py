@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from measuring import BUILD, Failed, Market, median, quantile, say
+from measuring import Failed, Market, median, programs, quantile, say
 from slurm import Slurm, SlurmMissing
 
 NAMES = ("submit_to_running_ms_p50", "submit_to_running_ms_p99", "submit_to_answer_ms_p50", "start_over_slurm",
@@ -35,7 +35,7 @@ SRUN = "Slurm's srun of the same program, p50 ms"
 
 class StartBench:
     def __init__(self, folder):
-        self.market = Market(BUILD / "bin", folder)
+        self.market = Market(programs(), folder)
         self.job_file = folder / "job.yaml"
         self.job_file.write_text(JOB)
 
