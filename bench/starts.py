@@ -122,7 +122,8 @@ def measure(figures):
                 f"{CORPUS}; until the command ends: the job is in a durable block")
     if sbatch:
         slurm_corpus = ("a node of Slurm 22.05 on loopback without authentication, batch_sched_delay=0, "
-                        "sched_min_interval=0, sched_interval=1, bf_interval=1, in turns with our jobs; our job runs "
+                        "sched_min_interval=0, sched_interval=1, bf_interval=1 (it still looks for batch jobs "
+                        "once a second; sbatch comes at a random moment of it), in turns with our jobs; our job runs "
                         "in a sandbox and is paid, theirs runs bare")
         figures.add("start_over_slurm", median(starts) / median(sbatch), "ratio", slurm_corpus,
                     (SLURM, median(sbatch)))
