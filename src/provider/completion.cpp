@@ -61,7 +61,7 @@ std::string make_proof(const RunRecord& run, const std::string& result_hash, con
                 {"command", run.manifest.command},
                 {"started_ms", run.report.started_unix_ms},
                 {"stopped_ms", run.report.ended_unix_ms},
-                {"run_ms", run.report.wall_ms},
+                {"run_ms", run.run_ms},
                 {"usage", usage(run.report)},
                 {"sandbox",
                  {{"tier", 1},

@@ -29,6 +29,7 @@ struct RunRecord {
   client::job_file::Manifest manifest;
   sandbox::Limits limits;
   sandbox::ExitReport report;
+  std::uint64_t run_ms = 0;  ///< as stated to the chain; at least what the supervisor measured
   std::vector<sandbox::OutputFile> outputs;
   LogDigest standard_output;
   LogDigest standard_error;

@@ -75,7 +75,6 @@ std::optional<EndReason> reason_of(const sandbox::ExitReport& report) {
 }  // namespace
 
 void JobRunner::deliver() {
-  started_unix_ms_ = 0;
   if (!write_phase(JobPhase::Uploading)) return;
   const auto reason = reason_of(*report_);
   const std::filesystem::path directory = context_.sandbox.job_directory(contract_.text());
@@ -88,6 +87,18 @@ void JobRunner::deliver() {
   const std::string tail = tail_of(directory / sandbox::kStandardErrorFile);
   if (!tail.empty()) detail += fmt::format("\n{}", sandbox::printable(tail));
   deliver_failure(*reason, detail);
+}
+
+RunRecord JobRunner::make_record() const {
+  RunRecord run;
+  run.contract = contract_.text();
+  run.job = job_;
+  run.node = node_->id.text();
+  run.manifest_hash = manifest_hash_;
+  run.devices = devices_;
+  run.manifest = manifest_;
+  if (report_) run.report = *report_;
+  return run;
 }
 
 Result<LogDigest, ApiError> JobRunner::upload_log(const char* file) {
@@ -117,82 +128,74 @@ bool JobRunner::collect(RunRecord& run, std::string& fault) {
   return fault.empty();
 }
 
+// A result is on this disk until the chain has answered: nothing but a receipt or the contract's end lets go of it.
 void JobRunner::deliver_result() {
-  const std::filesystem::path directory = context_.sandbox.job_directory(contract_.text());
-  RunRecord run;
-  run.contract = contract_.text();
-  run.job = job_;
-  run.node = node_->id.text();
-  run.manifest_hash = manifest_hash_;
-  run.devices = devices_;
-  run.manifest = manifest_;
+  RunRecord run = make_record();
   run.limits = make_spec().limits;
-  run.report = *report_;
+  run.run_ms = clock_.freeze(report_->wall_ms);
   std::string fault;
   if (!collect(run, fault)) {
     deliver_failure(EndReason::BadPayload, fault);
     return;
   }
-  std::vector<Hash32> hashes;
-  for (;;) {
-    hashes.clear();
-    bool sent = true;
-    for (const sandbox::OutputFile& output : run.outputs) {
-      const auto hash = api_->upload((directory / sandbox::kOutputsFolder / output.path).string(), {});
-      sent = sent && hash && hash->hex() == output.sha256;
-      if (!sent) break;
-      hashes.push_back(*hash);
-    }
-    const auto standard_output = sent ? upload_log(sandbox::kStandardOutputFile) : LogDigest{};
-    const auto standard_error = sent ? upload_log(sandbox::kStandardErrorFile) : LogDigest{};
-    if (sent && standard_output && standard_error) {
-      run.standard_output = *standard_output;
-      run.standard_error = *standard_error;
-      const std::string result = make_result_manifest(run);
-      const auto result_hash = api_->upload_text(result);
-      const auto proof_hash = result_hash
-                                  ? api_->upload_text(make_proof(run, result_hash->hex(), "", "", context_.chain.key()))
-                                  : result_hash;
-      if (proof_hash) {
-        const auto receipt = context_.chain.complete(contract_, report_->wall_ms, *result_hash, hashes, *proof_hash);
-        note(receipt ? fmt::format("completed with {} outputs", run.outputs.size())
-                     : client::describe(receipt.error()));
-        if (receipt || !receipt.error().is_transient()) return;
-      }
-    }
-    // The store or the node is away: the result waits on this disk as long as the contract lives.
+  while (!send_result(run)) {
     if (detach_ || cancel_ || !chain_wants_us()) return;
     std::this_thread::sleep_for(kUploadPause);
   }
 }
 
+bool JobRunner::send_result(RunRecord& run) {
+  const std::filesystem::path outputs = context_.sandbox.job_directory(contract_.text()) / sandbox::kOutputsFolder;
+  const auto failed = [this](const ApiError& error) {
+    note_obstacle(error);
+    return false;
+  };
+  std::vector<Hash32> hashes;
+  for (const sandbox::OutputFile& output : run.outputs) {
+    const auto hash = api_->upload((outputs / output.path).string(), {});
+    if (!hash) return failed(hash.error());
+    if (hash->hex() != output.sha256) {
+      deliver_failure(EndReason::ProviderError, fmt::format("output {} changed after the job", output.path));
+      return true;
+    }
+    hashes.push_back(*hash);
+  }
+  const auto standard_output = upload_log(sandbox::kStandardOutputFile);
+  if (!standard_output) return failed(standard_output.error());
+  const auto standard_error = upload_log(sandbox::kStandardErrorFile);
+  if (!standard_error) return failed(standard_error.error());
+  run.standard_output = *standard_output;
+  run.standard_error = *standard_error;
+  const auto result = api_->upload_text(make_result_manifest(run));
+  if (!result) return failed(result.error());
+  const auto proof = api_->upload_text(make_proof(run, result->hex(), "", "", context_.chain.key()));
+  if (!proof) return failed(proof.error());
+  const auto receipt = context_.chain.complete(contract_, run.run_ms, *result, hashes, *proof);
+  if (!receipt) return failed(receipt.error());
+  note(fmt::format("completed with {} outputs", run.outputs.size()));
+  return true;
+}
+
 void JobRunner::deliver_failure(EndReason reason, const std::string& detail) {
   const protocol::EndReasonInfo& info = end_reason_info(reason);
   note(fmt::format("{}: {}", info.code, detail));
+  const std::uint64_t run_ms = clock_.freeze(report_ ? report_->wall_ms : chain_run_ms_);
   if (report_ && report_->end == sandbox::EndKind::LimitEnded && report_->limit == sandbox::LimitHit::WallTime) {
-    // The chain ends a job that reaches its maximum time itself, and pays for it.
-    while (!detach_ && chain_wants_us()) std::this_thread::sleep_for(kUploadPause);
+    // The chain ends a job that reaches its maximum time itself, and pays for it if it has heard that it ran.
+    bool heard = false;
+    while (!detach_ && chain_wants_us()) {
+      heard = heard || context_.chain.progress({{contract_, run_ms}}).has_value();
+      std::this_thread::sleep_for(kUploadPause);
+    }
     return;
   }
-  RunRecord run;
-  run.contract = contract_.text();
-  run.job = job_;
-  run.node = node_->id.text();
-  run.manifest_hash = manifest_hash_;
-  run.devices = devices_;
-  run.manifest = manifest_;
-  if (report_) run.report = *report_;
+  RunRecord run = make_record();
+  run.run_ms = run_ms;
   for (;;) {
-    const auto report_hash =
-        api_->upload_text(make_proof(run, "", std::string(info.code), detail, context_.chain.key()));
-    const std::uint64_t run_ms = report_ ? report_->wall_ms : 0;
-    const auto receipt =
-        context_.chain.report_failure(contract_, run_ms, reason, report_hash ? *report_hash : Hash32{});
+    const auto proof = api_->upload_text(make_proof(run, "", std::string(info.code), detail, context_.chain.key()));
+    const auto receipt = context_.chain.report_failure(contract_, run_ms, reason, proof ? *proof : Hash32{});
     if (receipt) return;
-    if (!receipt.error().is_transient()) {
-      note(client::describe(receipt.error()));
-      return;
-    }
+    note_obstacle(receipt.error());
     if (detach_ || !chain_wants_us()) return;
     std::this_thread::sleep_for(kUploadPause);
   }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "protocol/contracts/contracts.h"
 #include "provider/log_relay.h"
 #include "provider/sandbox/job_dir.h"
 
@@ -43,10 +44,13 @@ bool JobRunner::write_phase(JobPhase phase) {
   return written.has_value();
 }
 
-std::optional<std::uint64_t> JobRunner::reportable_run_ms() const {
-  const std::int64_t started = started_unix_ms_;
-  if (started == 0) return std::nullopt;
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, wall_ms() - started));
+std::optional<std::uint64_t> JobRunner::reportable_run_ms() { return clock_.state(wall_ms()); }
+
+void JobRunner::note_obstacle(const ApiError& error) {
+  std::string text = client::describe(error);
+  if (text == obstacle_) return;
+  note(fmt::format("{}; trying again", text));
+  obstacle_ = std::move(text);
 }
 
 void JobRunner::run() {
@@ -63,7 +67,7 @@ void JobRunner::run() {
     }
     if (!detach_) close();
   }
-  started_unix_ms_ = 0;
+  clock_.stop();
   finished_ = true;
 }
 
@@ -76,6 +80,7 @@ JobRunner::Step JobRunner::learn() {
       job_ = answer->value("job", "");
       manifest_hash_ = answer->value("manifest_hash", "");
       max_s_ = answer->value("max_s", std::uint64_t{0});
+      chain_run_ms_ = answer->value("run_ms", std::uint64_t{0});
       const json allocation = answer->value("allocation", json::object());
       devices_ = allocation.value("devices", std::vector<std::uint8_t>{});
       cpu_milli_ = allocation.value("cpu_milli", std::uint64_t{0});
@@ -122,7 +127,13 @@ JobRunner::Step JobRunner::acknowledge() {
 JobRunner::Step JobRunner::fetch() {
   if (phase_ > JobPhase::Fetching) {
     // The manifest is needed again for the report, its inputs are not.
-    const auto text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
+    auto text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
+    while (!text && text.error().is_transient()) {
+      note_obstacle(text.error());
+      std::this_thread::sleep_for(kRetryPause);
+      if (detach_ || !chain_wants_us()) return Step::Stop;
+      text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
+    }
     const auto manifest = text ? client::job_file::parse_manifest(*text) : fail(client::job_file::ManifestError{});
     if (!manifest) {
       deliver_failure(EndReason::ProviderError, "the manifest cannot be read again");
@@ -197,6 +208,7 @@ sandbox::SandboxSpec JobRunner::make_spec() const {
   spec.limits.memory_bytes = smaller(limits.memory_bytes, ram_bytes_);
   spec.limits.processes = limits.pids;
   spec.limits.output_bytes = limits.output_bytes;
+  spec.limits.output_files = static_cast<std::uint32_t>(protocol::kContractOutputsMax);
   spec.limits.scratch_bytes = limits.disk_bytes;
   spec.limits.log_bytes = limits.log_bytes;
   spec.limits.wall_ms = std::min(limits.wall_s, max_s_) * 1000;
@@ -209,7 +221,7 @@ JobRunner::Step JobRunner::start_or_adopt() {
     note(adopted->running ? "adopted the running job" : "found the ended job");
     running_ = std::move(adopted->running);
     report_ = std::move(adopted->ended);
-    if (running_) started_unix_ms_ = running_->started_unix_ms();
+    clock_.start(running_ ? running_->started_unix_ms() : report_->started_unix_ms, chain_run_ms_);
     return Step::Go;
   }
   if (state_ == "running" || phase_ > JobPhase::Starting) {
@@ -228,7 +240,7 @@ JobRunner::Step JobRunner::start_or_adopt() {
   const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   note(fmt::format("sandbox started in {} ms", spent.count()));
   running_ = std::move(*started);
-  started_unix_ms_ = running_->started_unix_ms();
+  clock_.start(running_->started_unix_ms(), chain_run_ms_);
   return Step::Go;
 }
 

@@ -1,7 +1,7 @@
 // Carries one contract from assignment to report: acknowledge, fetch, start in the sandbox, follow, upload, complete or
 // fail. Every step is in the journal before it happens and is checked against the chain after a restart, so a job is
-// adopted, completed or reported, never lost and never run twice (protocol section 5, reconciliation).
-// One runner per contract, on a thread of its own.
+// adopted, completed or reported, never lost and never run twice (protocol section 5, reconciliation). A result stays
+// on this disk until the chain has answered or ended the contract. One runner per contract, on a thread of its own.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@
 #include "provider/completion.h"
 #include "provider/journal.h"
 #include "provider/registration.h"
+#include "provider/run_clock.h"
 #include "provider/sandbox/sandbox.h"
 #include "provider/settings.h"
 
@@ -46,8 +47,8 @@ class JobRunner {
   /// The chain ended the contract: end the job.
   void cancel() { cancel_ = true; }
   [[nodiscard]] bool finished() const { return finished_; }
-  /// Run time to report on the chain; empty while the job does not run.
-  [[nodiscard]] std::optional<std::uint64_t> reportable_run_ms() const;
+  /// Run time to report on the chain; empty while no job runs or waits for its delivery.
+  [[nodiscard]] std::optional<std::uint64_t> reportable_run_ms();
   [[nodiscard]] const ContractId& contract() const { return contract_; }
 
  private:
@@ -62,7 +63,12 @@ class JobRunner {
   void deliver();
   void deliver_result();
   [[nodiscard]] bool collect(RunRecord& run, std::string& fault);
+  /// One try: outputs, logs, manifest and proof to the store, then the completion to the chain. Whether it arrived.
+  [[nodiscard]] bool send_result(RunRecord& run);
   void deliver_failure(protocol::EndReason reason, const std::string& detail);
+  [[nodiscard]] RunRecord make_record() const;
+  /// Says why a step must be tried again, once per reason.
+  void note_obstacle(const ApiError& error);
   void end_job();
   void close();
 
@@ -93,7 +99,9 @@ class JobRunner {
   std::atomic<bool> detach_{false};
   std::atomic<bool> cancel_{false};
   std::atomic<bool> finished_{false};
-  std::atomic<std::int64_t> started_unix_ms_{0};
+  std::uint64_t chain_run_ms_ = 0;  ///< run time that the chain has heard so far
+  std::string obstacle_;
+  RunClock clock_;
 };
 
 }  // namespace starminer::provider

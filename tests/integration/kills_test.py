@@ -55,26 +55,36 @@ class Chaos:
         self.port = port
         self.acknowledged = {}  # job id -> job name
         self.command_lines = []
+        self.extra = 0
         self.counts = dict.fromkeys(TARGETS, 0)
 
     def submit(self, number):
-        name = f"chaos-{number}"
-        path = self.market.folder / f"{name}.yaml"
-        path.write_text(JOB.format(name=name, seconds=self.rng.choice((0.2, 1, 2, 4))))
+        name, path = self.write_job(number)
         if self.rng.random() < 0.3:
-            # A whole run in the background; it may be killed, its job must not suffer.
-            log = open(self.market.folder / f"{name}.run.log", "ab")
-            self.command_lines.append(subprocess.Popen(
-                [self.market.program("starminer"), "run", str(path), "--yes", "--out",
-                 str(self.market.folder / f"{name}-out")], env=self.market.environment(), stdout=log, stderr=log))
+            self.run_in_background(name, path)
             return
         done = self.market.run("starminer", "submit", str(path), "--yes", "--json", show=False, check=False)
         if done.returncode == 0:
             job = json.loads(done.stdout)["job"]
             self.acknowledged[job] = name
 
+    def write_job(self, number):
+        name = f"chaos-{number}"
+        path = self.market.folder / f"{name}.yaml"
+        path.write_text(JOB.format(name=name, seconds=self.rng.choice((0.2, 1, 2, 4))))
+        return name, path
+
+    def run_in_background(self, name, path):
+        """A whole run of the command line; it may be killed, its job must not suffer."""
+        log = open(self.market.folder / f"{name}.run.log", "ab")
+        self.command_lines.append(subprocess.Popen(
+            [self.market.program("starminer"), "run", str(path), "--yes", "--out",
+             str(self.market.folder / f"{name}-out")], env=self.market.environment(), stdout=log, stderr=log))
+
     def kill_something(self):
-        target = self.rng.choice(TARGETS)
+        """Kills what was killed least so far, so that each kind has its share; nothing if none of it is alive now."""
+        least = min(self.counts.values())
+        target = self.rng.choice([name for name in TARGETS if self.counts[name] == least])
         if target == "starminerd":
             self.kill_program("starminerd")
             self.market.start_node(self.port)
@@ -88,7 +98,10 @@ class Chaos:
         else:
             alive = [process for process in self.command_lines if process.poll() is None]
             if not alive:
-                return
+                self.extra += 1
+                self.run_in_background(*self.write_job(f"extra-{self.extra}"))
+                time.sleep(self.rng.uniform(0, 0.5))
+                alive = self.command_lines[-1:]
             self.rng.choice(alive).kill()
         self.counts[target] += 1
 
@@ -221,6 +234,9 @@ def main():
             ends = {}
             for job in jobs:
                 ends[job["end_reason"]] = ends.get(job["end_reason"], 0) + 1
+            missed = [name for name in TARGETS if chaos.counts[name] == 0]
+            if missed and options.kills >= len(TARGETS):
+                faults.append(f"never killed: {missed}")
             print(f"kills {chaos.counts}, jobs {len(jobs)}, ends {ends}", flush=True)
         except (Failed, AssertionError) as failure:
             faults = [str(failure)]

@@ -112,11 +112,10 @@ TEST(ProviderFault, WithNobodyElseReturnsTheMoneyAndNamesTheFault) {
 
 TEST(ProviderFault, IsForgivenOnlySoOften) {
   Market market;
-  for (const char* name : {"aurora", "borealis", "corona"}) market.provider(name).registers(a100());
-  market.provider("vault").registers(a100());
+  for (const char* name : {"aurora", "borealis", "corona", "vault", "mallory"}) market.provider(name).registers(a100());
   const Job job = market.requester("ada").submits(rendering());
-  const std::uint64_t most = market.machine().params().get(protocol::Parameter::AttemptsMax);
-  for (std::uint64_t attempt = 1; attempt <= most; ++attempt) {
+  const std::uint64_t again = market.machine().params().get(protocol::Parameter::AttemptsMax);
+  for (std::uint64_t attempt = 1; attempt <= 1 + again; ++attempt) {
     market.expect(job).is(JobState::Active).attempts(static_cast<std::uint32_t>(attempt));
     market.passes(30s);
   }

@@ -15,6 +15,9 @@ namespace starminer::protocol {
 
 class Contracts;
 
+/// Outputs that a completion may name.
+inline constexpr std::size_t kContractOutputsMax = 256;
+
 struct ContractAcknowledge {
   using Module = Contracts;
   struct Evidence {};

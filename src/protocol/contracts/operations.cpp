@@ -9,7 +9,6 @@ namespace starminer::protocol {
 namespace {
 
 constexpr std::size_t kProgressEntriesMax = 1024;
-constexpr std::size_t kOutputsMax = 256;
 
 Refusal invalid(std::string detail) { return {RefusalCode::InvalidField, std::move(detail)}; }
 
@@ -67,9 +66,9 @@ Result<Valid<ContractComplete>, Refusal> ContractComplete::validate(ContractComp
   if (auto named = contract_named(op.contract); !named) return fail(named.error());
   if (op.result_hash.is_zero()) return fail(Refusal{RefusalCode::ResultInvalid, "result_hash is missing"});
   if (op.proof_hash.is_zero()) return fail(Refusal{RefusalCode::ResultInvalid, "proof_hash is missing"});
-  if (op.outputs.size() > kOutputsMax) {
+  if (op.outputs.size() > kContractOutputsMax) {
     return fail(Refusal{RefusalCode::ResultInvalid,
-                        fmt::format("{} outputs named, at most {} allowed", op.outputs.size(), kOutputsMax)});
+                        fmt::format("{} outputs named, at most {} allowed", op.outputs.size(), kContractOutputsMax)});
   }
   return Valid<ContractComplete>(std::move(op));
 }
@@ -150,17 +149,20 @@ void Contracts::apply(const Checked<ContractStart>& op, const Sender& /*sender*/
 Result<Checked<ContractProgress>, Refusal> Contracts::check(const Valid<ContractProgress>& op,
                                                             const Sender& sender) const {
   ContractProgress::Evidence evidence;
+  std::string goes_back;
   for (const ContractProgress::Entry& entry : op->entries) {
     const ContractRow* row = contracts_.find(entry.contract);
     if (row == nullptr) return fail(Refusal{RefusalCode::UnknownContract, entry.contract.text()});
     if (row->provider != sender.account) return fail(Refusal{RefusalCode::NotContractProvider, entry.contract.text()});
     if (row->state != ContractState::Running) continue;
     if (entry.run_ms < row->progress_run_ms) {
-      return fail(Refusal{RefusalCode::ProgressGoesBack, fmt::format("{}: {} ms after {} ms", entry.contract.text(),
-                                                                     entry.run_ms, row->progress_run_ms)});
+      goes_back = fmt::format("{}: {} ms after {} ms", entry.contract.text(), entry.run_ms, row->progress_run_ms);
+      continue;
     }
     evidence.live.push_back(entry);
   }
+  // One job's slip must not make the provider's other jobs look silent.
+  if (evidence.live.empty() && !goes_back.empty()) return fail(Refusal{RefusalCode::ProgressGoesBack, goes_back});
   return Checked<ContractProgress>(op, std::move(evidence));
 }
 

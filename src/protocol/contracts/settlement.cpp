@@ -103,7 +103,7 @@ void Contracts::fail_by_provider(const ContractId& id, ContractRow row, EndReaso
   const AccountId provider = row.provider;
   const Price unit = row.price.unit;
   market_.release(job, context);
-  const auto again = market_.can_requeue(job, provider, context);
+  const bool again = market_.can_requeue(job, provider, context);
   if (!again) row.refund = market_.jobs().get(job).cap;
   finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
   if (again) {
@@ -149,7 +149,7 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
     market_.end(job_id, paid.is_zero() ? JobState::Refunded : JobState::Settled, reason, paid, context);
     return;
   }
-  const auto again = market_.can_requeue(job_id, provider, context);
+  const bool again = market_.can_requeue(job_id, provider, context);
   if (!again) row.refund = job.cap;
   finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
   if (again) {

@@ -117,11 +117,10 @@ bool Market::can_ever_run(const JobId& job, const AccountId& also_avoid, const B
                      [&demand](const NodeView& node) { return could_ever_run(demand, node); });
 }
 
-Result<void, EndReason> Market::can_requeue(const JobId& job, const AccountId& failed_provider,
-                                            const BlockContext& context) const {
+bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const {
   const JobRow& row = jobs_.get(job);
-  if (row.attempts + 1 > params_.get(Parameter::AttemptsMax)) return fail(EndReason::NoCapacity);
-  if (row.spec.deadline.ms != 0 && latest_start(row.spec) < context.time) return fail(EndReason::DeadlinePassed);
+  if (row.attempts > params_.get(Parameter::AttemptsMax)) return false;
+  if (row.spec.deadline.ms != 0 && latest_start(row.spec) < context.time) return false;
   std::vector<AccountId> avoided = row.avoided;
   add_sorted(avoided, failed_provider);
   const MarketView market = view();
@@ -132,9 +131,7 @@ Result<void, EndReason> Market::can_requeue(const JobId& job, const AccountId& f
   const bool served = std::any_of(nodes.all().begin(), nodes.all().end(), [&demand](const NodeView& node) {
     return could_ever_run(demand, node) && !fails(Constraint::Price, demand, node);
   });
-  if (!served) return fail(EndReason::NoCapacity);
-  if (row.cap < minimum_charge(market, row.spec, ceiling)) return fail(EndReason::PriceAboveCap);
-  return {};
+  return served && row.cap >= minimum_charge(market, row.spec, ceiling);
 }
 
 void Market::requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling,

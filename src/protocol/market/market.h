@@ -96,10 +96,10 @@ class Market {
   void release(const JobId& job, const BlockContext& context);
   /// Records the contract id of a match.
   void set_contract(const JobId& job, const ContractId& contract);
-  /// Whether another attempt is allowed: attempts left, deadline ahead, cap covers the minimum charge, and some node
-  /// could run it. The reason says why not.
-  [[nodiscard]] Result<void, EndReason> can_requeue(const JobId& job, const AccountId& failed_provider,
-                                                    const BlockContext& context) const;
+  /// Whether the job may be queued again: fewer than AttemptsMax times so far, deadline ahead, cap covers the minimum
+  /// charge, and some node could run it at its first price. Where not, the job ends with the provider's fault as its
+  /// reason: the party that caused the end stays named.
+  [[nodiscard]] bool can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const;
   /// Queues the job again under its old key, with its first unit price as ceiling and without that provider.
   /// Requires: released, can_requeue.
   void requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling, const BlockContext& context);

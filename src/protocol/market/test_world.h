@@ -221,15 +221,15 @@ struct World {
     market.end(id, JobState::Settled, EndReason::Completed, {}, context);
   }
   /// The provider fails the job; it is queued again where that is allowed.
-  Result<void, EndReason> fail_provider(JobId id) {
+  bool fail_provider(JobId id) {
     const AccountId provider = registry.nodes().get(market.assignments().get(id).node).provider;
     const Price unit = job(id).unit;
     market.release(id, context);
-    auto again = market.can_requeue(id, provider, context);
+    const bool again = market.can_requeue(id, provider, context);
     if (again) {
       market.requeue(id, provider, unit, context);
     } else {
-      market.end(id, JobState::Refunded, again.error(), {}, context);
+      market.end(id, JobState::Refunded, EndReason::ProviderError, {}, context);
     }
     return again;
   }

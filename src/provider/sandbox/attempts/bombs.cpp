@@ -286,7 +286,7 @@ Verdict stop_itself(const Arguments&) {
   return Verdict::Succeeded;
 }
 
-// Forks ahead of whoever kills: each process of the chain lives for a moment only.
+// Forks ahead of whoever kills: each process of the chain lives for a moment only, long enough to be seen.
 Verdict run_away(const Arguments& arguments) {
   const time_t end = ::time(nullptr) + static_cast<time_t>(number(arguments, 0));
   ::signal(SIGTERM, SIG_IGN);
@@ -294,6 +294,8 @@ Verdict run_away(const Arguments& arguments) {
     const pid_t child = ::fork();
     if (child > 0) ::_exit(0);
     if (child == 0) ::setsid();
+    const timespec moment{0, 20'000'000};
+    ::nanosleep(&moment, nullptr);
   }
   return Verdict::Succeeded;
 }
