@@ -23,6 +23,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto chain_row = machine.store().find_encoded(protocol::state::TableId::Chain, Bytes{0});
   const auto chain = chain_row ? decode<protocol::ChainRow>(*chain_row) : std::nullopt;
   static_cast<void>(machine.finish_load(
-      protocol::make_app_hash(chain ? chain->height : 0, machine.state_root(), machine.history().root())));
+      protocol::make_app_hash({chain ? chain->height : 0, machine.state_root(), machine.history().root(), 0})));
   return 0;
 }

@@ -40,7 +40,7 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Block",
         "height:int, time_ms:int, previous_app_hash:Hash, order_rule:string, transactions:Hash[], state_root:Hash, "
-        "history_root:Hash, app_hash:Hash",
+        "history_root:Hash, history_size:int, app_hash:Hash",
         ""},
     SchemaText{"Receipt",
                "transaction:Hash, height:int, index:int, time_ms:int, account:Address, sequence:int, operation:string, "
@@ -57,7 +57,20 @@ constexpr std::array kSchemas = {
     SchemaText{"Proof",
                "kind:string, leaf:Hex, leaf_index:int, tree_size:int, path:Hash[], history_root:Hash, state_root:Hash, "
                "app_hash:Hash, height:int, block_time_ms:int",
-               "Inclusion proof of RFC 9162; app_hash covers height, state root and history root."},
+               "Inclusion proof of RFC 9162; app_hash covers height, state root, history root and tree size."},
+    SchemaText{"Commitment", "height:int, state_root:Hash, history_root:Hash, history_size:int, app_hash:Hash",
+               "app_hash is the hash of the others (docs/formats/encoding.md section 5)."},
+    SchemaText{"Consistency", "old:Commitment, new:Commitment, path:Hash[]",
+               "Consistency proof of RFC 9162 between the two histories."},
+    SchemaText{"RowRequest", "table:int, key:Hex", "Number of the table and encoded key."},
+    SchemaText{"ProofRequest", "rows?:RowRequest[], leaves?:int[]", "At most 256 of both."},
+    SchemaText{"RowProof", "table:int, key:Hex, row:Hex?, proof:Hex",
+               "The encoded row, or null where there is none; proof is canonical: siblings, then the leaf if any."},
+    SchemaText{"LeafProof", "leaf_index:int, leaf:Hex, path:Hash[]", "Inclusion proof of RFC 9162."},
+    SchemaText{"Proofs",
+               "height:int, state_root:Hash, history_root:Hash, history_size:int, app_hash:Hash, rows:RowProof[], "
+               "leaves:LeafProof[]",
+               "All at one height."},
     SchemaText{"Lock", "purpose:string, subject:string, asset:string, amount:Amount", ""},
     SchemaText{"Account",
                "address:Address, exists:bool, balances:Amount{}, next_sequence:int, locks:Lock[], provider:bool", ""},

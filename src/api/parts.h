@@ -42,6 +42,8 @@ struct FaucetOptions {
 
 struct ServiceOptions {
   std::string version;
+  /// The genesis as JSON, for whoever replays the chain; empty: not served.
+  std::string genesis{};
   /// Signs quotes and reports of telemetry.
   std::optional<SigningKey> operator_key;
   /// The account of that key is an operator of the network, so this node reports silent nodes.
@@ -73,6 +75,7 @@ struct Parts {
 };
 
 void add_chain_routes(http::Router& router, const Parts& parts);
+void add_history_routes(http::Router& router, const Parts& parts);
 void add_transaction_routes(http::Router& router, const Parts& parts);
 void add_market_routes(http::Router& router, const Parts& parts);
 void add_contract_routes(http::Router& router, const Parts& parts);

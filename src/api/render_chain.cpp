@@ -165,6 +165,7 @@ json render_block(const storage::StoredBlock& block) {
           {"transactions", std::move(transactions)},
           {"state_root", block.state_root.hex()},
           {"history_root", block.history_root.hex()},
+          {"history_size", block.history_size},
           {"app_hash", block.app_hash.hex()}};
 }
 

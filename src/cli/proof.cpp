@@ -187,9 +187,10 @@ Outcome<Proven> verify_bundle(const json& bundle, const std::optional<Hash32>& t
     return fail(mismatch(fmt::format("leaf {} with hash {} is not in the history with root {}", parts->leaf_index,
                                      leaf.hex(), parts->history_root.hex())));
   }
-  const Hash32 app_hash = protocol::make_app_hash(parts->height, parts->state_root, parts->history_root);
+  const Hash32 app_hash =
+      protocol::make_app_hash({parts->height, parts->state_root, parts->history_root, parts->tree_size});
   if (app_hash != parts->app_hash) {
-    return fail(mismatch(fmt::format("height, state root and history root hash to {}, not to {}", app_hash.hex(),
+    return fail(mismatch(fmt::format("height, state root, history root and size hash to {}, not to {}", app_hash.hex(),
                                      parts->app_hash.hex())));
   }
   if (trusted && *trusted != app_hash && *trusted != parts->history_root) {

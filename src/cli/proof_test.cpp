@@ -57,7 +57,7 @@ json bundle_of(const protocol::Settlement& settlement) {
             {"path", path},
             {"history_root", tree.root().hex()},
             {"state_root", state_root.hex()},
-            {"app_hash", protocol::make_app_hash(42, state_root, tree.root()).hex()},
+            {"app_hash", protocol::make_app_hash({42, state_root, tree.root(), tree.size()}).hex()},
             {"height", 42}}}};
 }
 

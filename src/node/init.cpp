@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "client/genesis_file.h"
 #include "client/key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
-#include "node/genesis_file.h"
 #include "terminal/key_values.h"
 
 namespace starminer::node {
@@ -141,7 +141,7 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
   if (const auto started = machine.start(genesis); !started) {
     return refuse(call, ExitCode::Usage, "the genesis is not valid", started.error());
   }
-  if (!write_atomically(folder.genesis(), format_genesis(genesis))) {
+  if (!write_atomically(folder.genesis(), client::format_genesis(genesis))) {
     return refuse(call, ExitCode::Failure, "the genesis cannot be written", folder.genesis().string());
   }
   report(call, folder, genesis, faucet);

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "client/api.h"
+#include "client/genesis_file.h"
 #include "node/commands.h"
-#include "node/genesis_file.h"
 #include "storage/replay.h"
 #include "terminal/key_values.h"
 #include "terminal/progress.h"
@@ -27,7 +27,7 @@ std::string text_of(const json& object, const char* name) {
 
 ExitCode replay(const config::Invocation& call, const Settings& settings) {
   const DataFolder folder{settings.data_folder};
-  const auto genesis = load_genesis(folder.genesis());
+  const auto genesis = client::load_genesis(folder.genesis());
   if (!genesis) return call.fail(ExitCode::NotFound, {"there is no chain to replay", "", genesis.error(), {}});
   const auto store = storage::ChainStore::open(folder.chain());
   if (!store) {

@@ -9,10 +9,10 @@
 #include "api/http/server.h"
 #include "api/service.h"
 #include "artifacts/store.h"
+#include "client/genesis_file.h"
 #include "client/key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
-#include "node/genesis_file.h"
 
 namespace starminer::node {
 namespace {
@@ -102,6 +102,7 @@ Result<api::ServiceOptions, std::string> service_options(const Settings& setting
                                                          const protocol::Genesis& genesis, const std::string& version) {
   api::ServiceOptions options;
   options.version = version;
+  options.genesis = client::format_genesis(genesis);
   options.relay_folder = folder.relay();
   options.log_bytes_max = settings.log_stream_max.bytes;
   options.relay_bytes_max = settings.logs_total.bytes;
@@ -130,7 +131,7 @@ class Node {
  public:
   Result<void, std::string> open(const Settings& settings, const std::string& version) {
     folder_ = {settings.data_folder};
-    const auto genesis = load_genesis(folder_.genesis());
+    const auto genesis = client::load_genesis(folder_.genesis());
     if (!genesis) return fail(genesis.error());
     auto chain = storage::ChainStore::open(folder_.chain());
     if (!chain) return fail(chain.error().text);

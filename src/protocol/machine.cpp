@@ -10,23 +10,11 @@ namespace starminer::protocol {
 namespace {
 
 constexpr std::uint8_t kChainKey = 0;
-constexpr std::uint32_t kAppHashVersion = 1;
 constexpr std::size_t kTimersPerBlock = 10'000;
 constexpr std::uint64_t kHaltTicks = 2;
 constexpr std::uint64_t kFullCheckEveryBlocks = 256;
 
-struct AppHashInput {
-  std::uint32_t version = kAppHashVersion;
-  std::uint64_t height = 0;
-  Hash32 state_root;
-  Hash32 history_root;
-};
-
 }  // namespace
-
-Hash32 make_app_hash(std::uint64_t height, const Hash32& state_root, const Hash32& history_root) {
-  return tagged_hash("starminer/app/1", encode(AppHashInput{kAppHashVersion, height, state_root, history_root}));
-}
 
 Machine::Machine()
     : chain_(store_, state::TableId::Chain),
@@ -84,11 +72,13 @@ void Machine::load_history_leaf(const Hash32& leaf_hash) { history_.append_hash(
 
 bool Machine::finish_load(const Hash32& app_hash) {
   if (chain_.size() != 1 || !chain_.contains(kChainKey)) return false;
-  app_hash_ = make_app_hash(chain().height, store_.root(), history_.root());
+  app_hash_ = make_app_hash(commitment());
   return app_hash_ == app_hash && check_invariants().has_value();
 }
 
 const ChainRow& Machine::chain() const { return chain_.get(kChainKey); }
+
+Commitment Machine::commitment() const { return {chain().height, store_.root(), history_.root(), history_.size()}; }
 
 BlockContext Machine::query_context(TimeMs now) const {
   const ChainRow& row = chain();
@@ -216,7 +206,8 @@ void Machine::seal(BlockResult& result) {
   result.changes = store_.take_changes();
   result.state_root = store_.root();
   result.history_root = history_.root();
-  result.app_hash = make_app_hash(result.height, result.state_root, result.history_root);
+  result.history_size = history_.size();
+  result.app_hash = make_app_hash({result.height, result.state_root, result.history_root, result.history_size});
   app_hash_ = result.app_hash;
 }
 

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "protocol/audit/history.h"
+#include "protocol/block.h"
 #include "protocol/contracts/contracts.h"
 #include "protocol/ledger/ledger.h"
 #include "protocol/market/market.h"
@@ -28,10 +29,6 @@
 #include "protocol/transaction.h"
 
 namespace starminer::protocol {
-
-/// How the transactions of a block were ordered.
-enum class OrderRule : std::uint8_t { Arrival = 0 };
-[[nodiscard]] constexpr std::uint8_t enum_count(OrderRule) { return 1; }
 
 struct BlockHeader {
   std::uint64_t height = 0;
@@ -79,6 +76,7 @@ struct BlockResult {
   std::vector<state::Change> changes;
   Hash32 state_root;
   Hash32 history_root;
+  std::uint64_t history_size = 0;
   Hash32 app_hash;
 };
 
@@ -145,6 +143,8 @@ class Machine {
 
   [[nodiscard]] const ChainRow& chain() const;
   [[nodiscard]] const Hash32& app_hash() const { return app_hash_; }
+  /// What the app hash of the last block covers.
+  [[nodiscard]] Commitment commitment() const;
   [[nodiscard]] Hash32 state_root() const { return store_.root(); }
   /// Context for queries: as if a block were made at this Unix time.
   [[nodiscard]] BlockContext query_context(TimeMs now) const;
@@ -201,8 +201,5 @@ class Machine {
   Hash32 app_hash_;
   std::unique_ptr<OpenBlock> open_;
 };
-
-/// hash(version, height, state root, history root).
-[[nodiscard]] Hash32 make_app_hash(std::uint64_t height, const Hash32& state_root, const Hash32& history_root);
 
 }  // namespace starminer::protocol

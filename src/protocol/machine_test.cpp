@@ -233,7 +233,8 @@ TEST(Receipt, IsALeafThatIsProvenUnderTheHashOfTheBlock) {
   }
   const audit::HistoryTree& history = chain.machine().history();
   const Block& last = blocks.back();
-  EXPECT_EQ(last.result.app_hash, make_app_hash(last.result.height, last.result.state_root, history.root()));
+  EXPECT_EQ(last.result.app_hash,
+            make_app_hash({last.result.height, last.result.state_root, history.root(), history.size()}));
   for (const Block& block : blocks) {
     const Receipt& receipt = block.result.receipts.at(0);
     const HistoryLeaf& leaf = block.result.leaves.at(0);

@@ -166,7 +166,7 @@ class Chain {
     Machine probe;
     for (const auto& [place, stored] : disk_.rows) EXPECT_TRUE(probe.load_row(place.first, place.second, stored));
     for (const Hash32& leaf : disk_.leaves) probe.load_history_leaf(leaf);
-    disk_.app_hash = make_app_hash(probe.chain().height, probe.state_root(), probe.history().root());
+    disk_.app_hash = make_app_hash(probe.commitment());
     reload();
   }
 

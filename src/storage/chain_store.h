@@ -23,17 +23,7 @@ struct StorageError {
   std::string text;  // what happened, where, and what to do
 };
 
-/// A block as it is kept: enough to replay it.
-struct StoredBlock {
-  std::uint64_t height = 0;
-  TimeMs time;
-  Hash32 previous_app_hash;
-  protocol::OrderRule order_rule{};
-  std::vector<Bytes> transactions;  // signed bytes, in order
-  Hash32 state_root;
-  Hash32 history_root;
-  Hash32 app_hash;
-};
+using StoredBlock = protocol::LoggedBlock;
 
 /// A receipt with what is not hashed.
 struct StoredReceipt {

@@ -31,7 +31,8 @@ constexpr std::array kMatrix = {
     Row{"GET /v1/status", "YYYYY"}, Row{"GET /v1/params", "YYYYY"}, Row{"GET /v1/codes", "YYYYY"},
     Row{"GET /v1/blocks/{height}", "YYYYY"}, Row{"GET /v1/transactions/{hash}", "YYYYY"},
     Row{"GET /v1/transactions/{hash}/proof", "YYYYY"}, Row{"GET /v1/contracts/{id}/proof", "YYYYY"},
-    Row{"GET /v1/accounts/{address}", "YYYYY"}, Row{"POST /v1/faucet", "YYYYY"},
+    Row{"GET /v1/genesis", "YYYYY"}, Row{"GET /v1/log", "YYYYY"}, Row{"GET /v1/history/consistency", "YYYYY"},
+    Row{"POST /v1/proofs", "YYYYY"}, Row{"GET /v1/accounts/{address}", "YYYYY"}, Row{"POST /v1/faucet", "YYYYY"},
     // A transaction is signed itself; its own checks say who may do what.
     Row{"POST /v1/transactions", "YYYYY"}, Row{"POST /v1/transactions/batch", "YYYYY"}, Row{"GET /v1/classes", "YYYYY"},
     Row{"GET /v1/regions", "YYYYY"}, Row{"GET /v1/tiers", "YYYYY"}, Row{"GET /v1/prices", "YYYYY"},
@@ -104,10 +105,10 @@ class AccessTest : public ::testing::Test {
       return answer ? 200 : answer.error().status;
     }
     if (route.options.content_types.front() == "application/json") {
-      const json body = route.pattern == "/v1/beats" ? json{{"nodes", {node_}}}
-                        : route.pattern == "/v1/contracts/{id}/progress"
-                            ? json{{"run_ms", 2}}
-                            : json{{"address", key_of("ben").account().text()}};
+      const json body = route.pattern == "/v1/beats"                     ? json{{"nodes", {node_}}}
+                        : route.pattern == "/v1/contracts/{id}/progress" ? json{{"run_ms", 2}}
+                        : route.pattern == "/v1/proofs"                  ? json{{"leaves", {0}}}
+                                                        : json{{"address", key_of("ben").account().text()}};
       const auto answer = api->post(target, body);
       return answer ? 200 : answer.error().status;
     }

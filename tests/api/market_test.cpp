@@ -88,7 +88,8 @@ class MarketTest : public ::testing::Test {
     const Hash32 leaf = HistoryTree::leaf_hash(*from_hex(proof["leaf"].get<std::string>()));
     EXPECT_TRUE(HistoryTree::verify_inclusion(root, proof["tree_size"], proof["leaf_index"], leaf, path));
     const Hash32 state_root = *Hash32::from_hex(proof["state_root"].get<std::string>());
-    EXPECT_EQ(protocol::make_app_hash(proof["height"], state_root, root).hex(), proof["app_hash"]);
+    EXPECT_EQ(protocol::make_app_hash({proof["height"], state_root, root, proof["tree_size"]}).hex(),
+              proof["app_hash"]);
   }
 
   World world_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "client/genesis_file.h"
 #include "protocol/transaction.h"
 
 namespace starminer::api_test {
@@ -51,6 +52,7 @@ void World::start() {
   artifacts_ = std::move(*store);
   api::ServiceOptions service;
   service.version = "0.0.0-test";
+  service.genesis = client::format_genesis(genesis_);
   service.relay_folder = folder() / "relay";
   service.operator_key = key_of("operator");
   if (options_.service) options_.service(service);

@@ -80,6 +80,7 @@ Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storag
                                      {},
                                      result->state_root,
                                      result->history_root,
+                                     result->history_size,
                                      result->app_hash};
     if (const auto written = store->write(block, *result); !written) return fail(written.error().text);
   }
@@ -289,7 +290,7 @@ void Engine::make_block(Batch batch, TimeMs now) {
 
 bool Engine::persist(const protocol::BlockHeader& header, const Batch& included, const protocol::BlockResult& result) {
   storage::StoredBlock block{header.height,     header.time,         header.previous_app_hash, header.order_rule, {},
-                             result.state_root, result.history_root, result.app_hash};
+                             result.state_root, result.history_root, result.history_size,      result.app_hash};
   block.transactions.reserve(included.size());
   for (const auto& pending : included) block.transactions.push_back(pending->transaction->bytes());
   const auto begin = std::chrono::steady_clock::now();

@@ -1,4 +1,4 @@
-#include "node/genesis_file.h"
+#include "client/genesis_file.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 
 #include "api/http/json.h"
 
-namespace starminer::node {
+namespace starminer::client {
 namespace {
 
 using nlohmann::json;
@@ -167,4 +167,4 @@ Result<Genesis, std::string> load_genesis(const std::filesystem::path& file) {
   return genesis;
 }
 
-}  // namespace starminer::node
+}  // namespace starminer::client

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "protocol/machine.h"
 
-namespace starminer::node {
+namespace starminer::client {
 
 /// Fails with a sentence that names the member and what it may be.
 [[nodiscard]] Result<protocol::Genesis, std::string> parse_genesis(std::string_view text);
@@ -18,4 +18,4 @@ namespace starminer::node {
 /// The same with the file's name before the sentence.
 [[nodiscard]] Result<protocol::Genesis, std::string> load_genesis(const std::filesystem::path& file);
 
-}  // namespace starminer::node
+}  // namespace starminer::client
