@@ -11,14 +11,20 @@ constexpr std::uint32_t kBech32mConstant = 0x2bc830a3;
 constexpr std::size_t kChecksumLength = 6;
 constexpr std::size_t kLengthMax = 90;
 
-std::uint32_t polymod_step(std::uint32_t checksum, std::uint32_t value) {
+// What the five bits that leave the checksum add to it.
+constexpr std::array<std::uint32_t, 32> kFeedback = [] {
   constexpr std::array<std::uint32_t, 5> kGenerator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3};
-  const std::uint32_t top = checksum >> 25;
-  checksum = ((checksum & 0x1ffffffU) << 5) ^ value;
-  for (std::size_t i = 0; i < kGenerator.size(); ++i) {
-    if (((top >> i) & 1U) != 0) checksum ^= kGenerator[i];
+  std::array<std::uint32_t, 32> feedback{};
+  for (std::uint32_t top = 0; top < feedback.size(); ++top) {
+    for (std::size_t i = 0; i < kGenerator.size(); ++i) {
+      if (((top >> i) & 1U) != 0) feedback[top] ^= kGenerator[i];
+    }
   }
-  return checksum;
+  return feedback;
+}();
+
+std::uint32_t polymod_step(std::uint32_t checksum, std::uint32_t value) {
+  return ((checksum & 0x1ffffffU) << 5) ^ value ^ kFeedback[checksum >> 25];
 }
 
 std::uint32_t prefix_checksum(std::string_view prefix) {
@@ -36,9 +42,9 @@ bool prefix_is_valid(std::string_view prefix) {
                      [](char c) { return c >= '!' && c <= '~' && !(c >= 'A' && c <= 'Z'); });
 }
 
-// Bytes to groups of five bits, the last group padded with zeros.
-std::vector<std::uint8_t> to_groups(ByteView data) {
-  std::vector<std::uint8_t> groups;
+// Hands on the bytes as groups of five bits, the last group padded with zeros.
+template <class Take>
+void for_each_group(ByteView data, Take take) {
   std::uint32_t buffer = 0;
   unsigned bits = 0;
   for (const std::uint8_t byte : data) {
@@ -46,11 +52,10 @@ std::vector<std::uint8_t> to_groups(ByteView data) {
     bits += 8;
     while (bits >= 5) {
       bits -= 5;
-      groups.push_back((buffer >> bits) & 31U);
+      take((buffer >> bits) & 31U);
     }
   }
-  if (bits > 0) groups.push_back((buffer << (5 - bits)) & 31U);
-  return groups;
+  if (bits > 0) take((buffer << (5 - bits)) & 31U);
 }
 
 std::optional<Bytes> from_groups(const std::vector<std::uint8_t>& groups) {
@@ -73,13 +78,15 @@ std::optional<Bytes> from_groups(const std::vector<std::uint8_t>& groups) {
 }  // namespace
 
 std::string bech32m_encode(std::string_view prefix, ByteView data) {
-  std::string text(prefix);
+  std::string text;
+  text.reserve(prefix.size() + 1 + (data.size() * 8 + 4) / 5 + kChecksumLength);
+  text += prefix;
   text.push_back('1');
   std::uint32_t checksum = prefix_checksum(prefix);
-  for (const std::uint8_t group : to_groups(data)) {
+  for_each_group(data, [&](std::uint32_t group) {
     checksum = polymod_step(checksum, group);
     text.push_back(kAlphabet[group]);
-  }
+  });
   for (std::size_t i = 0; i < kChecksumLength; ++i) checksum = polymod_step(checksum, 0);
   checksum ^= kBech32mConstant;
   for (std::size_t i = 0; i < kChecksumLength; ++i) {

@@ -73,7 +73,7 @@ struct BlockResult {
   std::vector<Receipt> receipts;
   std::vector<Event> events;
   std::vector<HistoryLeaf> leaves;
-  std::vector<state::Change> changes;
+  state::ChangeSet changes;
   Hash32 state_root;
   Hash32 history_root;
   std::uint64_t history_size = 0;

@@ -58,10 +58,11 @@ struct Disk {
 
   void write(const BlockResult& result) {
     for (const state::Change& change : result.changes) {
+      const std::pair place(change.table, Bytes(change.key.begin(), change.key.end()));
       if (change.row) {
-        rows[{change.table, change.key}] = *change.row;
+        rows[place] = Bytes(change.row->begin(), change.row->end());
       } else {
-        rows.erase({change.table, change.key});
+        rows.erase(place);
       }
     }
     for (const HistoryLeaf& leaf : result.leaves) leaves.push_back(audit::HistoryTree::leaf_hash(leaf.bytes));

@@ -333,8 +333,8 @@ TEST_F(LedgerTest, InvariantsNoticeARowThatDoesNotBelong) {
     Params params(store);
     Ledger ledger(store, params);
     for (const state::Change& change : changes) {
-      Bytes row = *change.row;
-      if (corrupt && change.table == state::TableId::Accounts && change.key == encode(kBob)) row[7] ^= 1U;
+      Bytes row(change.row->begin(), change.row->end());
+      if (corrupt && change.table == state::TableId::Accounts && decode<AccountId>(change.key) == kBob) row[7] ^= 1U;
       ASSERT_TRUE(store.load(change.table, change.key, row));
     }
     EXPECT_EQ(ledger.invariants_hold(), !corrupt);

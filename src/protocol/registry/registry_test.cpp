@@ -344,7 +344,9 @@ TEST(Registry, LoadsFromStoredRows) {
   Reputation reputation(store, params);
   Timers timers(store);
   const Registry registry(store, params, ledger, reputation, timers);
-  for (auto it = changes.rbegin(); it != changes.rend(); ++it) ASSERT_TRUE(store.load(it->table, it->key, *it->row));
+  for (std::size_t i = changes.size(); i-- > 0;) {
+    ASSERT_TRUE(store.load(changes[i].table, changes[i].key, *changes[i].row));
+  }
   EXPECT_EQ(store.root(), market.store.root());
   EXPECT_TRUE(registry.invariants_hold());
   EXPECT_EQ(registry.median_rating(*registry.find_class("A100"), JobKind::Training), 1'000U);

@@ -1,5 +1,6 @@
 #include "protocol/state/merkle.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/check.h"
@@ -24,92 +25,212 @@ Hash32 hash_pair(std::uint8_t prefix, const Hash32& left, const Hash32& right) {
 Hash32 hash_leaf(const Hash32& path, const Hash32& value) { return hash_pair(0, path, value); }
 Hash32 hash_inner(const Hash32& left, const Hash32& right) { return hash_pair(1, left, right); }
 
-}  // namespace
+std::uint64_t front_of(const Hash32& path) {
+  std::uint64_t front = 0;
+  for (std::size_t i = 0; i < sizeof(front); ++i) front = front << 8U | path.bytes[i];
+  return front;
+}
 
-struct MerkleTree::Node {
-  bool is_leaf = false;
-  mutable bool hashed = false;
-  mutable Hash32 hash;
-  Hash32 path;   // leaf
-  Hash32 value;  // leaf
-  std::array<NodePtr, 2> child;
+/// Nothing, a leaf or an inner node, by its number in its pool.
+class Ref {
+ public:
+  constexpr Ref() = default;
+  static Ref leaf(std::uint32_t number) { return Ref(number << 1U | 1U); }
+  static Ref inner(std::uint32_t number) { return Ref(number << 1U); }
+
+  [[nodiscard]] bool empty() const { return bits_ == kNone; }
+  [[nodiscard]] bool is_leaf() const { return !empty() && (bits_ & 1U) != 0; }
+  [[nodiscard]] bool is_inner() const { return !empty() && (bits_ & 1U) == 0; }
+  [[nodiscard]] std::uint32_t number() const { return bits_ >> 1U; }
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffffU;
+  explicit Ref(std::uint32_t bits) : bits_(bits) {}
+  std::uint32_t bits_ = kNone;
 };
 
-MerkleTree::MerkleTree() = default;
+struct Leaf {
+  Hash32 path;
+  Hash32 value;
+};
+
+/// The hashes of the children lie here, so that hashing a node reads no other.
+struct Inner {
+  std::array<Hash32, 2> hash;
+  std::array<Ref, 2> child;
+};
+
+/// Nodes of one kind, by number. They never move; numbers of freed nodes are used again.
+template <class Node>
+class Pool {
+ public:
+  [[nodiscard]] Node& operator[](std::uint32_t number) { return blocks_[number / kBlock][number % kBlock]; }
+  [[nodiscard]] const Node& operator[](std::uint32_t number) const { return blocks_[number / kBlock][number % kBlock]; }
+
+  std::uint32_t take() {
+    if (!free_.empty()) {
+      const std::uint32_t number = free_.back();
+      free_.pop_back();
+      return number;
+    }
+    if (used_ % kBlock == 0) blocks_.push_back(std::make_unique<Node[]>(kBlock));
+    STARMINER_CHECK(used_ < kNumberLimit);
+    return used_++;
+  }
+  void give_back(std::uint32_t number) { free_.push_back(number); }
+
+ private:
+  static constexpr std::uint32_t kBlock = 256;
+  static constexpr std::uint32_t kNumberLimit = 0x7fffffffU;
+  std::vector<std::unique_ptr<Node[]>> blocks_;
+  std::vector<std::uint32_t> free_;
+  std::uint32_t used_ = 0;
+};
+
+/// A subtree and its hash.
+struct Subtree {
+  Ref ref;
+  Hash32 hash{};
+};
+
+}  // namespace
+
+std::vector<std::uint32_t> order_by_path(std::span<const MerkleUpdate> updates) {
+  struct Entry {
+    std::uint64_t front;
+    std::uint32_t index;
+  };
+  std::vector<Entry> entries;
+  entries.reserve(updates.size());
+  for (const MerkleUpdate& update : updates) {
+    entries.push_back({front_of(update.path), static_cast<std::uint32_t>(entries.size())});
+  }
+  std::sort(entries.begin(), entries.end(), [updates](const Entry& a, const Entry& b) {
+    if (a.front != b.front) return a.front < b.front;
+    const auto by_path = updates[a.index].path <=> updates[b.index].path;
+    return by_path != 0 ? by_path < 0 : a.index < b.index;
+  });
+  std::vector<std::uint32_t> order;
+  order.reserve(entries.size());
+  for (const Entry& entry : entries) order.push_back(entry.index);
+  return order;
+}
+
+class MerkleTree::Nodes {
+ public:
+  void add(const MerkleUpdate& update) { pending_.push_back(update); }
+
+  void apply(std::span<const MerkleUpdate> updates, std::span<const std::uint32_t> order) {
+    batch_.clear();
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const MerkleUpdate& update = updates[order[i]];
+      if (i + 1 < order.size() && updates[order[i + 1]].path == update.path) continue;
+      batch_.push_back(&update);
+    }
+    whole_ = change(whole_, 0, batch_);
+  }
+
+  const Subtree& whole() {
+    if (!pending_.empty()) {
+      apply(pending_, order_by_path(pending_));
+      pending_.clear();
+    }
+    return whole_;
+  }
+
+  MerkleProof prove(const Hash32& path) {
+    MerkleProof proof;
+    Ref ref = whole().ref;
+    for (unsigned depth = 0; ref.is_inner(); ++depth) {
+      const Inner& node = inners_[ref.number()];
+      const std::size_t side = bit_of(path, depth) ? 1 : 0;
+      proof.siblings.push_back(node.hash[1 - side]);
+      ref = node.child[side];
+    }
+    if (ref.is_leaf()) proof.leaf = MerkleProof::Leaf{leaves_[ref.number()].path, leaves_[ref.number()].value};
+    return proof;
+  }
+
+ private:
+  using Batch = std::span<const MerkleUpdate* const>;
+
+  /// The subtree at this depth after a batch, which is sorted and has each path once.
+  Subtree change(const Subtree& old, unsigned depth, Batch batch) {
+    if (batch.empty()) return old;
+    if (batch.size() == 1) {
+      if (old.ref.empty()) return batch.front()->present ? new_leaf(*batch.front()) : old;
+      if (old.ref.is_leaf() && leaves_[old.ref.number()].path == batch.front()->path) {
+        return change_leaf(old.ref.number(), *batch.front());
+      }
+    }
+    STARMINER_CHECK(depth < kDepthMax);
+    Inner* node = old.ref.is_inner() ? &inners_[old.ref.number()] : nullptr;
+    std::array<Subtree, 2> child{};
+    if (node != nullptr) {
+      child = {Subtree{node->child[0], node->hash[0]}, Subtree{node->child[1], node->hash[1]}};
+    } else if (old.ref.is_leaf()) {
+      child[bit_of(leaves_[old.ref.number()].path, depth) ? 1 : 0] = old;
+    }
+    const auto split = static_cast<std::size_t>(
+        std::partition_point(batch.begin(), batch.end(),
+                             [depth](const MerkleUpdate* update) { return !bit_of(update->path, depth); }) -
+        batch.begin());
+    child[0] = change(child[0], depth + 1, batch.first(split));
+    child[1] = change(child[1], depth + 1, batch.subspan(split));
+    return join(old, node, child);
+  }
+
+  /// What stands above two subtrees. One leaf alone stands for itself, so that the shape depends on the content alone.
+  Subtree join(const Subtree& old, Inner* node, const std::array<Subtree, 2>& child) {
+    for (const std::size_t side : {0U, 1U}) {
+      if (!child[side].ref.empty() || child[1 - side].ref.is_inner()) continue;
+      if (node != nullptr) inners_.give_back(old.ref.number());
+      return child[1 - side];
+    }
+    const bool same = node != nullptr && node->hash[0] == child[0].hash && node->hash[1] == child[1].hash;
+    const Ref ref = node != nullptr ? old.ref : Ref::inner(inners_.take());
+    inners_[ref.number()] = {{child[0].hash, child[1].hash}, {child[0].ref, child[1].ref}};
+    if (same) return old;
+    return {ref, hash_inner(child[0].hash, child[1].hash)};
+  }
+
+  Subtree new_leaf(const MerkleUpdate& update) {
+    const std::uint32_t number = leaves_.take();
+    leaves_[number] = {update.path, update.value};
+    return {Ref::leaf(number), hash_leaf(update.path, update.value)};
+  }
+
+  Subtree change_leaf(std::uint32_t number, const MerkleUpdate& update) {
+    if (!update.present) {
+      leaves_.give_back(number);
+      return {};
+    }
+    leaves_[number].value = update.value;
+    return {Ref::leaf(number), hash_leaf(update.path, update.value)};
+  }
+
+  Pool<Leaf> leaves_;
+  Pool<Inner> inners_;
+  Subtree whole_;
+  std::vector<MerkleUpdate> pending_;
+  std::vector<const MerkleUpdate*> batch_;
+};
+
+MerkleTree::MerkleTree() : nodes_(std::make_unique<Nodes>()) {}
 MerkleTree::~MerkleTree() = default;
 
-const Hash32& MerkleTree::hash_of(const NodePtr& node) {
-  if (node == nullptr) return kEmpty;
-  if (!node->hashed) {
-    node->hash = node->is_leaf ? hash_leaf(node->path, node->value)
-                               : hash_inner(hash_of(node->child[0]), hash_of(node->child[1]));
-    node->hashed = true;
-  }
-  return node->hash;
+void MerkleTree::put(const Hash32& path, const Hash32& value) { nodes_->add({path, value, true}); }
+
+void MerkleTree::erase(const Hash32& path) { nodes_->add({path, {}, false}); }
+
+void MerkleTree::apply(std::span<const MerkleUpdate> updates, std::span<const std::uint32_t> order) {
+  static_cast<void>(nodes_->whole());  // what was put before comes before
+  nodes_->apply(updates, order);
 }
 
-Hash32 MerkleTree::root() const { return hash_of(root_); }
+Hash32 MerkleTree::root() const { return nodes_->whole().hash; }
 
-void MerkleTree::put(const Hash32& path, const Hash32& value) {
-  auto leaf = std::make_unique<Node>();
-  leaf->is_leaf = true;
-  leaf->path = path;
-  leaf->value = value;
-  put_below(root_, 0, std::move(leaf));
-}
-
-void MerkleTree::put_below(NodePtr& node, unsigned depth, NodePtr leaf) {
-  if (node == nullptr || (node->is_leaf && node->path == leaf->path)) {
-    node = std::move(leaf);
-    return;
-  }
-  STARMINER_CHECK(depth < kDepthMax);
-  if (node->is_leaf) {
-    auto inner = std::make_unique<Node>();
-    const bool side = bit_of(node->path, depth);
-    inner->child[side ? 1 : 0] = std::move(node);
-    node = std::move(inner);
-  }
-  node->hashed = false;
-  const bool side = bit_of(leaf->path, depth);
-  put_below(node->child[side ? 1 : 0], depth + 1, std::move(leaf));
-}
-
-void MerkleTree::erase(const Hash32& path) { erase_below(root_, 0, path); }
-
-void MerkleTree::erase_below(NodePtr& node, unsigned depth, const Hash32& path) {
-  if (node == nullptr) return;
-  if (node->is_leaf) {
-    if (node->path == path) node.reset();
-    return;
-  }
-  node->hashed = false;
-  erase_below(node->child[bit_of(path, depth) ? 1 : 0], depth + 1, path);
-  // A subtree of one leaf is that leaf, so that the tree's shape depends on its content alone.
-  NodePtr& left = node->child[0];
-  NodePtr& right = node->child[1];
-  if (left == nullptr && right == nullptr) {
-    node.reset();
-  } else if (left == nullptr && right->is_leaf) {
-    NodePtr only = std::move(right);
-    node = std::move(only);
-  } else if (right == nullptr && left->is_leaf) {
-    NodePtr only = std::move(left);
-    node = std::move(only);
-  }
-}
-
-MerkleProof MerkleTree::prove(const Hash32& path) const {
-  MerkleProof proof;
-  const NodePtr* node = &root_;
-  for (unsigned depth = 0; *node != nullptr && !(*node)->is_leaf; ++depth) {
-    const std::size_t side = bit_of(path, depth) ? 1 : 0;
-    proof.siblings.push_back(hash_of((*node)->child[1 - side]));
-    node = &(*node)->child[side];
-  }
-  if (*node != nullptr) proof.leaf = MerkleProof::Leaf{(*node)->path, (*node)->value};
-  return proof;
-}
+MerkleProof MerkleTree::prove(const Hash32& path) const { return nodes_->prove(path); }
 
 bool verify_merkle_proof(const Hash32& root, const Hash32& path, const std::optional<Hash32>& value,
                          const MerkleProof& proof) {

@@ -1,10 +1,12 @@
 // Merkle commitment over key-value pairs with 32-byte paths: a binary tree by the bits of the path in which a subtree
-// of one leaf is that leaf. Proves presence and absence. Single writer.
+// of one leaf is that leaf. Proves presence and absence. A node keeps the hashes of its children, and nodes lie in
+// blocks of memory that never move. Single writer; after a call of `root` and until the next write any thread may read.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/hash.h"
@@ -25,26 +27,36 @@ struct MerkleProof {
 [[nodiscard]] bool verify_merkle_proof(const Hash32& root, const Hash32& path, const std::optional<Hash32>& value,
                                        const MerkleProof& proof);
 
+/// A leaf that is set, or that goes where `present` is false.
+struct MerkleUpdate {
+  Hash32 path;
+  Hash32 value;
+  bool present = false;
+};
+
+/// Indexes of `updates` in the order of their paths, and of their places where paths are equal.
+[[nodiscard]] std::vector<std::uint32_t> order_by_path(std::span<const MerkleUpdate> updates);
+
 class MerkleTree {
  public:
   MerkleTree();
   ~MerkleTree();
 
+  /// Takes effect, with others of its kind in one pass, at the next `root` or `prove`.
   void put(const Hash32& path, const Hash32& value);
-  /// Does nothing where the path holds nothing.
+  /// Does nothing where the path holds nothing. Takes effect as `put` does.
   void erase(const Hash32& path);
+  /// Many at once, of which the last of each path counts: every inner node above them is hashed once.
+  /// Requires: `order` is that of `order_by_path`.
+  void apply(std::span<const MerkleUpdate> updates, std::span<const std::uint32_t> order);
+
   /// Hash of the whole; the zero hash for an empty tree. Hashes only what changed since the last call.
   [[nodiscard]] Hash32 root() const;
   [[nodiscard]] MerkleProof prove(const Hash32& path) const;
 
  private:
-  struct Node;
-  using NodePtr = std::unique_ptr<Node>;
-  static void put_below(NodePtr& node, unsigned depth, NodePtr leaf);
-  static void erase_below(NodePtr& node, unsigned depth, const Hash32& path);
-  static const Hash32& hash_of(const NodePtr& node);
-
-  NodePtr root_;
+  class Nodes;
+  std::unique_ptr<Nodes> nodes_;
 };
 
 }  // namespace starminer::protocol::state

@@ -88,6 +88,58 @@ RC_GTEST_PROP(MerkleTree, RootIsThatOfTheDefinitionAfterEveryStep, ()) {
   }
 }
 
+// Many changes at once, some of the same path, against the definition and against one change at a time.
+RC_GTEST_PROP(MerkleTree, ABatchIsItsStepsInOrder, ()) {
+  MerkleTree batched, stepped;
+  Leaves leaves;
+  const auto batches = *rc::gen::inRange(1, 5);
+  for (int i = 0; i < batches; ++i) {
+    std::vector<MerkleUpdate> updates;
+    for (const Step& step : *any_steps()) {
+      updates.push_back({step.path, value_of(step.value.value_or(0)), step.value.has_value()});
+      if (step.value) {
+        stepped.put(step.path, value_of(*step.value));
+        leaves[step.path] = value_of(*step.value);
+      } else {
+        stepped.erase(step.path);
+        leaves.erase(step.path);
+      }
+      static_cast<void>(stepped.root());
+    }
+    batched.apply(updates, order_by_path(updates));
+    RC_ASSERT(batched.root() == reference_root(leaves));
+    RC_ASSERT(stepped.root() == batched.root());
+  }
+}
+
+// Real paths by the thousand: the tree after batches of writes and erasures is that of a plain rebuild.
+TEST(MerkleTree, LargeBatchesEndInTheTreeOfARebuild) {
+  MerkleTree tree;
+  Leaves leaves;
+  std::uint64_t random = 1;
+  for (int batch = 0; batch < 8; ++batch) {
+    std::vector<MerkleUpdate> updates;
+    for (int i = 0; i < 3'000; ++i) {
+      random = random * 6364136223846793005U + 1442695040888963407U;
+      const Hash32 path = sha256(std::to_string((random >> 33U) % 8'000));
+      const bool erase = (random >> 60U) < 5;
+      updates.push_back({path, value_of(static_cast<std::uint8_t>(random >> 20U)), !erase});
+      if (erase) {
+        leaves.erase(path);
+      } else {
+        leaves[path] = updates.back().value;
+      }
+    }
+    tree.apply(updates, order_by_path(updates));
+    MerkleTree rebuilt;
+    for (const auto& [path, value] : leaves) rebuilt.put(path, value);
+    ASSERT_EQ(tree.root(), rebuilt.root());
+    ASSERT_EQ(tree.root(), reference_root(leaves));
+  }
+  for (const auto& [path, value] : leaves) tree.erase(path);
+  EXPECT_TRUE(tree.root().is_zero());
+}
+
 RC_GTEST_PROP(MerkleTree, RootDependsOnContentAlone, ()) {
   const auto steps = *any_steps();
   MerkleTree one;

@@ -1,18 +1,65 @@
 #include "protocol/state/store.h"
 
+#include <string_view>
+
 #include "base/check.h"
 
 namespace starminer::protocol::state {
+
+namespace {
+
+constexpr std::string_view kPathTag = "starminer/row/1";
+
+}  // namespace
 
 Hash32 row_path(TableId table, ByteView key) {
   Bytes bytes;
   bytes.reserve(1 + key.size());
   bytes.push_back(static_cast<std::uint8_t>(table));
   bytes.insert(bytes.end(), key.begin(), key.end());
-  return tagged_hash("starminer/row/1", bytes);
+  return tagged_hash(kPathTag, bytes);
 }
 
 Hash32 row_value(ByteView row) { return tagged_hash("starminer/value/1", row); }
+
+Change ChangeSet::operator[](std::size_t at) const {
+  const Entry& entry = entries_[at];
+  const ByteView bytes(bytes_);
+  Change change;
+  change.table = static_cast<TableId>(bytes[entry.start]);
+  change.key = bytes.subspan(entry.start + 1, entry.key_end - entry.start - 1);
+  if (entry.present) change.row = bytes.subspan(entry.key_end, entry.end - entry.key_end);
+  return change;
+}
+
+std::vector<MerkleUpdate> ChangeSet::updates() const {
+  std::vector<MerkleUpdate> updates;
+  updates.reserve(entries_.size());
+  const ByteView bytes(bytes_);
+  for (const Entry& entry : entries_) {
+    MerkleUpdate& update = updates.emplace_back();
+    update.path = tagged_hash(kPathTag, bytes.subspan(entry.start, entry.key_end - entry.start));
+    update.present = entry.present;
+    if (entry.present) update.value = row_value(bytes.subspan(entry.key_end, entry.end - entry.key_end));
+  }
+  return updates;
+}
+
+void ChangeSet::drop_repeated(std::span<const MerkleUpdate> updates, std::span<const std::uint32_t> order) {
+  std::vector<bool> repeated(entries_.size());
+  bool any = false;
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    if (updates[order[i]].path != updates[order[i - 1]].path) continue;
+    repeated[order[i]] = true;  // equal paths stand in the order of their places
+    any = true;
+  }
+  if (!any) return;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (!repeated[i]) entries_[kept++] = entries_[i];
+  }
+  entries_.resize(kept);
+}
 
 void Store::add_table(TableBase& table) {
   const auto at = static_cast<std::size_t>(table.id());
@@ -30,26 +77,20 @@ void Store::rollback(std::size_t checkpoint) {
 }
 
 void Store::commit() {
+  for (TableBase* table : journal_) table->clear_journal();
   journal_.clear();
-  for (TableBase* table : tables_) {
-    if (table != nullptr) table->clear_journal();
-  }
 }
 
-std::vector<Change> Store::take_changes() {
+ChangeSet Store::take_changes() {
   STARMINER_CHECK(journal_.empty());
-  std::vector<Change> changes;
+  ChangeSet changes;
   for (TableBase* table : tables_) {
     if (table != nullptr) table->collect_changes(changes);
   }
-  for (const Change& change : changes) {
-    const Hash32 path = row_path(change.table, change.key);
-    if (change.row) {
-      tree_.put(path, row_value(*change.row));
-    } else {
-      tree_.erase(path);
-    }
-  }
+  const std::vector<MerkleUpdate> updates = changes.updates();
+  const std::vector<std::uint32_t> order = order_by_path(updates);
+  tree_.apply(updates, order);
+  changes.drop_repeated(updates, order);
   return changes;
 }
 

@@ -4,21 +4,85 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/codec.h"
 #include "base/hash.h"
 #include "protocol/state/merkle.h"
 #include "protocol/state/table_ids.h"
 
 namespace starminer::protocol::state {
 
-/// One row written or erased since the last block, as it goes to storage.
+/// One row written or erased since the last block, as it goes to storage. Views into its ChangeSet.
 struct Change {
   TableId table{};
-  Bytes key;
-  std::optional<Bytes> row;  // empty: erased
+  ByteView key;
+  std::optional<ByteView> row;  // empty: erased
+};
+
+/// The rows that changed, in the order of their first writes, each once; their bytes lie in one piece.
+class ChangeSet {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Change;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = Change;
+
+    Iterator(const ChangeSet& changes, std::size_t at) : changes_(&changes), at_(at) {}
+    [[nodiscard]] Change operator*() const { return (*changes_)[at_]; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const ChangeSet* changes_;
+    std::size_t at_;
+  };
+
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  /// Requires: at < size().
+  [[nodiscard]] Change operator[](std::size_t at) const;
+  [[nodiscard]] Iterator begin() const { return {*this, 0}; }
+  [[nodiscard]] Iterator end() const { return {*this, size()}; }
+
+  /// Appends a row as it stands; null: erased. Called by tables, which may name a row more than once.
+  template <class Key, class Row>
+  void add(TableId table, const Key& key, const Row* row) {
+    Entry entry;
+    entry.start = bytes_.size();
+    bytes_.push_back(static_cast<std::uint8_t>(table));
+    codec::put(key, bytes_);
+    entry.key_end = bytes_.size();
+    entry.present = row != nullptr;
+    if (row != nullptr) codec::put(*row, bytes_);
+    entry.end = bytes_.size();
+    entries_.push_back(entry);
+  }
+
+  /// What the changes do to the commitment, in their order.
+  [[nodiscard]] std::vector<MerkleUpdate> updates() const;
+  /// Leaves one change of each row, the first. Requires: `updates` and `order` are of these changes.
+  void drop_repeated(std::span<const MerkleUpdate> updates, std::span<const std::uint32_t> order);
+
+ private:
+  struct Entry {
+    std::size_t start = 0;  // of the table's number, which the key follows
+    std::size_t key_end = 0;
+    std::size_t end = 0;
+    bool present = false;
+  };
+  std::vector<Entry> entries_;
+  Bytes bytes_;
 };
 
 /// What the store needs of a table of any type.
@@ -34,8 +98,8 @@ class TableBase {
   virtual void undo_last() = 0;
   /// Forgets how to take writes back; they are final.
   virtual void clear_journal() = 0;
-  /// Appends the rows that changed since the last call, in key order, each once.
-  virtual void collect_changes(std::vector<Change>& out) = 0;
+  /// Appends the rows that changed since the last call, each at least once.
+  virtual void collect_changes(ChangeSet& out) = 0;
   /// Puts a stored row in. False if the bytes are no canonical encoding of this table's key and row.
   [[nodiscard]] virtual bool load(ByteView key, ByteView row) = 0;
   [[nodiscard]] virtual std::size_t size() const = 0;
@@ -61,9 +125,8 @@ class Store {
   /// Makes all writes final; earlier checkpoints are void.
   void commit();
 
-  /// Rows changed since the last call, ordered by table and key, and folds them into the commitment.
-  /// Requires: `commit` was called.
-  [[nodiscard]] std::vector<Change> take_changes();
+  /// Rows changed since the last call, which it folds into the commitment. Requires: `commit` was called.
+  [[nodiscard]] ChangeSet take_changes();
   /// Commitment over all rows as of the last `take_changes` or load.
   [[nodiscard]] Hash32 root() const { return tree_.root(); }
 

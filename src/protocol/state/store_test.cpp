@@ -2,7 +2,6 @@
 
 #include <map>
 #include <set>
-#include <tuple>
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -82,16 +81,14 @@ class Driver {
 
   void take_changes() {
     commit();
-    const std::vector<Change> changes = machine_.store.take_changes();
-    for (std::size_t i = 0; i < changes.size(); ++i) {
-      const Change& change = changes[i];
-      if (i > 0) {
-        RC_ASSERT(std::tie(changes[i - 1].table, changes[i - 1].key) < std::tie(change.table, change.key));
-      }
+    std::set<std::pair<TableId, Bytes>> named;
+    for (const Change& change : machine_.store.take_changes()) {
+      const std::pair place(change.table, Bytes(change.key.begin(), change.key.end()));
+      RC_ASSERT(named.insert(place).second);
       if (change.row) {
-        stored_[{change.table, change.key}] = *change.row;
+        stored_[place] = Bytes(change.row->begin(), change.row->end());
       } else {
-        stored_.erase({change.table, change.key});
+        stored_.erase(place);
       }
     }
     RC_ASSERT(stored_ == encoded_model());

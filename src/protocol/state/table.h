@@ -1,8 +1,9 @@
 // A typed table of the state: lookup, ordered iteration, journal, dirty set, canonical encoding, observers.
 // Rows are plain aggregates and change only through `put` and `erase`, so that journal and indexes never miss a write.
+// Rows stand in a map, for the order and for references that stay valid; a hash index over it finds them.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "protocol/state/row_index.h"
 #include "protocol/state/store.h"
 
 namespace starminer::protocol::state {
@@ -31,8 +33,8 @@ class Table final : public TableBase {
   Table(Store& store, TableId id) : TableBase(id), store_(store) { store.add_table(*this); }
 
   [[nodiscard]] const Row* find(const Key& key) const {
-    const auto it = rows_.find(key);
-    return it == rows_.end() ? nullptr : &it->second;
+    const auto row = index_.find(key).row;
+    return row == rows_.end() ? nullptr : &row->second;
   }
   /// Requires: the row exists.
   [[nodiscard]] const Row& get(const Key& key) const {
@@ -40,7 +42,7 @@ class Table final : public TableBase {
     STARMINER_CHECK(row != nullptr);
     return *row;
   }
-  [[nodiscard]] bool contains(const Key& key) const { return rows_.contains(key); }
+  [[nodiscard]] bool contains(const Key& key) const { return find(key) != nullptr; }
   [[nodiscard]] std::size_t size() const override { return rows_.size(); }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
@@ -52,32 +54,45 @@ class Table final : public TableBase {
 
   /// Inserts or replaces. References to the row stay valid and see the new value.
   void put(const Key& key, Row row) {
-    const auto [it, inserted] = rows_.try_emplace(key);
-    undo_.emplace_back(key, inserted ? std::nullopt : std::optional<Row>(it->second));
+    const auto found = index_.find(key);
+    if (found.row == rows_.end()) {
+      const auto at = rows_.try_emplace(key, std::move(row)).first;
+      touch(index_.insert(at), at->first);
+      undo_.emplace_back(at->first, std::nullopt);
+      store_.record(*this);
+      notify(at->first, nullptr, &at->second);
+      return;
+    }
+    // From here on the map's own key: `key` may live in the row that is replaced.
+    touch(found.slot, found.row->first);
+    const Row& before = *undo_.emplace_back(found.row->first, std::move(found.row->second)).second;
     store_.record(*this);
-    dirty_.push_back(key);
-    it->second = std::move(row);
-    // The map's own key: `key` may live in the row that was just replaced.
-    notify(it->first, inserted ? nullptr : &*undo_.back().second, &it->second);
+    found.row->second = std::move(row);
+    notify(found.row->first, &before, &found.row->second);
   }
 
-  /// Changes an existing row in place by `change(Row&)`. Requires: the row exists.
+  /// Changes an existing row in place by `change(Row&)`, which must not look at the table. Requires: the row exists.
   template <class Change>
   void update(const Key& key, Change change) {
-    Row row = get(key);
-    change(row);
-    put(key, std::move(row));
+    const auto found = index_.find(key);
+    STARMINER_CHECK(found.row != rows_.end());
+    touch(found.slot, found.row->first);
+    const Row& before = *undo_.emplace_back(found.row->first, found.row->second).second;
+    store_.record(*this);
+    change(found.row->second);
+    notify(found.row->first, &before, &found.row->second);
   }
 
   /// Requires: the row exists.
   void erase(const Key& key) {
-    const auto it = rows_.find(key);
-    STARMINER_CHECK(it != rows_.end());
-    auto node = rows_.extract(it);  // keeps the map's own key: `key` may live in the row that goes
-    undo_.emplace_back(node.key(), std::move(node.mapped()));
+    const auto found = index_.find(key);
+    STARMINER_CHECK(found.row != rows_.end());
+    touch(found.slot, found.row->first);
+    index_.erase(found);
+    auto node = rows_.extract(found.row);  // keeps the map's own key: `key` may live in the row that goes
+    const Row& before = *undo_.emplace_back(node.key(), std::move(node.mapped())).second;
     store_.record(*this);
-    dirty_.push_back(node.key());
-    notify(node.key(), &*undo_.back().second, nullptr);
+    notify(node.key(), &before, nullptr);
   }
 
   /// The observer must outlive the table's writes. It is told of the rows that exist already.
@@ -89,38 +104,44 @@ class Table final : public TableBase {
   void undo_last() override {
     auto [key, before] = std::move(undo_.back());
     undo_.pop_back();
-    const auto it = rows_.find(key);
-    std::optional<Row> after;
-    if (it != rows_.end()) after = std::move(it->second);
-    if (before) {
-      Row& row = rows_[key];
-      row = std::move(*before);
-      notify(key, after ? &*after : nullptr, &row);
+    const auto found = index_.find(key);
+    if (!before) {
+      index_.erase(found);
+      const auto node = rows_.extract(found.row);
+      notify(key, &node.mapped(), nullptr);
+    } else if (found.row != rows_.end()) {
+      const Row after = std::exchange(found.row->second, std::move(*before));
+      notify(key, &after, &found.row->second);
     } else {
-      rows_.erase(it);
-      notify(key, &*after, nullptr);
+      const auto at = rows_.try_emplace(key, std::move(*before)).first;
+      index_.insert(at);
+      notify(key, nullptr, &at->second);
     }
   }
 
   void clear_journal() override { undo_.clear(); }
 
-  void collect_changes(std::vector<Change>& out) override {
-    std::sort(dirty_.begin(), dirty_.end());
-    dirty_.erase(std::unique(dirty_.begin(), dirty_.end()), dirty_.end());
-    for (const Key& key : dirty_) {
-      const Row* row = find(key);
-      out.push_back({id(), encode(key), row != nullptr ? std::optional<Bytes>(encode(*row)) : std::nullopt});
+  void collect_changes(ChangeSet& out) override {
+    for (std::size_t i = 0; i < touched_.size(); ++i) {
+      if (i + kAhead < touched_.size()) index_.prefetch(touched_[i + kAhead]);
+      const auto found = index_.find(touched_[i]);
+      if (found.slot != nullptr) found.slot->touched = false;
+      out.add(id(), touched_[i], found.row == rows_.end() ? nullptr : &found.row->second);
     }
-    dirty_.clear();
+    touched_.clear();
   }
 
   [[nodiscard]] bool load(ByteView key_bytes, ByteView row_bytes) override {
     auto key = decode<Key>(key_bytes);
     auto row = decode<Row>(row_bytes);
     if (!key || !row) return false;
-    const auto [it, inserted] = rows_.try_emplace(*key, std::move(*row));
-    if (inserted) notify(*key, nullptr, &it->second);
-    return inserted;
+    const std::size_t before = rows_.size();
+    // Storage gives rows in the order of their keys, mostly.
+    const auto at = rows_.try_emplace(rows_.end(), *key, std::move(*row));
+    if (rows_.size() == before) return false;
+    index_.insert(at);
+    notify(*key, nullptr, &at->second);
+    return true;
   }
 
   [[nodiscard]] std::optional<Bytes> find_encoded(ByteView key_bytes) const override {
@@ -130,14 +151,22 @@ class Table final : public TableBase {
   }
 
  private:
+  static constexpr std::size_t kAhead = 8;
+
+  /// Notes that storage must hear of this row; once is enough.
+  void touch(typename RowIndex<Map>::Slot* slot, const Key& key) {
+    if (slot != nullptr && std::exchange(slot->touched, true)) return;
+    touched_.push_back(key);
+  }
   void notify(const Key& key, const Row* before, const Row* after) {
     for (Observer<Key, Row>* observer : observers_) observer->on_change(key, before, after);
   }
 
   Store& store_;
   Map rows_;
+  mutable RowIndex<Map> index_{rows_};  // look-ups give iterators that may write
   std::vector<std::pair<Key, std::optional<Row>>> undo_;
-  std::vector<Key> dirty_;
+  std::vector<Key> touched_;  // since the last collect_changes, in the order of their first write, some more than once
   std::vector<Observer<Key, Row>*> observers_;
 };
 
