@@ -1,6 +1,5 @@
 // Transactions: one, or a batch. No thread waits for the disk: the engine calls back when the block is durable.
-#include <atomic>
-
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/parts.h"
@@ -14,6 +13,8 @@
 namespace starminer::api {
 namespace {
 
+using engine::solo::Backpressure;
+using engine::solo::Refused;
 using engine::solo::SubmitResult;
 using http::Method;
 using http::Request;
@@ -26,28 +27,55 @@ constexpr std::uint64_t kTransactionBodyMax = 2 * protocol::kTransactionBytesMax
 constexpr std::size_t kBatchMax = 1024;
 constexpr std::uint64_t kBatchBodyMax = 16ULL << 20U;
 constexpr std::size_t kLengthBytes = 4;
+constexpr std::size_t kResultBytes = 400;  // about what the result of one transaction takes
+constexpr int kAccountRetrySeconds = 1;
 
-/// render_receipt of an applied transaction, without the detour over a JSON tree: thousands of them are answered by the
-/// thread that writes blocks. No member can hold a character that JSON escapes.
-std::string applied_text(const storage::StoredReceipt& receipt, bool duplicate) {
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+/// render_receipt of an applied transaction, without the detour over a JSON tree: most answers are these. No member can
+/// hold a character that JSON escapes.
+void append_applied(std::string& out, const storage::StoredReceipt& receipt, bool duplicate) {
   const protocol::ReceiptCore& core = receipt.core;
-  return fmt::format(
-      R"({{"account":"{}","duplicate":{},"fee":"{}","height":{},"history_index":{},"index":{},"operation":"{}",)"
-      R"("sequence":{},"status":"applied","subject":"{}","time_ms":{},"transaction":"{}"}})",
-      core.account.text(), duplicate, core.fee.base, core.height, receipt.history_index, core.index,
-      protocol::operation_name(core.operation), core.sequence, core.subject, receipt.time.ms, core.transaction.hex());
+  const auto number = [&out](std::string_view name, std::uint64_t value) {
+    const fmt::format_int text(value);
+    out.append(name).append(text.data(), text.size());
+  };
+  out.append(R"({"account":")").append(core.account.text());
+  out.append(R"(","duplicate":)").append(duplicate ? "true" : "false");
+  number(R"(,"fee":")", core.fee.base);
+  number(R"(","height":)", core.height);
+  number(R"(,"history_index":)", receipt.history_index);
+  number(R"(,"index":)", core.index);
+  out.append(R"(,"operation":")").append(protocol::operation_name(core.operation));
+  number(R"(","sequence":)", core.sequence);
+  out.append(R"(,"status":"applied","subject":")").append(core.subject);
+  number(R"(","time_ms":)", receipt.time.ms);
+  out.append(R"(,"transaction":")").append(core.transaction.hex()).append(R"("})");
+}
+
+http::Problem problem_of_refused(const Refused& refused) {
+  http::Problem problem = problem_of(refused);
+  if (refused.backpressure == Backpressure::Account) {
+    problem.status = 429;
+    problem.retry_after_s = kAccountRetrySeconds;
+  }
+  return problem;
 }
 
 Response answer_of(const SubmitResult& result) {
-  if (!result) return problem_of(result.error());
-  if (result->receipt.core.code == 0) return Response::json(applied_text(result->receipt, result->duplicate));
+  if (!result) return problem_of_refused(result.error());
+  if (result->receipt.core.code == 0) {
+    std::string text;
+    append_applied(text, result->receipt, result->duplicate);
+    return Response::json(std::move(text));
+  }
   const json receipt = render_receipt(result->receipt, result->duplicate);
   http::Problem problem = problem_of(
       protocol::Refusal{static_cast<protocol::RefusalCode>(result->receipt.core.code), result->receipt.detail});
   // It stands in a block and has paid its fee, whatever the code would mean outside of one.
   problem.status = 422;
   problem.retry_after_s = 0;
-  problem.json_members.emplace_back("receipt", receipt.dump(-1, ' ', false, json::error_handler_t::replace));
+  problem.json_members.emplace_back("receipt", dump(receipt));
   return problem;
 }
 
@@ -57,7 +85,7 @@ Bytes to_bytes(std::string_view text) {
 }
 
 void submit(const Parts& parts, const Request& request, const Responder& responder) {
-  parts.engine.submit(to_bytes(request.body),
+  parts.engine.submit(as_bytes(request.body),
                       [responder](const SubmitResult& result) { responder.send(answer_of(result)); });
 }
 
@@ -76,15 +104,28 @@ std::optional<std::vector<Bytes>> split_batch(std::string_view body) {
   return transactions;
 }
 
-/// Answers of a batch as they come in; the last one has them sent.
-struct Batch {
-  explicit Batch(std::size_t count) : results(count), left(count) {}
-  std::vector<std::optional<SubmitResult>> results;
-  std::atomic<std::size_t> left;
-};
+void append_result(std::string& out, const SubmitResult& result) {
+  if (!result) {
+    json refusal = render_refusal(result.error());
+    if (result.error().backpressure == Backpressure::Account) refusal["status"] = 429;
+    out += dump(refusal);
+  } else if (result->receipt.core.code == 0) {
+    append_applied(out, result->receipt, result->duplicate);
+  } else {
+    out += dump(render_receipt(result->receipt, result->duplicate));
+  }
+}
 
-json render_result(const SubmitResult& result) {
-  return result ? render_receipt(result->receipt, result->duplicate) : render_refusal(result.error());
+std::string render_results(const std::vector<SubmitResult>& results) {
+  std::string text;
+  text.reserve(results.size() * kResultBytes);
+  text += R"({"results":[)";
+  for (const SubmitResult& result : results) {
+    if (&result != &results.front()) text.push_back(',');
+    append_result(text, result);
+  }
+  text += "]}";
+  return text;
 }
 
 void submit_batch(const Parts& parts, const Request& request, const Responder& responder) {
@@ -95,19 +136,14 @@ void submit_batch(const Parts& parts, const Request& request, const Responder& r
         "Send each transaction as its length in four bytes, big-endian, and its bytes."));
     return;
   }
-  const auto batch = std::make_shared<Batch>(transactions->size());
-  for (std::size_t i = 0; i < batch->results.size(); ++i) {
-    parts.engine.submit(std::move((*transactions)[i]), [&parts, batch, i, responder](SubmitResult result) {
-      batch->results[i] = std::move(result);
-      if (--batch->left > 0) return;
-      // This is the thread that writes blocks: it must not spend its time on text.
-      parts.post([batch, responder] {
-        json results = json::array();
-        for (const auto& one : batch->results) results.push_back(render_result(*one));
-        responder.send(json_response({{"results", std::move(results)}}));
+  const auto taken =
+      parts.engine.submit_batch(std::move(*transactions), [&parts, responder](std::vector<SubmitResult> results) {
+        // This is the thread that writes blocks: it must not spend its time on text.
+        parts.post([results = std::make_shared<const std::vector<SubmitResult>>(std::move(results)), responder] {
+          responder.send(Response::json(render_results(*results)));
+        });
       });
-    });
-  }
+  if (!taken) responder.send(problem_of_refused(taken.error()));
 }
 
 }  // namespace

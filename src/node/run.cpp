@@ -1,5 +1,6 @@
 // starminerd run: opens the chain, serves the API, and stops in order.
 #include <csignal>
+#include <thread>
 
 #include <fmt/format.h>
 #include <prometheus/registry.h>
@@ -64,7 +65,8 @@ api::http::ServerOptions server_options(const Settings& settings) {
   api::http::ServerOptions options;
   options.address = settings.listen.host;
   options.port = settings.listen.port;
-  options.io_threads = std::max(1U, settings.io_threads);
+  options.io_threads =
+      settings.io_threads > 0 ? settings.io_threads : std::max(1U, std::thread::hardware_concurrency());
   options.worker_threads = std::max(1U, settings.worker_threads);
   options.connections_max = settings.connections_max;
   options.connections_per_address_max = settings.connections_per_address_max;
@@ -78,6 +80,16 @@ api::http::ServerOptions server_options(const Settings& settings) {
   options.rates["artifacts"] = {rate(settings.artifact_rate), {}};
   options.rates["faucet"] = {rate(kFaucetRate), {}};
   options.rates["streams"] = {rate(kStreamRate), {}};
+  return options;
+}
+
+engine::solo::EngineOptions engine_options(const Settings& settings) {
+  engine::solo::EngineOptions options;
+  options.verify_threads = settings.verify_threads;
+  options.queue.items_max = settings.queue_max;
+  options.queue.items_per_account_max = settings.queue_max_per_account;
+  options.unverified_max = settings.queue_max;
+  options.block_transactions = settings.block_transactions;
   return options;
 }
 
@@ -135,8 +147,7 @@ class Node {
     if (!genesis) return fail(genesis.error());
     auto chain = storage::ChainStore::open(folder_.chain());
     if (!chain) return fail(chain.error().text);
-    const engine::solo::EngineOptions options{settings.verify_threads, settings.queue_max, settings.block_transactions};
-    auto engine = Engine::open(std::move(*chain), *genesis, options);
+    auto engine = Engine::open(std::move(*chain), *genesis, engine_options(settings));
     if (!engine) return fail(engine.error());
     engine_ = std::move(*engine);
     auto artifacts = artifacts::Store::open(folder_.artifacts(), store_limits(settings));

@@ -19,7 +19,8 @@ void declare_options(config::OptionTable& options, Settings& settings) {
   options.add("data.dir", settings.data_folder, "Folder of chain, artifacts, logs and keys.");
   options.add("api.listen", settings.listen,
               "Where the API listens; port 0 takes a free one, which stands in api.url of the data folder.");
-  options.add("api.io_threads", settings.io_threads, "Threads that move bytes.");
+  options.add("api.io_threads", settings.io_threads,
+              "Threads that read requests and check single transactions; 0 is one for each core.");
   options.add("api.worker_threads", settings.worker_threads, "Threads that answer requests.");
   options.add("api.connections_max", settings.connections_max, "Open connections at most.");
   options.add("api.connections_per_address_max", settings.connections_per_address_max,
@@ -32,8 +33,11 @@ void declare_options(config::OptionTable& options, Settings& settings) {
   options.add("api.signed_rate", settings.signed_rate, "Signed calls per second and key; 0 is no limit.");
   options.add("api.artifact_rate", settings.artifact_rate,
               "Calls for artifacts per second and address; 0 is no limit.");
-  options.add("engine.verify_threads", settings.verify_threads, "Threads that check signatures of transactions.");
+  options.add("engine.verify_threads", settings.verify_threads,
+              "Threads that check the signatures of batches; 0 is one for each core.");
   options.add("engine.queue_max", settings.queue_max, "Transactions that may wait; more are answered E1107.");
+  options.add("engine.queue_max_per_account", settings.queue_max_per_account,
+              "Transactions of one account that may wait; a batch has up to 1024.");
   options.add("engine.block_transactions", settings.block_transactions, "Transactions of a block at most.");
   options.add("artifacts.size_max", settings.artifact_max, "Largest artifact.");
   options.add("artifacts.total_max", settings.artifacts_total, "All artifacts together.");

@@ -19,7 +19,7 @@ struct Settings {
   config::HostPort listen{"127.0.0.1", 7700};
   LogLevel log_level = LogLevel::Info;
 
-  std::uint32_t io_threads = 2;
+  std::uint32_t io_threads = 0;  // 0: one for each core
   std::uint32_t worker_threads = 4;
   std::uint32_t connections_max = 10'000;
   std::uint32_t connections_per_address_max = 1'000;
@@ -31,8 +31,9 @@ struct Settings {
   std::uint32_t signed_rate = 200;
   std::uint32_t artifact_rate = 100;
 
-  std::uint32_t verify_threads = 2;
-  std::uint32_t queue_max = 20'000;
+  std::uint32_t verify_threads = 0;  // 0: one for each core
+  std::uint32_t queue_max = 15'000;
+  std::uint32_t queue_max_per_account = 1'024;
   std::uint32_t block_transactions = 5'000;
 
   config::ByteSize artifact_max{64ULL << 30U};

@@ -1,53 +1,34 @@
 #include "engine/solo/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <map>
-#include <mutex>
-#include <optional>
-#include <thread>
+#include <random>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "engine/solo/engine_queue.h"
+
 namespace starminer::engine::solo {
 namespace {
 
-using protocol::Refusal;
 using protocol::RefusalCode;
-using protocol::VerifiedTransaction;
 
 // Verifiers take several transactions per lock, so that the queue is no bottleneck.
-constexpr std::size_t kVerifyBatch = 16;
-constexpr auto kIdleWait = std::chrono::seconds(1);
+constexpr std::size_t kChunk = 32;
 
-Refusal node_busy(std::string detail) { return {RefusalCode::NodeBusy, std::move(detail)}; }
+Refused node_busy(std::string detail) { return {{RefusalCode::NodeBusy, std::move(detail)}, Backpressure::Node}; }
+
+Refused stopping() { return node_busy("the node is stopping; the transaction was not applied"); }
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) ^ device();
+}
 
 }  // namespace
-
-/// A transaction between arrival and answer.
-struct Engine::Pending {
-  Bytes bytes;
-  Answer answer;
-  bool verified = false;  // guarded by the queue's mutex
-  std::optional<VerifiedTransaction> transaction;
-  std::optional<Refusal> refusal;
-  std::optional<protocol::Receipt> receipt;
-};
-
-/// Transactions in order of arrival. The front part is verified, the rest waits for a verifier; the writer takes the
-/// verified front, so that verifying on several threads changes no order.
-struct Engine::Queue {
-  std::mutex mutex;
-  std::condition_variable to_verify;
-  std::condition_variable to_write;
-  std::deque<std::shared_ptr<Pending>> items;
-  std::size_t taken_for_verifying = 0;  // items before this index are with a verifier or verified
-  bool stopping = false;
-  std::vector<std::thread> threads;
-};
 
 TimeMs Engine::wall_clock() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -93,15 +74,23 @@ Engine::Engine(std::unique_ptr<storage::ChainStore> store, std::unique_ptr<proto
       store_(std::move(store)),
       machine_(std::move(machine)),
       chain_id_(machine_->chain().chain_id),
-      queue_(std::make_unique<Queue>()) {}
+      queue_(std::make_unique<Queue>(options.queue, random_seed())) {
+  if (options_.verify_threads == 0) options_.verify_threads = std::max(1U, std::thread::hardware_concurrency());
+}
 
 Engine::~Engine() { stop(); }
 
 void Engine::start() {
-  for (unsigned i = 0; i < std::max(1U, options_.verify_threads); ++i) {
-    queue_->threads.emplace_back([this] { verify_loop(); });
+  for (unsigned i = 0; i < options_.verify_threads; ++i) {
+    queue_->threads.emplace_back([this] {
+      ::pthread_setname_np(::pthread_self(), "verifier");
+      verify_loop();
+    });
   }
-  queue_->threads.emplace_back([this] { write_loop(); });
+  queue_->threads.emplace_back([this] {
+    ::pthread_setname_np(::pthread_self(), "writer");
+    write_loop();
+  });
 }
 
 void Engine::stop() {
@@ -113,34 +102,76 @@ void Engine::stop() {
   queue_->to_write.notify_all();
   for (std::thread& thread : queue_->threads) thread.join();
   queue_->threads.clear();
-  for (const auto& pending : std::exchange(queue_->items, {})) {
-    pending->answer(fail(node_busy("the node is stopping; the transaction was not applied")));
-  }
+  refuse_waiting();
 }
 
-void Engine::submit(Bytes transaction, Answer answer) {
-  ++counters_.submitted;
-  auto pending = std::make_shared<Pending>();
-  pending->bytes = std::move(transaction);
-  pending->answer = std::move(answer);
-  std::optional<Refusal> refusal;
+void Engine::refuse_waiting() {
+  std::deque<Queue::Chunk> chunks;
+  Batch verified;
   {
     const std::lock_guard lock(queue_->mutex);
-    if (queue_->stopping || failed_) {
-      refusal = node_busy("the node is stopping; the transaction was not applied");
-    } else if (queue_->items.size() >= options_.queue_max) {
-      refusal = node_busy(fmt::format("{} transactions are waiting", queue_->items.size()));
-    } else {
-      queue_->items.push_back(pending);
-      counters_.waiting = queue_->items.size();
-    }
+    chunks.swap(queue_->chunks);
+    for (const Queue::Chunk& chunk : chunks) queue_->forget(chunk);
+    verified = queue_->verified.take(queue_->verified.size(), UINT64_MAX);
+    counters_.waiting = 0;
   }
-  if (refusal) {
+  for (const Queue::Chunk& chunk : chunks) {
+    for (std::size_t i = chunk.from; i < chunk.to; ++i) chunk.call->settle(i, fail(stopping()));
+    if (chunk.call->chunks_left.fetch_sub(1) == 1) enqueue(chunk.call);
+  }
+  for (const Pending& pending : verified) answer(pending, fail(stopping()));
+}
+
+void Engine::submit(ByteView transaction, Answer answer) {
+  ++counters_.submitted;
+  auto call = std::make_shared<Call>(
+      1, [answer = std::move(answer)](std::vector<SubmitResult> results) { answer(std::move(results.front())); });
+  if (failed_) {
     ++counters_.refused;
-    pending->answer(fail(std::move(*refusal)));
+    call->settle(0, fail(stopping()));
     return;
   }
-  queue_->to_verify.notify_one();
+  // No hand-off: the thread that brings a transaction has it in its cache, and a core of its own.
+  auto verified = protocol::verify_transaction(transaction, chain_id_);
+  if (!verified) {
+    ++counters_.refused;
+    call->settle(0, fail(Refused{std::move(verified.error())}));
+    return;
+  }
+  call->verified.front() = std::move(*verified);
+  enqueue(call);
+}
+
+Result<void, Refused> Engine::submit_batch(std::vector<Bytes> transactions, BatchAnswer answer) {
+  const std::size_t count = transactions.size();
+  std::uint64_t bytes = 0;
+  for (const Bytes& transaction : transactions) bytes += transaction.size();
+  auto call = std::make_shared<Call>(count, std::move(answer));
+  call->bytes = std::move(transactions);
+  const std::size_t chunks = (count + kChunk - 1) / kChunk;
+  call->chunks_left = chunks;
+  counters_.submitted += count;
+  {
+    const std::lock_guard lock(queue_->mutex);
+    if (queue_->stopping || failed_ || queue_->unverified + count > options_.unverified_max ||
+        queue_->unverified_bytes + bytes > options_.unverified_bytes_max) {
+      counters_.refused += count;
+      if (queue_->stopping || failed_) return fail(stopping());
+      return fail(node_busy(fmt::format("{} transactions wait for the check of their signature", queue_->unverified)));
+    }
+    queue_->unverified += count;
+    queue_->unverified_bytes += bytes;
+    for (std::size_t from = 0; from < count; from += kChunk) {
+      queue_->chunks.push_back({call, from, std::min(from + kChunk, count)});
+    }
+    counters_.waiting = queue_->unverified + queue_->verified.size();
+  }
+  if (chunks > 1) {
+    queue_->to_verify.notify_all();
+  } else {
+    queue_->to_verify.notify_one();
+  }
+  return {};
 }
 
 void Engine::add_listener(BlockListener listener) {
@@ -151,159 +182,74 @@ void Engine::add_listener(BlockListener listener) {
 void Engine::on_failure(std::function<void(const std::string&)> handler) { failure_handler_ = std::move(handler); }
 
 void Engine::verify_loop() {
-  std::vector<std::shared_ptr<Pending>> batch;
   for (;;) {
-    batch.clear();
+    Queue::Chunk chunk;
     {
       std::unique_lock lock(queue_->mutex);
-      queue_->to_verify.wait(lock,
-                             [this] { return queue_->stopping || queue_->taken_for_verifying < queue_->items.size(); });
+      queue_->to_verify.wait(lock, [this] { return queue_->stopping || !queue_->chunks.empty(); });
       if (queue_->stopping) return;
-      while (batch.size() < kVerifyBatch && queue_->taken_for_verifying < queue_->items.size()) {
-        batch.push_back(queue_->items[queue_->taken_for_verifying++]);
+      chunk = std::move(queue_->chunks.front());
+      queue_->chunks.pop_front();
+      queue_->forget(chunk);
+    }
+    verify(*chunk.call, chunk.from, chunk.to);
+    if (chunk.call->chunks_left.fetch_sub(1) == 1) enqueue(chunk.call);
+  }
+}
+
+void Engine::verify(Call& call, std::size_t from, std::size_t to) {
+  for (std::size_t i = from; i < to; ++i) {
+    auto verified = protocol::verify_transaction(std::exchange(call.bytes[i], {}), chain_id_);
+    if (verified) {
+      call.verified[i] = std::move(*verified);
+    } else {
+      ++counters_.refused;
+      call.settle(i, fail(Refused{std::move(verified.error())}));
+    }
+  }
+}
+
+void Engine::enqueue(const std::shared_ptr<Call>& call) {
+  std::vector<std::pair<std::size_t, Refused>> refused;
+  std::vector<Pending> displaced;
+  {
+    const std::lock_guard lock(queue_->mutex);
+    for (std::size_t i = 0; i < call->verified.size(); ++i) {
+      if (!call->verified[i]) continue;
+      if (queue_->stopping || failed_) {
+        refused.emplace_back(i, stopping());
+        continue;
+      }
+      const protocol::VerifiedTransaction& transaction = *call->verified[i];
+      Pending pending{call, i};
+      switch (queue_->verified.add(transaction.account(), transaction.bytes().size(), pending, displaced)) {
+        case QueueVerdict::Taken: break;
+        case QueueVerdict::AccountFull:
+          refused.emplace_back(
+              i,
+              Refused{{RefusalCode::NodeBusy,
+                       fmt::format("account {} has {} transactions or {} bytes waiting", transaction.account().text(),
+                                   options_.queue.items_per_account_max, options_.queue.bytes_per_account_max)},
+                      Backpressure::Account});
+          break;
+        case QueueVerdict::Full:
+          refused.emplace_back(i, node_busy(fmt::format("{} transactions are waiting", queue_->verified.size())));
+          break;
       }
     }
-    for (const auto& pending : batch) {
-      auto transaction = protocol::verify_transaction(pending->bytes, chain_id_);
-      if (transaction) {
-        pending->transaction = std::move(*transaction);
-      } else {
-        pending->refusal = std::move(transaction.error());
-      }
-    }
-    {
-      const std::lock_guard lock(queue_->mutex);
-      for (const auto& pending : batch) pending->verified = true;
-    }
-    queue_->to_write.notify_one();
+    counters_.waiting = queue_->unverified + queue_->verified.size();
+  }
+  queue_->to_write.notify_one();
+  counters_.refused += refused.size() + displaced.size();
+  for (auto& [index, refusal] : refused) call->settle(index, fail(std::move(refusal)));
+  for (const Pending& pending : displaced) {
+    answer(pending, fail(Refused{{RefusalCode::NodeBusy, "the node is full, and this account has the most waiting"},
+                                 Backpressure::Account}));
   }
 }
 
-void Engine::write_loop() {
-  for (;;) {
-    Batch batch;
-    {
-      std::unique_lock lock(queue_->mutex);
-      const auto ready = [this] {
-        return queue_->stopping || (!queue_->items.empty() && queue_->items.front()->verified);
-      };
-      const auto due = machine_->next_due();
-      const TimeMs now = wall_clock();
-      const auto until_due =
-          due ? std::chrono::milliseconds(elapsed(*due, now).ms) : std::chrono::milliseconds(kIdleWait);
-      queue_->to_write.wait_for(lock, std::min<std::chrono::milliseconds>(until_due, kIdleWait), ready);
-      if (queue_->stopping) return;
-      while (batch.size() < options_.block_transactions && !queue_->items.empty() && queue_->items.front()->verified) {
-        batch.push_back(std::move(queue_->items.front()));
-        queue_->items.pop_front();
-        --queue_->taken_for_verifying;
-      }
-      counters_.waiting = queue_->items.size();
-    }
-    const TimeMs now = std::max(wall_clock(), machine_->chain().block_time);
-    batch = filter(std::move(batch), now);
-    const auto due = machine_->next_due();
-    if (!batch.empty() || (due && *due <= now)) make_block(std::move(batch), now);
-    if (failed_) return;
-  }
-}
-
-Engine::Batch Engine::filter(Batch batch, TimeMs now) {
-  Batch left;
-  std::map<AccountId, std::uint64_t> pending_of;
-  std::map<Hash32, std::shared_ptr<Pending>> seen;
-  for (auto& pending : batch) {
-    if (pending->refusal) {
-      ++counters_.refused;
-      pending->answer(fail(std::move(*pending->refusal)));
-      continue;
-    }
-    const VerifiedTransaction& transaction = *pending->transaction;
-    if (auto stored = store_->find_receipt(transaction.hash())) {
-      ++counters_.duplicates;
-      pending->answer(Submitted{std::move(*stored), true});
-      continue;
-    }
-    std::uint64_t& before = pending_of[transaction.account()];
-    if (seen.contains(transaction.hash())) {
-      left.push_back(std::move(pending));  // answered with the first one's receipt after the block
-      continue;
-    }
-    if (auto admitted = machine_->admit(transaction, now, before); !admitted) {
-      ++counters_.refused;
-      pending->answer(fail(std::move(admitted.error())));
-      continue;
-    }
-    ++before;
-    seen.emplace(transaction.hash(), pending);
-    left.push_back(std::move(pending));
-  }
-  return left;
-}
-
-void Engine::make_block(Batch batch, TimeMs now) {
-  std::unique_lock lock(state_mutex_);
-  const protocol::BlockHeader header{machine_->chain().height + 1, now, machine_->app_hash(),
-                                     protocol::OrderRule::Arrival};
-  machine_->begin_block(header);
-  Batch included;
-  std::map<Hash32, protocol::Receipt> receipts;
-  for (const auto& pending : batch) {
-    const Hash32& hash = pending->transaction->hash();
-    if (const auto first = receipts.find(hash); first != receipts.end()) {
-      pending->receipt = first->second;
-      continue;
-    }
-    auto receipt = machine_->execute(*pending->transaction);
-    if (!receipt) {
-      pending->refusal = std::move(receipt.error());
-      continue;
-    }
-    receipts.emplace(hash, *receipt);
-    pending->receipt = std::move(*receipt);
-    included.push_back(pending);
-  }
-  const protocol::BlockResult result = machine_->finish_block();
-  if (!persist(header, included, result)) {
-    lock.unlock();
-    for (const auto& pending : batch) pending->answer(fail(node_busy("the disk failed; nothing was applied")));
-    return;
-  }
-  const std::vector<BlockListener> listeners = listeners_;
-  lock.unlock();
-  ++counters_.blocks;
-  counters_.applied += included.size();
-  std::size_t at = 0;
-  for (const auto& pending : batch) {
-    if (pending->refusal) {
-      ++counters_.refused;
-      pending->answer(fail(std::move(*pending->refusal)));
-      continue;
-    }
-    const protocol::Receipt& receipt = *pending->receipt;
-    const bool duplicate = at >= included.size() || included[at] != pending;
-    if (!duplicate) ++at;
-    pending->answer(Submitted{{receipt.core, receipt.detail, receipt.history_index, now}, duplicate});
-  }
-  for (const BlockListener& listener : listeners) listener(result);
-}
-
-bool Engine::persist(const protocol::BlockHeader& header, const Batch& included, const protocol::BlockResult& result) {
-  storage::StoredBlock block{header.height,     header.time,         header.previous_app_hash, header.order_rule, {},
-                             result.state_root, result.history_root, result.history_size,      result.app_hash};
-  block.transactions.reserve(included.size());
-  for (const auto& pending : included) block.transactions.push_back(pending->transaction->bytes());
-  const auto begin = std::chrono::steady_clock::now();
-  const auto written = store_->write(block, result);
-  const auto spent = std::chrono::steady_clock::now() - begin;
-  counters_.sync_microseconds +=
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
-  if (written) return true;
-  // The machine in memory is ahead of the disk now: nothing may be answered from it any more.
-  failed_ = true;
-  spdlog::critical("{}", written.error().text);
-  if (failure_handler_) failure_handler_(written.error().text);
-  return false;
+void Engine::answer(const Pending& pending, SubmitResult result) {
+  pending.call->settle(pending.index, std::move(result));
 }
 
 }  // namespace starminer::engine::solo

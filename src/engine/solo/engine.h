@@ -1,7 +1,9 @@
-// The `solo` ordering engine: one process, one writer. Transactions are verified on several threads, ordered first
-// come first served, applied and made durable together (group commit: what arrives while the disk syncs is the next
-// block). An answer is given only after it is durable. Without transactions and due timers there are no blocks.
-// Threading: submit, read and add_listener may be called from any thread; listeners and answers run on the writer.
+// The `solo` ordering engine: one process, one writer. Signatures are checked on the thread that submits or, for a
+// batch, on several threads; what passed waits in a fair queue; the writer applies it and makes it durable together
+// (group commit: what arrives while the disk syncs is the next block). An answer is given only after it is durable.
+// Without transactions and due timers there are no blocks.
+// Threading: everything public but start and stop may be called from any thread; listeners run on the writer, answers
+// on any thread.
 #pragma once
 
 #include <atomic>
@@ -14,15 +16,19 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "engine/solo/fair_queue.h"
 #include "protocol/machine.h"
 #include "storage/chain_store.h"
 
 namespace starminer::engine::solo {
 
 struct EngineOptions {
-  unsigned verify_threads = 2;
-  std::size_t queue_max = 20'000;          // transactions waiting; more are refused with NodeBusy
-  std::size_t block_transactions = 5'000;  // most transactions of a block
+  unsigned verify_threads = 0;                     // for batches; 0: as many as there are cores
+  FairQueueLimits queue;                           // verified, waiting for a block
+  std::size_t unverified_max = 15'000;             // of batches, waiting for a verifier
+  std::uint64_t unverified_bytes_max = 64U << 20;  // the same, in bytes
+  std::size_t block_transactions = 5'000;          // most transactions of a block
+  std::uint64_t block_bytes = 8U << 20;            // and about their bytes
 };
 
 /// What a submitter learns: the durable receipt. `duplicate` where the very same bytes had been applied before.
@@ -31,8 +37,16 @@ struct Submitted {
   bool duplicate = false;
 };
 
-using SubmitResult = Result<Submitted, protocol::Refusal>;
+/// Who must slow down, where a transaction was refused for want of room: this account, or everybody.
+enum class Backpressure : std::uint8_t { None, Account, Node };
+
+struct Refused : protocol::Refusal {
+  Backpressure backpressure = Backpressure::None;
+};
+
+using SubmitResult = Result<Submitted, Refused>;
 using Answer = std::function<void(SubmitResult)>;
+using BatchAnswer = std::function<void(std::vector<SubmitResult>)>;
 using BlockListener = std::function<void(const protocol::BlockResult&)>;
 
 /// Counters for metrics; values only grow but for `waiting`.
@@ -61,8 +75,11 @@ class Engine {
   void start();
   void stop();
 
-  /// Queues a transaction; `answer` is called once, from a thread of the engine or from this one.
-  void submit(Bytes transaction, Answer answer);
+  /// Verifies on this thread and queues; `answer` is called once, from a thread of the engine or from this one.
+  void submit(ByteView transaction, Answer answer);
+  /// The same for many, verified by the engine's threads. They are queued together, in order, and `answer` is called
+  /// once, with a result for each. Fails, and calls nothing, where there is no room to verify as many.
+  [[nodiscard]] Result<void, Refused> submit_batch(std::vector<Bytes> transactions, BatchAnswer answer);
   /// Called after each durable block, in order.
   void add_listener(BlockListener listener);
   /// Called once, on the writer, when the disk failed: the process must end.
@@ -82,18 +99,31 @@ class Engine {
 
  private:
   struct Queue;
+  struct Call;
   struct Pending;
-  using Batch = std::vector<std::shared_ptr<Pending>>;
+  using Batch = std::vector<Pending>;
 
   Engine(std::unique_ptr<storage::ChainStore> store, std::unique_ptr<protocol::Machine> machine,
          const EngineOptions& options);
+
+  // engine.cpp: from arrival to the queue.
   void verify_loop();
+  void verify(Call& call, std::size_t from, std::size_t to);
+  /// Queues what passed of a verified call and answers the rest.
+  void enqueue(const std::shared_ptr<Call>& call);
+  void refuse_waiting();
+
+  // writer.cpp: from the queue to the disk.
   void write_loop();
-  void make_block(Batch batch, TimeMs now);
-  /// Answers duplicates and what cannot be included; what is left may go into a block.
-  [[nodiscard]] Batch filter(Batch batch, TimeMs now);
-  [[nodiscard]] bool persist(const protocol::BlockHeader& header, const Batch& included,
+  void write_block(Batch batch);
+  /// Answers what cannot stand in a block, up to the first that can; returns its position.
+  [[nodiscard]] std::size_t find_first_admitted(const Batch& batch, TimeMs now);
+  void make_block(const Batch& batch, std::size_t first, TimeMs now);
+  [[nodiscard]] bool persist(const protocol::BlockHeader& header, std::vector<Bytes> transactions,
                              const protocol::BlockResult& result);
+  /// Answers one that is not in this block: with its receipt where it stands in an earlier one.
+  void answer_excluded(const Pending& pending, protocol::Refusal refusal);
+  void answer(const Pending& pending, SubmitResult result);
 
   EngineOptions options_;
   std::unique_ptr<storage::ChainStore> store_;

@@ -1,0 +1,129 @@
+// The engine's one writer: takes what waits, makes a block of it, has it made durable, answers.
+#include <algorithm>
+#include <chrono>
+
+#include <spdlog/spdlog.h>
+
+#include "engine/solo/engine_queue.h"
+
+namespace starminer::engine::solo {
+namespace {
+
+using protocol::Refusal;
+using protocol::RefusalCode;
+
+constexpr auto kIdleWait = std::chrono::milliseconds(1'000);
+
+}  // namespace
+
+void Engine::write_loop() {
+  for (;;) {
+    const auto due = machine_->next_due();
+    const auto until_due = due ? std::chrono::milliseconds(elapsed(*due, wall_clock()).ms) : kIdleWait;
+    Batch batch;
+    {
+      std::unique_lock lock(queue_->mutex);
+      queue_->to_write.wait_for(lock, std::min<std::chrono::milliseconds>(until_due, kIdleWait),
+                                [this] { return queue_->stopping || !queue_->verified.empty(); });
+      if (queue_->stopping) return;
+      batch = queue_->verified.take(options_.block_transactions, options_.block_bytes);
+      counters_.waiting = queue_->unverified + queue_->verified.size();
+    }
+    write_block(std::move(batch));
+    if (failed_) {
+      refuse_waiting();
+      return;
+    }
+  }
+}
+
+void Engine::write_block(Batch batch) {
+  const TimeMs now = std::max(wall_clock(), machine_->chain().block_time);
+  const std::size_t first = find_first_admitted(batch, now);
+  const auto due = machine_->next_due();
+  if (first < batch.size() || (due && *due <= now)) make_block(batch, first, now);
+}
+
+std::size_t Engine::find_first_admitted(const Batch& batch, TimeMs now) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto admitted = machine_->admit(batch[i].transaction(), now, 0);
+    if (admitted) return i;
+    answer_excluded(batch[i], std::move(admitted.error()));
+  }
+  return batch.size();
+}
+
+void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
+  std::unique_lock lock(state_mutex_);
+  const protocol::BlockHeader header{machine_->chain().height + 1, now, machine_->app_hash(),
+                                     protocol::OrderRule::Arrival};
+  machine_->begin_block(header);
+  std::vector<Bytes> transactions;
+  transactions.reserve(batch.size() - first);
+  // The receipts of a block stand in the order of its transactions; a refusal stands for one that is not in it.
+  std::vector<std::optional<Refusal>> refusals(batch.size());
+  for (std::size_t i = first; i < batch.size(); ++i) {
+    if (auto receipt = machine_->execute(batch[i].transaction())) {
+      transactions.push_back(batch[i].transaction().bytes());
+    } else {
+      refusals[i] = std::move(receipt.error());
+    }
+  }
+  const std::size_t included = transactions.size();
+  const protocol::BlockResult result = machine_->finish_block();
+  if (!persist(header, std::move(transactions), result)) {
+    lock.unlock();
+    for (std::size_t i = first; i < batch.size(); ++i) {
+      answer(batch[i], fail(Refused{{RefusalCode::NodeBusy,
+                                     "the disk failed; ask for the receipt when the node runs again, and send the same "
+                                     "bytes once more where there is none"},
+                                    Backpressure::Node}));
+    }
+    return;
+  }
+  const std::vector<BlockListener> listeners = listeners_;
+  lock.unlock();
+  ++counters_.blocks;
+  counters_.applied += included;
+  auto receipt = result.receipts.begin();
+  for (std::size_t i = first; i < batch.size(); ++i) {
+    if (refusals[i]) {
+      answer_excluded(batch[i], std::move(*refusals[i]));
+      continue;
+    }
+    answer(batch[i], Submitted{{receipt->core, receipt->detail, receipt->history_index, now}, false});
+    ++receipt;
+  }
+  for (const BlockListener& listener : listeners) listener(result);
+}
+
+bool Engine::persist(const protocol::BlockHeader& header, std::vector<Bytes> transactions,
+                     const protocol::BlockResult& result) {
+  const storage::StoredBlock block{
+      header.height,     header.time,         header.previous_app_hash, header.order_rule, std::move(transactions),
+      result.state_root, result.history_root, result.history_size,      result.app_hash};
+  const auto begin = std::chrono::steady_clock::now();
+  const auto written = store_->write(block, result);
+  const auto spent = std::chrono::steady_clock::now() - begin;
+  counters_.sync_microseconds +=
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
+  if (written) return true;
+  // The machine in memory is ahead of the disk now: nothing may be answered from it any more.
+  failed_ = true;
+  spdlog::critical("{}", written.error().text);
+  if (failure_handler_) failure_handler_(written.error().text);
+  return false;
+}
+
+void Engine::answer_excluded(const Pending& pending, Refusal refusal) {
+  // What was applied has used up its sequence, so only a refused transaction can be one that came before.
+  if (auto stored = store_->find_receipt(pending.transaction().hash())) {
+    ++counters_.duplicates;
+    answer(pending, Submitted{std::move(*stored), true});
+    return;
+  }
+  ++counters_.refused;
+  answer(pending, fail(Refused{std::move(refusal)}));
+}
+
+}  // namespace starminer::engine::solo
