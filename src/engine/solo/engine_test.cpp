@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "protocol/test_chain.h"
-#include "starminer/v1/transaction.pb.h"
 #include "storage/replay.h"
 
 namespace starminer::engine::solo {
