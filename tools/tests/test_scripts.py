@@ -104,7 +104,7 @@ class Check(ToolTest):
 
     def test_a_failing_stage_is_counted_shown_and_does_not_stop_the_rest(self):
         text = (ROOT / "check").read_text()
-        head = text[:text.index("# Where memory errors hide")]
+        head = text[:text.index("# Address errors and undefined")]
         stages = ("ctest_like() { echo '50% tests passed, 1 tests failed out of 2'; return 8; }\n"
                   "broken() { echo some words; return 3; }\n"
                   "stage one 'first' true\nstage two 'second' broken\nstage three 'third' ctest_like\n")
