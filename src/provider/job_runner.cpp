@@ -127,13 +127,8 @@ JobRunner::Step JobRunner::acknowledge() {
 JobRunner::Step JobRunner::fetch() {
   if (phase_ > JobPhase::Fetching) {
     // The manifest is needed again for the report, its inputs are not.
-    auto text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
-    while (!text && text.error().is_transient()) {
-      note_obstacle(text.error());
-      std::this_thread::sleep_for(kRetryPause);
-      if (detach_ || !chain_wants_us()) return Step::Stop;
-      text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
-    }
+    const auto text = read_manifest();
+    if (!text && text.error().is_transient()) return Step::Stop;
     const auto manifest = text ? client::job_file::parse_manifest(*text) : fail(client::job_file::ManifestError{});
     if (!manifest) {
       deliver_failure(EndReason::ProviderError, "the manifest cannot be read again");
@@ -146,16 +141,40 @@ JobRunner::Step JobRunner::fetch() {
   return fetch_inputs();
 }
 
+/// A node that cannot be reached says nothing about what it holds: whether to ask it again, after a pause.
+bool JobRunner::ask_again(const ApiError& error) {
+  if (!error.is_transient()) return false;
+  note_obstacle(error);
+  std::this_thread::sleep_for(kRetryPause);
+  return !detach_ && !cancel_ && chain_wants_us();
+}
+
+Result<std::string, ApiError> JobRunner::read_manifest() {
+  for (;;) {
+    auto text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
+    if (text || !ask_again(text.error())) return text;
+  }
+}
+
+Result<void, ApiError> JobRunner::download(const Hash32& input, const std::filesystem::path& file) {
+  const auto wanted = [this](std::uint64_t, std::uint64_t) { return !cancel_ && !detach_; };
+  for (;;) {
+    auto got = api_->download(input, contract_.text(), file.string(), wanted);
+    if (got || !ask_again(got.error())) return got;
+  }
+}
+
 JobRunner::Step JobRunner::fetch_inputs() {
   const auto missing = [this](const ApiError& error, const std::string& what) {
-    if (!detach_ && chain_wants_us()) {
-      deliver_failure(EndReason::InputsMissing, fmt::format("{}: {}", what, client::describe(error)));
-    }
+    if (detach_ || cancel_ || error.is_transient() || !chain_wants_us()) return Step::Stop;
+    const bool own_disk = error.code == "file_error";
+    deliver_failure(own_disk ? EndReason::ProviderError : EndReason::InputsMissing,
+                    fmt::format("{}: {}", what, client::describe(error)));
     return Step::Stop;
   };
   const auto hash = Hash32::from_hex(manifest_hash_);
   if (!hash) return Step::Stop;
-  const auto text = api_->get_bytes(fmt::format("/v1/artifacts/{}?contract={}", manifest_hash_, contract_.text()));
+  const auto text = read_manifest();
   if (!text) return missing(text.error(), "manifest");
   if (text->size() > kManifestBytesMax || sha256(*text) != *hash)
     return missing({}, "the manifest does not match its hash");
@@ -172,9 +191,9 @@ JobRunner::Step JobRunner::fetch_inputs() {
     if (cancel_ || detach_) return Step::Stop;
     const std::filesystem::path file = folder / input.path;
     std::filesystem::create_directories(file.parent_path(), error);
-    const auto got = api_->download(input.sha256, contract_.text(), file.string(),
-                                    [this](std::uint64_t, std::uint64_t) { return !cancel_ && !detach_; });
-    if (!got) return cancel_ || detach_ ? Step::Stop : missing(got.error(), fmt::format("input {}", input.path));
+    if (const auto got = download(input.sha256, file); !got) {
+      return missing(got.error(), fmt::format("input {}", input.path));
+    }
     std::filesystem::permissions(file, std::filesystem::perms(0444), error);
   }
   note(fmt::format("{} inputs fetched", manifest_.inputs.size()));

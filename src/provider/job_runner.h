@@ -57,6 +57,9 @@ class JobRunner {
   [[nodiscard]] Step learn();
   [[nodiscard]] Step acknowledge();
   [[nodiscard]] Step fetch();
+  [[nodiscard]] bool ask_again(const ApiError& error);
+  [[nodiscard]] Result<std::string, ApiError> read_manifest();
+  [[nodiscard]] Result<void, ApiError> download(const Hash32& input, const std::filesystem::path& file);
   [[nodiscard]] Step start_or_adopt();
   [[nodiscard]] Step confirm_start();
   [[nodiscard]] Step follow();

@@ -2,6 +2,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <functional>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
@@ -14,6 +16,7 @@
 #include "provider/devices/discover.h"
 #include "provider/devices/report.h"
 #include "provider/sandbox/self_check.h"
+#include "provider/state_lock.h"
 #include "starminer/v1/transaction.pb.h"
 
 namespace starminer::provider {
@@ -69,6 +72,30 @@ Session open_session(const Invocation& call, const AgentSettings& settings) {
   return {std::move(*chain), ExitCode::Ok};
 }
 
+/// The escape attempts inside the sandbox of this machine, or why there is no sandbox.
+Result<std::vector<sandbox::SelfTestResult>, std::string> run_self_test(const AgentSettings& settings) {
+  sandbox::SandboxOptions options;
+  options.root_dir = settings.state_dir / "selftest";
+  options.cgroup_parent = settings.cgroup_parent;
+  auto sandbox = sandbox::Sandbox::open(std::move(options));
+  if (!sandbox) return fail(sandbox.error().text);
+  return sandbox::self_test(*sandbox);
+}
+
+/// The nodes that setup registered, or the failure that was reported.
+struct Registered {
+  std::vector<NodeRecord> nodes;
+  ExitCode code = ExitCode::Ok;
+};
+
+Registered registered_nodes(const Invocation& call, const AgentSettings& settings) {
+  auto nodes = load_nodes(settings.state_dir);
+  if (!nodes) return {{}, failed(call, "the registration cannot be read", nodes.error())};
+  if (!nodes->empty()) return {std::move(*nodes), ExitCode::Ok};
+  const std::string why = "there is no node in " + settings.state_dir.string();
+  return {{}, call.fail(ExitCode::NotFound, {"this machine is not registered", {}, why, {"starminer-provider setup"}})};
+}
+
 }  // namespace
 
 ProviderProgram::ProviderProgram()
@@ -100,11 +127,17 @@ void ProviderProgram::add_commands() {
   const auto prepared = [this](auto command) {
     return [this, command](const Invocation& call) {
       settings_.state_dir = std::filesystem::absolute(state_dir_);
-      std::filesystem::create_directories(settings_.state_dir);
-      std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all);
+      std::error_code error;
+      std::filesystem::create_directories(settings_.state_dir, error);
+      if (!error) std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all, error);
+      if (error) {
+        return failed(call, "the state folder cannot be used",
+                      fmt::format("{}: {}", settings_.state_dir.string(), error.message()),
+                      {"make it writable for this user, or name another: --state-dir"});
+      }
       spdlog::set_default_logger(spdlog::get("agent") ? spdlog::get("agent") : spdlog::stderr_color_mt("agent"));
       spdlog::set_level(spdlog::level::from_str(log_level_));
-      return (this->*command)(call);
+      return std::invoke(command, this, call);
     };
   };
   program_.root()
@@ -131,12 +164,14 @@ void ProviderProgram::add_commands() {
   program_.root()
       .add("run", "Serve jobs until stopped")
       .returns(ExitCode::Unreachable)
+      .returns(ExitCode::NotFound, "This machine is not registered.")
       .example("starminer-provider run", "Serve with the registration of setup")
       .run(prepared(&ProviderProgram::serve));
   program_.root()
       .add("status", "Show this machine's nodes on the market")
       .prints()
       .returns(ExitCode::Unreachable)
+      .returns(ExitCode::NotFound, "This machine is not registered.")
       .example("starminer-provider status --json", "For scripts")
       .run(prepared(&ProviderProgram::show_status));
   const auto change = [&](const char* name, const char* summary, const char* done, int number) {
@@ -144,11 +179,11 @@ void ProviderProgram::add_commands() {
         .add(name, summary)
         .prints()
         .returns(ExitCode::Unreachable)
+        .returns(ExitCode::NotFound, "This machine is not registered.")
         .example(fmt::format("starminer-provider {}", name), summary)
-        .run([this, prepared, done, number](const Invocation& call) {
-          settings_.state_dir = std::filesystem::absolute(state_dir_);
-          return change_status(call, number, done);
-        });
+        .run(prepared([done, number](const ProviderProgram* program, const Invocation& call) {
+          return program->change_status(call, number, done);
+        }));
   };
   change("drain", "Finish what runs and take nothing new", "draining", v1::NodeSetStatus::DRAIN);
   change("resume", "Take jobs again after drain", "active", v1::NodeSetStatus::RESUME);
@@ -164,12 +199,9 @@ ExitCode ProviderProgram::show_devices(const Invocation& call) const {
 }
 
 ExitCode ProviderProgram::self_test(const Invocation& call) const {
-  sandbox::SandboxOptions options;
-  options.root_dir = settings_.state_dir / "selftest";
-  options.cgroup_parent = settings_.cgroup_parent;
-  auto sandbox = sandbox::Sandbox::open(std::move(options));
-  if (!sandbox) return failed(call, "this machine cannot run jobs safely", sandbox.error().text);
-  const auto results = sandbox::self_test(*sandbox);
+  const auto attempts = run_self_test(settings_);
+  if (!attempts) return failed(call, "this machine cannot run jobs safely", attempts.error());
+  const auto& results = *attempts;
   json list = json::array();
   std::size_t passed = 0;
   for (const auto& result : results) {
@@ -202,6 +234,10 @@ ExitCode ProviderProgram::set_up(const Invocation& call) const {
   };
   const Session session = open_session(call, settings_);
   if (!session.chain) return session.code;
+  const auto fault = fault_of_offer(*session.chain, settings_);
+  if (!fault) return unreachable(call, fault.error());
+  if (!fault->empty())
+    return call.fail(ExitCode::Usage, {"the offer is wrong; nothing was registered", {}, *fault, {}});
   devices::DiscoverOptions options;
   options.disk_path = settings_.state_dir.string();
   const devices::Inventory inventory = devices::discover(options);
@@ -209,12 +245,14 @@ ExitCode ProviderProgram::set_up(const Invocation& call) const {
     say(fmt::format("{} x {} ({})", node.devices.size(), node.model, node.hardware_class));
   }
   for (const devices::Runtime& runtime : inventory.runtimes) say(fmt::format("runtime {}", runtime.tag));
-  sandbox::SandboxOptions sandbox_options;
-  sandbox_options.root_dir = settings_.state_dir / "jobs";
-  sandbox_options.cgroup_parent = settings_.cgroup_parent;
-  if (const auto sandbox = sandbox::Sandbox::open(std::move(sandbox_options)); !sandbox) {
-    return failed(call, "this machine cannot run jobs safely", sandbox.error().text);
+  const auto attempts = run_self_test(settings_);
+  if (!attempts) return failed(call, "this machine cannot run jobs safely", attempts.error());
+  for (const auto& attempt : *attempts) {
+    if (attempt.passed) continue;
+    return failed(call, "this machine cannot run jobs safely", fmt::format("{}: {}", attempt.name, attempt.detail),
+                  {"see all: starminer-provider selftest"});
   }
+  say(fmt::format("sandbox held against {} attempts to escape", attempts->size()));
   const auto nodes = register_machine(*session.chain, settings_, inventory, say);
   if (!nodes) return failed(call, "the machine could not be registered", nodes.error());
   json list = json::array();
@@ -227,16 +265,15 @@ ExitCode ProviderProgram::set_up(const Invocation& call) const {
 }
 
 ExitCode ProviderProgram::serve(const Invocation& call) const {
+  Registered registered = registered_nodes(call, settings_);
+  if (registered.code != ExitCode::Ok) return registered.code;
+  const auto lock = StateLock::take(settings_.state_dir);
+  if (!lock) return failed(call, "the agent cannot start", lock.error());
   const Session session = open_session(call, settings_);
   if (!session.chain) return session.code;
-  auto nodes = load_nodes(settings_.state_dir);
-  if (!nodes) return failed(call, "the registration cannot be read", nodes.error());
-  if (nodes->empty()) {
-    return failed(call, "this machine is not registered", "there is no node in " + settings_.state_dir.string(),
-                  {"starminer-provider setup"});
-  }
-  for (const NodeRecord& node : *nodes) spdlog::info("node {} ({}) serves", node.id.text(), node.hardware_class);
-  auto agent = Agent::open(settings_, *session.chain, std::move(*nodes));
+  for (const NodeRecord& node : registered.nodes)
+    spdlog::info("node {} ({}) serves", node.id.text(), node.hardware_class);
+  auto agent = Agent::open(settings_, *session.chain, std::move(registered.nodes));
   if (!agent) return failed(call, "the agent cannot start", agent.error());
   // Signals are taken by one thread, so that nothing else is interrupted at a random place.
   sigset_t signals;
@@ -256,12 +293,12 @@ ExitCode ProviderProgram::serve(const Invocation& call) const {
 }
 
 ExitCode ProviderProgram::show_status(const Invocation& call) const {
+  const Registered registered = registered_nodes(call, settings_);
+  if (registered.code != ExitCode::Ok) return registered.code;
   const Session session = open_session(call, settings_);
   if (!session.chain) return session.code;
-  const auto nodes = load_nodes(settings_.state_dir);
-  if (!nodes) return failed(call, "the registration cannot be read", nodes.error());
   json list = json::array();
-  for (const NodeRecord& node : *nodes) {
+  for (const NodeRecord& node : registered.nodes) {
     auto answer = session.chain->get("/v1/nodes/" + node.id.text());
     if (!answer) return unreachable(call, answer.error());
     if (!call.json) {
@@ -275,12 +312,12 @@ ExitCode ProviderProgram::show_status(const Invocation& call) const {
 }
 
 ExitCode ProviderProgram::change_status(const Invocation& call, int change, const char* done) const {
+  const Registered registered = registered_nodes(call, settings_);
+  if (registered.code != ExitCode::Ok) return registered.code;
   const Session session = open_session(call, settings_);
   if (!session.chain) return session.code;
-  const auto nodes = load_nodes(settings_.state_dir);
-  if (!nodes) return failed(call, "the registration cannot be read", nodes.error());
   json list = json::array();
-  for (const NodeRecord& node : *nodes) {
+  for (const NodeRecord& node : registered.nodes) {
     v1::TransactionBody body;
     body.mutable_node_set_status()->set_node(to_text(node.id.view()));
     body.mutable_node_set_status()->set_change(static_cast<v1::NodeSetStatus::Change>(change));

@@ -171,7 +171,50 @@ std::optional<NodeRecord> find_on_chain(Chain& chain, const devices::Inventory& 
   return std::nullopt;
 }
 
+bool is_country(const std::string& code) {
+  const auto capital = [](char letter) { return letter >= 'A' && letter <= 'Z'; };
+  return code.size() == 2 && capital(code[0]) && capital(code[1]);
+}
+
+/// Why the agent cannot be paid as the settings say; empty where it can.
+Result<std::string, ApiError> fault_of_payout(Chain& chain, const AgentSettings& settings) {
+  if (settings.payout.empty()) return std::string();
+  if (!AccountId::parse(settings.payout)) {
+    return fmt::format("provider.payout: \"{}\" is no address: expected sm1...", settings.payout);
+  }
+  const std::string address = chain.key().account().text();
+  const auto account = chain.get("/v1/accounts/" + address);
+  if (!account) return fail(account.error());
+  if (!account->value("provider", false)) return std::string();
+  const auto provider = chain.get("/v1/providers/" + address);
+  if (!provider) return fail(provider.error());
+  const std::string paid = provider->value("payout", "");
+  if (paid == settings.payout) return std::string();
+  return fmt::format(
+      "provider.payout: this provider is registered already and paid to {}, which cannot be changed: leave the option "
+      "out, or register another provider with another --state-dir",
+      paid);
+}
+
 }  // namespace
+
+Result<std::string, ApiError> fault_of_offer(Chain& chain, const AgentSettings& settings) {
+  if (!is_country(settings.country)) {
+    return fmt::format("offer.country: \"{}\" is no country code: expected two capital letters, such as DE",
+                       settings.country);
+  }
+  const auto answer = chain.get("/v1/regions");
+  if (!answer) return fail(answer.error());
+  std::string names;
+  bool known = false;
+  for (const json& region : answer->value("regions", json::array())) {
+    const std::string name = region.value("name", "");
+    known = known || name == settings.region;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  if (!known) return fmt::format("offer.region: there is no region \"{}\": expected {}", settings.region, names);
+  return fault_of_payout(chain, settings);
+}
 
 Result<std::vector<NodeRecord>, std::string> load_nodes(const std::filesystem::path& state_dir) {
   std::vector<NodeRecord> nodes;
@@ -206,7 +249,10 @@ Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, cons
     const bool known = std::any_of(nodes->begin(), nodes->end(), [&](const NodeRecord& node) {
       return node.hardware_class == candidate.hardware_class && node.model == candidate.model;
     });
-    if (known) continue;
+    if (known) {
+      say(fmt::format("{} x {} was registered before and keeps its offer", candidate.devices.size(), candidate.model));
+      continue;
+    }
     if (auto found = find_on_chain(chain, inventory, candidate, settings.name)) {
       nodes->push_back(std::move(*found));
     } else {

@@ -33,6 +33,10 @@ using Say = std::function<void(const std::string& line)>;
 /// Nodes registered by an earlier run, empty where there are none.
 [[nodiscard]] Result<std::vector<NodeRecord>, std::string> load_nodes(const std::filesystem::path& state_dir);
 
+/// What is wrong with region, country and payout, before anything is measured or sent; empty where nothing is. The
+/// error is that the node could not be asked.
+[[nodiscard]] Result<std::string, ApiError> fault_of_offer(Chain& chain, const AgentSettings& settings);
+
 /// Registers the provider and every node candidate of the inventory that is not registered yet. The error is a sentence
 /// with what to do.
 [[nodiscard]] Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, const AgentSettings& settings,

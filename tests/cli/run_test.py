@@ -36,7 +36,7 @@ class RunTest(CliTest):
         end = time.monotonic() + PATIENCE_S
         while not ready():
             self.assertLess(time.monotonic(), end, f"{what} did not happen")
-            time.sleep(0.1)
+            time.sleep(0.02)
 
     def read_until(self, process, text):
         seen = ""
@@ -117,6 +117,50 @@ class RunTest(CliTest):
         self.assertTrue(end["settlement_proof_verified"])
         self.cli("audit", "verify", end["bundle"])
         self.fails("results", end["job"], code=5, says=["no results"])
+
+    def test_a_command_that_is_not_there_is_no_fault_of_the_provider(self):
+        self.ensure_agent()
+        self.login()
+        job = self.write("job.yaml", job_text("absent").replace("[/bin/sh, -c, ", "[/usr/bin/absent, "))
+        done = self.cli("run", job, code=6)
+        self.assertIn("cannot start /usr/bin/absent: No such file or directory", done.stdout)
+        for part in ("[bad_payload]", "responsible: requester", "exited with code 127"):
+            self.assertIn(part, done.stderr)
+
+    def provider_fails(self, *arguments, code, says, name="quarry", url=None):
+        done = subprocess.run([str(PROGRAMS / "starminer-provider"), *arguments, *self.market.state_of(name), "--api-url",
+                               url or self.market.url], cwd=self.folder, env=self.environment(), capture_output=True,
+                              text=True, timeout=PATIENCE_S)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        for part in says:
+            self.assertIn(part, done.stderr)
+        self.assertNotIn("this is a bug", done.stderr)
+        return done
+
+    def test_two_agents_cannot_serve_from_one_folder(self):
+        self.ensure_agent()
+        self.provider_fails("run", code=1, says=["another agent serves from", "--state-dir"])
+
+    def test_setup_refuses_an_offer_before_it_measures_or_sends(self):
+        for name in ("quarry", "newcomer"):
+            for flag, value, says in (("--offer-region", "nowhere", 'no region "nowhere": expected'),
+                                      ("--offer-country", "Germany", "two capital letters"),
+                                      ("--provider-payout", "sm1foo", '"sm1foo" is no address')):
+                done = self.provider_fails("setup", flag, value, code=2, says=[says], name=name)
+                self.assertNotIn("benchmark", done.stdout)
+        self.assertEqual(len(self.market.get("/v1/nodes")["nodes"]), 1)
+
+    def test_setup_does_not_pretend_to_change_who_is_paid(self):
+        own = self.market.get("/v1/nodes")["nodes"][0]["provider"]
+        self.provider_fails("setup", "--provider-payout", self.login(), code=2,
+                            says=[f"registered already and paid to {own}, which cannot be changed"])
+
+    def test_commands_of_a_machine_that_is_not_registered_say_so(self):
+        for command in ("run", "status", "drain", "resume", "leave"):
+            self.provider_fails(command, code=5, says=["not registered", "starminer-provider setup"], name="nobody")
+        self.provider_fails("setup", code=4, says=["No connection"], name="nobody", url="http://127.0.0.1:1")
+        (self.market.folder / "file").write_text("")
+        self.provider_fails("status", code=1, says=["the state folder cannot be used", "--state-dir"], name="file/below")
 
     def test_limits_of_money(self):
         self.ensure_agent()
@@ -222,16 +266,37 @@ class RunTest(CliTest):
         self.assertEqual(run.returncode, 6)
         self.assertIn("the requester cancelled the job", rest)
 
+    def kill_node(self):
+        node = next(entry for entry in self.market.processes if entry[0] == "starminerd")
+        self.market.processes.remove(node)
+        node[2].kill()
+        node[2].wait()
+
+    def test_a_node_that_is_away_while_inputs_are_fetched_is_no_missing_input(self):
+        self.ensure_agent()
+        self.login()
+        (self.folder / "in.bin").write_bytes(bytes(64 << 20))
+        job = self.write("job.yaml", job_text("away", "cat /job/in/in.bin | wc -c > /job/out/a.txt")
+                         .replace("disk: 16 MiB", "disk: 128 MiB") + "inputs: [in.bin]\n")
+        run = self.start("run", job)
+        contract = re.search(r"contract (c1\w+)", self.read_until(run, "matched")).group(1)
+        # Not earlier: a job whose provider cannot acknowledge in time goes to another one, rightly.
+        self.wait_until("acknowledging", lambda: self.market.get(f"/v1/contracts/{contract}")["state"] != "assigned")
+        self.kill_node()
+        time.sleep(8)
+        self.market.start_node(int(self.market.url.rsplit(":", 1)[1]))
+        rest, _ = run.communicate(timeout=PATIENCE_S)
+        self.assertEqual(run.returncode, 0, rest)
+        self.assertEqual((self.folder / "away/a.txt").read_text(), f"{64 << 20}\n")
+        self.assertEqual(self.market.get(f"/v1/contracts/{contract}")["state"], "settled")
+
     def test_a_run_survives_a_restart_of_the_node(self):
         self.ensure_agent()
         self.login()
         job = self.write("job.yaml", job_text("restart", "sleep 6; echo done > /job/out/a.txt"))
         run = self.start("run", job)
         self.read_until(run, "running")
-        node = next(entry for entry in self.market.processes if entry[0] == "starminerd")
-        self.market.processes.remove(node)
-        node[2].kill()
-        node[2].wait()
+        self.kill_node()
         port = int(self.market.url.rsplit(":", 1)[1])
         self.market.start_node(port)
         rest, _ = run.communicate(timeout=PATIENCE_S)

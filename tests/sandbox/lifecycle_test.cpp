@@ -78,16 +78,34 @@ TEST_F(Lifecycle, RefusesToStartAJobTwice) {
   EXPECT_EQ(again.error().code, SandboxErrc::AlreadyStarted);
 }
 
-TEST_F(Lifecycle, SaysWhyAProgramCannotStart) {
-  SandboxSpec spec = shell("nothing", "");
-  spec.argv = {"/usr/bin/no-such-program"};
-  const auto job = sandbox().start(spec);
-  ASSERT_FALSE(job);
-  EXPECT_EQ(job.error().code, SandboxErrc::SetupFailed);
-  EXPECT_THAT(job.error().text, HasSubstr("/usr/bin/no-such-program"));
-  const auto found = sandbox().adopt("nothing");
-  ASSERT_TRUE(found && found->ended);
-  EXPECT_EQ(found->ended->end, EndKind::SetupFailed);
+// Whose fault an end is decides who pays: a command that does not exist is the job's, not the sandbox's.
+TEST_F(Lifecycle, EndsACommandThatCannotBeRunAsAShellDoes) {
+  const fs::path inputs = root() / "inputs";
+  fs::create_directories(inputs);
+  std::ofstream(inputs / "plain") << "#!/bin/sh\n";
+  fs::permissions(inputs / "plain", fs::perms(0444));
+  std::ofstream(inputs / "noise") << "no program";
+  fs::permissions(inputs / "noise", fs::perms(0555));
+  struct Case {
+    const char* job_id;
+    const char* program;
+    int exit_code;
+    const char* says;
+  };
+  for (const Case& wrong :
+       {Case{"nothing", "/usr/bin/no-such-program", 127, "No such file or directory"},
+        Case{"below-a-file", "/usr/bin/env/x", 127, "Not a directory"},
+        Case{"folder", "/usr", 126, "Permission denied"}, Case{"plain", "/job/in/plain", 126, "Permission denied"},
+        Case{"noise", "/job/in/noise", 126, "Exec format error"}}) {
+    SandboxSpec spec = shell(wrong.job_id, "");
+    spec.inputs = inputs;
+    spec.argv = {wrong.program};
+    const ExitReport report = run(spec);
+    EXPECT_EQ(report.end, EndKind::Exited) << describe(report);
+    EXPECT_EQ(report.exit_code, wrong.exit_code) << wrong.program;
+    EXPECT_EQ(report.limit, LimitHit::None);
+    EXPECT_EQ(errors_of(wrong.job_id), std::string("cannot start ") + wrong.program + ": " + wrong.says + "\n");
+  }
 }
 
 TEST_F(Lifecycle, SaysWhichBindIsMissing) {

@@ -1,6 +1,7 @@
 // starminer-sandbox-init: the first program inside a sandbox. It checks that the outer layers really hold, adds
-// Landlock, closes every descriptor, reports "ok landlock=<abi>" and becomes the job's program. It is static and reads
-// nothing from its environment, so the job's variables cannot change it.
+// Landlock, closes every descriptor, reports "ok landlock=<abi>" and becomes the job's program; a program that cannot
+// be run ends the job with 126 or 127, as in a shell. It is static and reads nothing from its environment, so the job's
+// variables cannot change it.
 //
 // Arguments: STATUS_FD { --read PATH | --write PATH }... -- PROGRAM ARGUMENTS...
 
@@ -45,6 +46,10 @@ constexpr std::uint64_t kFirstAccess = (1U << 13U) - 1;
 constexpr std::uint64_t kTcpBindConnect = 3;          // ABI 4
 constexpr std::uint64_t kScopeSocketsAndSignals = 3;  // ABI 6
 constexpr std::uint64_t kFileAccess = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDev;
+
+// Exit codes of POSIX shells for a command that was found but cannot be run, and for one that was not found.
+constexpr int kCannotRun = 126;
+constexpr int kNotFound = 127;
 
 int status_fd = -1;
 
@@ -123,6 +128,30 @@ void volunteer_for_memory_pressure() {
   ::close(fd);
 }
 
+/// Whether the command itself cannot be run, on any machine that has the runtime; else this machine failed.
+bool is_fault_of_program(int code) {
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case ENOEXEC:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case E2BIG: return true;
+    default: return false;
+  }
+}
+
+/// A command that cannot be run is an end of the job like any other: the reason in its log, and the shell's exit codes.
+[[noreturn]] void end_as_a_shell_would(const char* program) {
+  const int code = errno;
+  char text[512];
+  const int length = std::snprintf(text, sizeof text, "cannot start %s: %s\n", program, std::strerror(code));
+  const auto bytes = length < 0 ? 0U : static_cast<std::size_t>(length);
+  if (::write(STDERR_FILENO, text, bytes < sizeof text ? bytes : sizeof text - 1) < 0) ::_exit(kCannotRun);
+  ::_exit(code == ENOENT || code == ENOTDIR ? kNotFound : kCannotRun);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -145,5 +174,6 @@ int main(int argc, char** argv) {
   const int length = std::snprintf(text, sizeof text, "ok landlock=%d\n", abi);
   if (::write(status_fd, text, static_cast<std::size_t>(length)) != length) return 125;
   ::execv(separator[1], separator + 1);
+  if (is_fault_of_program(errno)) end_as_a_shell_would(separator[1]);
   give_up("cannot start", separator[1]);
 }
