@@ -11,6 +11,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 namespace starminer::api {
@@ -61,10 +62,12 @@ class File {
   int fd_;
 };
 
-std::string read_small(const fs::path& path) {
+/// The last progress; empty where there is none, or where the machine died before the disk had it.
+std::string read_progress(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
-  return text.size() <= kProgressBytesMax ? text : std::string();
+  if (text.size() > kProgressBytesMax) return {};
+  return nlohmann::json::parse(text, nullptr, false).is_object() ? text : std::string();
 }
 
 void log_failure(const fs::path& path) {
@@ -105,7 +108,7 @@ void Relay::load_contract(const fs::path& folder, const ContractId& contract) {
     if (!missing) kept.sizes[i] = size;
     bytes_ += kept.sizes[i];
   }
-  kept.progress = read_small(folder / kProgressFile);
+  kept.progress = read_progress(folder / kProgressFile);
   kept_.emplace(contract, std::move(kept));
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,6 +47,19 @@ TEST_F(RelayTest, AppendsOnlyAtTheEnd) {
   EXPECT_EQ(relay_->read_log(kOne, LogStream::Stdout, 1, 3), "bcd");
   EXPECT_EQ(relay_->read_log(kOne, LogStream::Stdout, 5, 3), "");
   EXPECT_EQ(relay_->read_log(kTwo, LogStream::Stdout, 0, 3), "");
+}
+
+TEST_F(RelayTest, ProgressThatThePowerCutOffIsNone) {
+  ASSERT_TRUE(relay_->set_progress(kOne, R"({"run_ms":2})"));
+  const auto file = folder_ / kOne.text() / "progress.json";
+  for (const std::string& text : {std::string(), std::string(12, '\0'), std::string(R"({"run_)"), std::string("5")}) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+    open();
+    EXPECT_EQ(relay_->progress(kOne), std::nullopt) << text;
+  }
+  ASSERT_TRUE(relay_->set_progress(kOne, R"({"run_ms":3})"));
+  open();
+  EXPECT_EQ(relay_->progress(kOne), R"({"run_ms":3})");
 }
 
 TEST_F(RelayTest, TakesWhatFitsAndSaysWhenItIsFull) {
