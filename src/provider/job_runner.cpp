@@ -79,12 +79,14 @@ JobRunner::Step JobRunner::learn() {
       state_ = answer->value("state", "");
       job_ = answer->value("job", "");
       manifest_hash_ = answer->value("manifest_hash", "");
-      max_s_ = answer->value("max_s", std::uint64_t{0});
+      grant_.max_s = answer->value("max_s", std::uint64_t{0});
+      grant_.input_bytes = answer->value("input_bytes", std::uint64_t{0});
       chain_run_ms_ = answer->value("run_ms", std::uint64_t{0});
       const json allocation = answer->value("allocation", json::object());
       devices_ = allocation.value("devices", std::vector<std::uint8_t>{});
       cpu_milli_ = allocation.value("cpu_milli", std::uint64_t{0});
       ram_bytes_ = allocation.value("ram_bytes", std::uint64_t{0});
+      grant_.disk_bytes = allocation.value("disk_bytes", std::uint64_t{0});
       const std::string node = answer->value("node", "");
       const auto found = std::find_if(context_.nodes.begin(), context_.nodes.end(),
                                       [&](const NodeRecord& record) { return record.id.text() == node; });
@@ -183,6 +185,10 @@ JobRunner::Step JobRunner::fetch_inputs() {
     deliver_failure(EndReason::BadPayload, fmt::format("the manifest is not valid: {}", manifest.error().text));
     return Step::Stop;
   }
+  if (const std::string fault = fault_against(*manifest, grant_); !fault.empty()) {
+    deliver_failure(EndReason::BadPayload, fmt::format("the manifest is not that of this contract: {}", fault));
+    return Step::Stop;
+  }
   manifest_ = *manifest;
   const std::filesystem::path folder = work_dir() / "in";
   std::error_code error;
@@ -193,6 +199,11 @@ JobRunner::Step JobRunner::fetch_inputs() {
     std::filesystem::create_directories(file.parent_path(), error);
     if (const auto got = download(input.sha256, file); !got) {
       return missing(got.error(), fmt::format("input {}", input.path));
+    }
+    if (std::filesystem::file_size(file, error) != input.size || error) {
+      deliver_failure(EndReason::BadPayload,
+                      fmt::format("input {} has another size than the manifest says", input.path));
+      return Step::Stop;
     }
     std::filesystem::permissions(file, std::filesystem::perms(0444), error);
   }
@@ -230,7 +241,7 @@ sandbox::SandboxSpec JobRunner::make_spec() const {
   spec.limits.output_files = static_cast<std::uint32_t>(protocol::kContractOutputsMax);
   spec.limits.scratch_bytes = limits.disk_bytes;
   spec.limits.log_bytes = limits.log_bytes;
-  spec.limits.wall_ms = std::min(limits.wall_s, max_s_) * 1000;
+  spec.limits.wall_ms = std::min(limits.wall_s, grant_.max_s) * 1000;
   return spec;
 }
 

@@ -16,6 +16,7 @@
 #include "protocol/job/end_reason.h"
 #include "provider/chain.h"
 #include "provider/completion.h"
+#include "provider/grant.h"
 #include "provider/journal.h"
 #include "provider/registration.h"
 #include "provider/run_clock.h"
@@ -95,7 +96,7 @@ class JobRunner {
   std::vector<std::uint8_t> devices_;
   std::uint64_t cpu_milli_ = 0;
   std::uint64_t ram_bytes_ = 0;
-  std::uint64_t max_s_ = 0;
+  Grant grant_;
   JobPhase phase_ = JobPhase::Taken;
   std::optional<sandbox::RunningJob> running_;
   std::optional<sandbox::ExitReport> report_;
