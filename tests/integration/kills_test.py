@@ -79,7 +79,8 @@ class Chaos:
         log = open(self.market.folder / f"{name}.run.log", "ab")
         self.command_lines.append(subprocess.Popen(
             [self.market.program("starminer"), "run", str(path), "--yes", "--out",
-             str(self.market.folder / f"{name}-out")], env=self.market.environment(), stdout=log, stderr=log))
+             str(self.market.folder / f"{name}-out")], env=self.market.environment(), cwd=self.market.folder,
+            stdout=log, stderr=log))
 
     def kill_something(self):
         """Kills what was killed least so far, so that each kind has its share; nothing if none of it is alive now."""
