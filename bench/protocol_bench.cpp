@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -52,6 +53,7 @@ class TransferChain {
       genesis.accounts.push_back({keys_.back().account(), {10'000 * kBasePerToken}, {}, {}});
     }
     genesis.operators = {keys_.front().account()};
+    genesis.proposers = {{proposer_.account(), proposer_.public_key()}};
     genesis.treasury = {kBasePerToken};
     const auto started = machine_.start(genesis);
     STARMINER_CHECK(started.has_value());
@@ -76,8 +78,11 @@ class TransferChain {
     return transfers;
   }
 
+  /// As the engine does, the step in the chain of seeds is taken ahead.
+  void prepare_block() { step_ = proposer_.prove(machine_.randomness().last().seed, machine_.chain().height + 1); }
   void begin_block() {
-    machine_.begin_block({machine_.chain().height + 1, kTime, machine_.app_hash(), protocol::OrderRule::Arrival});
+    machine_.begin_block({machine_.chain().height + 1, kTime, machine_.app_hash(), protocol::OrderRule::Arrival},
+                         *step_);
   }
   /// False if one was not applied.
   [[nodiscard]] bool execute(const std::vector<VerifiedTransaction>& transfers) {
@@ -89,6 +94,8 @@ class TransferChain {
   void finish_block() { benchmark::DoNotOptimize(machine_.finish_block().app_hash); }
 
  private:
+  protocol::Proposer proposer_{AccountId{}, attestation::vrf::SecretKey::from_seed(sha256("proposer").bytes)};
+  std::optional<protocol::SeedStep> step_;
   Machine machine_;
   std::vector<SigningKey> keys_;
   std::vector<std::uint64_t> sequences_;
@@ -104,6 +111,7 @@ TransferChain& chain() {
 void apply_block(benchmark::State& state, std::size_t count, bool with_root) {
   for (auto unused : state) {
     const auto transfers = chain().make_transfers(count);
+    chain().prepare_block();
     double start = thread_seconds();
     chain().begin_block();
     if (!with_root) start = thread_seconds();

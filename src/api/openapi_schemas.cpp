@@ -38,10 +38,13 @@ constexpr std::array kSchemas = {
     SchemaText{"OperationName", "number:int, name:string, module:string, what:string", ""},
     SchemaText{"Codes", "refusals:RefusalText[], end_reasons:EndReasonText[], operations:OperationName[]", ""},
     SchemaText{
-        "Block",
-        "height:int, time_ms:int, previous_app_hash:Hash, order_rule:string, transactions:Hash[], state_root:Hash, "
-        "history_root:Hash, history_size:int, app_hash:Hash",
-        ""},
+        "VrfEvaluation", "output:Hash, challenge:Hash, response:Hash",
+        "What the proposer proved: a point of ristretto255 and its DLEQ proof (RFC 9497), from which seed follows."},
+    SchemaText{"Block",
+               "height:int, time_ms:int, previous_app_hash:Hash, order_rule:string, proposer:Address?, seed:Hash, "
+               "vrf:VrfEvaluation?, transactions:Hash[], state_root:Hash, "
+               "history_root:Hash, history_size:int, app_hash:Hash",
+               ""},
     SchemaText{"Receipt",
                "transaction:Hash, height:int, index:int, time_ms:int, account:Address, sequence:int, operation:string, "
                "fee:Amount, subject:string, history_index:int, duplicate:bool, status:string, code?:Code, "

@@ -49,6 +49,16 @@ std::string_view class_text(protocol::RefusalClass refusal_class) {
   return "";
 }
 
+/// Null for the genesis, which has none.
+json render_preamble(ByteView bytes) {
+  const auto preamble = protocol::decode_preamble(bytes);
+  if (!preamble) return {};
+  const auto& [output, proof] = preamble->vrf;
+  return {{"output", to_hex(output.view())},
+          {"challenge", to_hex(proof.challenge.bytes)},
+          {"response", to_hex(proof.response.bytes)}};
+}
+
 }  // namespace
 
 json render_receipt(const storage::StoredReceipt& receipt, bool duplicate) {
@@ -162,6 +172,9 @@ json render_block(const storage::StoredBlock& block) {
           {"time_ms", block.time.ms},
           {"previous_app_hash", block.previous_app_hash.hex()},
           {"order_rule", "arrival"},
+          {"proposer", block.proposer.is_zero() ? json() : json(block.proposer.text())},
+          {"seed", block.seed.hex()},
+          {"vrf", render_preamble(block.preamble)},
           {"transactions", std::move(transactions)},
           {"state_root", block.state_root.hex()},
           {"history_root", block.history_root.hex()},

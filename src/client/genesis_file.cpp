@@ -108,6 +108,22 @@ void read_operators(Reader& reader, const json& list, Genesis& genesis) {
   }
 }
 
+void read_proposers(Reader& reader, const json& list, Genesis& genesis) {
+  if (!list.is_array() || list.empty()) return reader.fault("proposers", "a list of at least one proposer");
+  static constexpr std::array<std::string_view, 2> kMembers = {"address", "vrf_key"};
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string where = fmt::format("proposers[{}]", i);
+    if (!reader.object(list[i], where, kMembers)) return;
+    protocol::GenesisProposer proposer;
+    proposer.account = reader.account(list[i]["address"], where + ".address");
+    const auto key = from_hex(reader.text(list[i]["vrf_key"], where + ".vrf_key"));
+    const auto element = key ? attestation::vrf::Element::from_view(*key) : std::nullopt;
+    if (!element) reader.fault(where + ".vrf_key", "64 lower-case hexadecimal characters");
+    proposer.vrf_key = element.value_or(attestation::vrf::Element{});
+    genesis.proposers.push_back(proposer);
+  }
+}
+
 }  // namespace
 
 Result<Genesis, std::string> parse_genesis(std::string_view text) {
@@ -118,8 +134,8 @@ Result<Genesis, std::string> parse_genesis(std::string_view text) {
     const std::string& detail = document.error().detail;
     return fail(detail.substr(detail.starts_with(kBody) ? kBody.size() : 0));
   }
-  static constexpr std::array<std::string_view, 7> kMembers = {"version",   "chain_id", "preset",  "time_ms",
-                                                               "operators", "accounts", "treasury"};
+  static constexpr std::array<std::string_view, 8> kMembers = {"version",   "chain_id",  "preset",   "time_ms",
+                                                               "operators", "proposers", "accounts", "treasury"};
   Reader reader;
   Genesis genesis;
   if (reader.object(*document, "the genesis", kMembers)) {
@@ -131,6 +147,7 @@ Result<Genesis, std::string> parse_genesis(std::string_view text) {
     genesis.preset = preset.value_or(protocol::Preset::Main);
     genesis.time = {reader.number(root["time_ms"], "time_ms")};
     read_operators(reader, root["operators"], genesis);
+    read_proposers(reader, root["proposers"], genesis);
     read_accounts(reader, root["accounts"], genesis);
     genesis.treasury = {reader.amount(root["treasury"], "treasury")};
   }
@@ -148,11 +165,16 @@ std::string format_genesis(const Genesis& genesis) {
   }
   nlohmann::ordered_json operators = nlohmann::ordered_json::array();
   for (const AccountId& account : genesis.operators) operators.push_back(account.text());
+  nlohmann::ordered_json proposers = nlohmann::ordered_json::array();
+  for (const protocol::GenesisProposer& proposer : genesis.proposers) {
+    proposers.push_back({{"address", proposer.account.text()}, {"vrf_key", to_hex(proposer.vrf_key.view())}});
+  }
   const nlohmann::ordered_json root = {{"version", kVersion},
                                        {"chain_id", genesis.chain_id},
                                        {"preset", preset_name(genesis.preset)},
                                        {"time_ms", genesis.time.ms},
                                        {"operators", std::move(operators)},
+                                       {"proposers", std::move(proposers)},
                                        {"accounts", std::move(accounts)},
                                        {"treasury", fmt::format("{}", genesis.treasury.base)}};
   return root.dump(2) + "\n";

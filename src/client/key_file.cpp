@@ -1,25 +1,18 @@
 #include "client/key_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sodium.h>
 
 #include "base/bytes.h"
+#include "client/secret_file.h"
 
 namespace starminer::client {
 namespace {
 
 using Seed = std::array<std::uint8_t, 32>;
-constexpr std::size_t kFileBytesMax = 16 * 1024;
 
 struct Sealed {
   std::array<std::uint8_t, crypto_pwhash_SALTBYTES> salt{};
@@ -67,33 +60,13 @@ Result<nlohmann::json, std::string> seal(const Seed& seed, const SigningKey& key
   return document;
 }
 
-Result<void, std::string> write_new_file(const std::filesystem::path& file, const std::string& text) {
-  std::error_code error;
-  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
-  if (error) return fail(fmt::format("{}: {}", file.parent_path().string(), error.message()));
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (descriptor < 0) {
-    if (errno == EEXIST) return fail(fmt::format("{} exists already; keys are never overwritten", file.string()));
-    return fail(fmt::format("{}: {}", file.string(), std::strerror(errno)));
-  }
-  const bool written =
-      ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0;
-  const int fault = errno;
-  ::close(descriptor);
-  if (!written) {
-    std::filesystem::remove(file, error);
-    return fail(fmt::format("{}: {}", file.string(), std::strerror(fault)));
-  }
-  return {};
-}
-
 Result<SigningKey, std::string> write_key(const std::filesystem::path& file, Seed seed,
                                           const std::optional<std::string>& passphrase) {
   const SigningKey key = SigningKey::from_seed(seed);
   const auto document = seal(seed, key, passphrase);
   sodium_memzero(seed.data(), seed.size());
   if (!document) return fail(document.error());
-  if (const auto written = write_new_file(file, document->dump(2) + "\n"); !written) return fail(written.error());
+  if (const auto written = write_secret_file(file, document->dump(2) + "\n"); !written) return fail(written.error());
   return key;
 }
 
@@ -152,16 +125,9 @@ Result<SigningKey, std::string> import_key_file(const std::filesystem::path& fil
 Result<SigningKey, std::string> load_key_file(const std::filesystem::path& file,
                                               const std::optional<std::string>& passphrase) {
   const std::string name = file.string();
-  struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) {
-    return fail(fmt::format("there is no key at {} ({}); make one with: starminer login", name, std::strerror(errno)));
-  }
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return fail(fmt::format("{} can be read by other users: chmod 600 {}", name, name));
-  }
-  if (static_cast<std::size_t>(info.st_size) > kFileBytesMax) return fail(fmt::format("{} is no key file", name));
-  std::ifstream stream(file);
-  const nlohmann::json document = nlohmann::json::parse(stream, nullptr, false);
+  const auto text = read_secret_file(file, "starminer login");
+  if (!text) return fail(text.error());
+  const nlohmann::json document = nlohmann::json::parse(*text, nullptr, false);
   if (!document.is_object() || document.value("version", 0) != 1) return fail(fmt::format("{} is no key file", name));
   const auto seed = open_seed(document, name, passphrase);
   if (!seed) return fail(seed.error());

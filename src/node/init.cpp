@@ -8,6 +8,7 @@
 
 #include "client/genesis_file.h"
 #include "client/key_file.h"
+#include "client/vrf_key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
 #include "terminal/key_values.h"
@@ -86,6 +87,7 @@ void report(const config::Invocation& call, const DataFolder& folder, const Gene
                                    {"chain_id", genesis.chain_id},
                                    {"preset", preset_name(genesis.preset)},
                                    {"operator", genesis.operators.front().text()},
+                                   {"vrf_key", to_hex(genesis.proposers.front().vrf_key.view())},
                                    {"faucet", faucet ? nlohmann::json(faucet->text()) : nlohmann::json()}};
     call.out.line(object.dump());
     return;
@@ -95,10 +97,12 @@ void report(const config::Invocation& call, const DataFolder& folder, const Gene
   lines.add("folder", folder.root.string());
   lines.add("genesis", folder.genesis().string());
   lines.add("operator", genesis.operators.front().text());
+  lines.add("VRF key", to_hex(genesis.proposers.front().vrf_key.view()));
   if (faucet) lines.add("faucet", faucet->text());
   call.out.stream() << lines.render(call.out) << std::flush;
   call.out.line("");
   call.out.line(fmt::format("Back up {}: who holds it reports for this network.", folder.operator_key().string()));
+  call.out.line(fmt::format("Back up {}: without it this chain makes no further block.", folder.vrf_key().string()));
   call.out.line(fmt::format("Start it with: starminerd run --data-dir {}", folder.root.string()));
 }
 
@@ -117,12 +121,16 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
   if (error) return refuse(call, ExitCode::Failure, "no data folder", folder.root.string() + ": " + error.message());
   const auto operator_account = key_at(folder.operator_key());
   if (!operator_account) return refuse(call, ExitCode::Failure, "no operator key", operator_account.error());
+  const auto vrf_key = std::filesystem::exists(folder.vrf_key(), error) ? client::load_vrf_key_file(folder.vrf_key())
+                                                                        : client::create_vrf_key_file(folder.vrf_key());
+  if (!vrf_key) return refuse(call, ExitCode::Failure, "no VRF key", vrf_key.error());
 
   Genesis genesis;
   genesis.preset = *preset;
   genesis.chain_id = request.chain_id.empty() ? make_chain_id(request.preset) : request.chain_id;
   genesis.time = engine::solo::Engine::wall_clock();
   genesis.operators = {*operator_account};
+  genesis.proposers = {{*operator_account, vrf_key->public_key()}};
   entry_of(genesis, *operator_account).agpu = request.operator_funds;
   std::optional<AccountId> faucet;
   if (*preset == protocol::Preset::Dev) {

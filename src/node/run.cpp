@@ -12,6 +12,7 @@
 #include "artifacts/store.h"
 #include "client/genesis_file.h"
 #include "client/key_file.h"
+#include "client/vrf_key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
 
@@ -138,6 +139,17 @@ Result<api::ServiceOptions, std::string> service_options(const Settings& setting
   return options;
 }
 
+/// Who makes the blocks of this folder: the proposer that the genesis names with the folder's VRF key.
+Result<protocol::Proposer, std::string> proposer_of(const DataFolder& folder, const protocol::Genesis& genesis) {
+  const auto key = client::load_vrf_key_file(folder.vrf_key());
+  if (!key) return fail(key.error());
+  for (const protocol::GenesisProposer& proposer : genesis.proposers) {
+    if (proposer.vrf_key == key->public_key()) return protocol::Proposer(proposer.account, *key);
+  }
+  return fail(fmt::format("the genesis names no proposer with the VRF key of {}; restore the key of this chain",
+                          folder.vrf_key().string()));
+}
+
 /// Everything that runs, in the order in which it is made; the order of its end is in `stop`.
 class Node {
  public:
@@ -147,7 +159,9 @@ class Node {
     if (!genesis) return fail(genesis.error());
     auto chain = storage::ChainStore::open(folder_.chain());
     if (!chain) return fail(chain.error().text);
-    auto engine = Engine::open(std::move(*chain), *genesis, engine_options(settings));
+    const auto proposer = proposer_of(folder_, *genesis);
+    if (!proposer) return fail(proposer.error());
+    auto engine = Engine::open(std::move(*chain), *genesis, *proposer, engine_options(settings));
     if (!engine) return fail(engine.error());
     engine_ = std::move(*engine);
     auto artifacts = artifacts::Store::open(folder_.artifacts(), store_limits(settings));

@@ -64,6 +64,7 @@ struct DataFolder {
 
   [[nodiscard]] std::filesystem::path genesis() const { return root / "genesis.json"; }
   [[nodiscard]] std::filesystem::path operator_key() const { return root / "operator.key.json"; }
+  [[nodiscard]] std::filesystem::path vrf_key() const { return root / "vrf.key.json"; }
   [[nodiscard]] std::filesystem::path faucet_key() const { return root / "faucet.key.json"; }
   [[nodiscard]] std::filesystem::path chain() const { return root / "chain"; }
   [[nodiscard]] std::filesystem::path artifacts() const { return root / "artifacts"; }

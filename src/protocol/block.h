@@ -8,6 +8,7 @@
 #include "base/amount.h"
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/ids.h"
 
 namespace starminer::protocol {
 
@@ -20,6 +21,9 @@ struct LoggedBlock {
   TimeMs time;  // Unix time
   Hash32 previous_app_hash;
   OrderRule order_rule{};
+  AccountId proposer;
+  Bytes preamble;                   // its proof for the seed (randomness/randomness.h); none in the genesis
+  Hash32 seed;                      // of this block
   std::vector<Bytes> transactions;  // signed bytes, in order
   Hash32 state_root;
   Hash32 history_root;

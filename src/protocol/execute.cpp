@@ -86,6 +86,7 @@ Result<void, Refusal> Machine::admit(const VerifiedTransaction& transaction, Tim
   }
 #include "protocol/operations.def"
 #undef OPERATION
+    case v1::TransactionBody::kBlockPreamble:  // no verified transaction has it
     case v1::TransactionBody::OPERATION_NOT_SET: break;
   }
   return fail(Refusal{RefusalCode::UnknownOperation, ""});
@@ -116,6 +117,7 @@ Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransacti
     return run(decode(body.accessor()), module);
 #include "protocol/operations.def"
 #undef OPERATION
+    case v1::TransactionBody::kBlockPreamble:  // no verified transaction has it
     case v1::TransactionBody::OPERATION_NOT_SET: break;
   }
   return fail(Refusal{RefusalCode::UnknownOperation, ""});

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "protocol/randomness/seed.h"
 
 namespace starminer::protocol {
 namespace {
@@ -19,6 +18,7 @@ constexpr std::uint64_t kFullCheckEveryBlocks = 256;
 Machine::Machine()
     : chain_(store_, state::TableId::Chain),
       params_(store_),
+      randomness_(store_),
       timers_(store_),
       ledger_(store_, params_),
       reputation_(store_, params_),
@@ -54,6 +54,9 @@ Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
       !ledger_.mint_to_pool_at_genesis(Pool::Treasury, Asset::Agpu, genesis.treasury.base)) {
     return fail(std::string("the treasury's AGPU pass the cap"));
   }
+  if (auto written = randomness_.write_genesis(genesis.chain_id, genesis.time, genesis.proposers); !written) {
+    return fail(std::move(written.error()));
+  }
   registry_.write_genesis(genesis.operators);
   pricing_.write_genesis(genesis.preset);
   timers_.schedule(genesis.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
@@ -62,6 +65,7 @@ Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
   if (const auto sound = check_invariants(); !sound) return fail(sound.error());
   BlockResult result;
   result.time = genesis.time;
+  result.seed = randomness_.last().seed;
   seal(result);
   return result;
 }
@@ -88,7 +92,7 @@ BlockContext Machine::query_context(TimeMs now) const {
   context.epoch = row.epochs;
   context.time = {elapsed(at, {row.halted.ms}).ms};
   context.halted = row.halted;
-  context.seed = block_seed(app_hash_, context.height);
+  context.seed = randomness_.last().seed;
   return context;
 }
 
@@ -98,11 +102,12 @@ std::optional<TimeMs> Machine::next_due() const {
   return *due + chain().halted;
 }
 
-void Machine::begin_block(const BlockHeader& header) {
+void Machine::begin_block(const BlockHeader& header, const SeedStep& step) {
   STARMINER_CHECK(open_ == nullptr);
   ChainRow row = chain();
   STARMINER_CHECK(header.height == row.height + 1 && header.time >= row.block_time);
   STARMINER_CHECK(header.previous_app_hash == app_hash_);
+  STARMINER_CHECK(step.height() == header.height);
   open_ = std::make_unique<OpenBlock>();
   open_->header = header;
   open_->result.height = header.height;
@@ -120,7 +125,9 @@ void Machine::begin_block(const BlockHeader& header) {
   open_->context.epoch = row.epochs;
   open_->context.halted = row.halted;
   open_->context.time = {elapsed(header.time, {row.halted.ms}).ms};
-  open_->context.seed = block_seed(header.previous_app_hash, header.height);
+  randomness_.advance(step);
+  open_->context.seed = step.seed();
+  open_->result.seed = step.seed();
   run_timers();
 }
 
@@ -225,6 +232,7 @@ Result<void, std::string> Machine::check_invariants() const {
     if (!ledger_.recount(asset).conserved()) return fail(fmt::format("{} is not conserved", asset_name(asset)));
   }
   if (!ledger_.invariants_hold()) return fail(std::string("the ledger's running sums disagree"));
+  if (!randomness_.invariants_hold()) return fail(std::string("the seed or a proposer's key is not sound"));
   if (!registry_.invariants_hold()) return fail(std::string("a node's free and allocated capacity disagree"));
   if (!market_.invariants_hold()) return fail(std::string("a job's escrow, state or assignment disagree"));
   if (!contracts_.invariants_hold()) return fail(std::string("a contract's state and timers disagree"));

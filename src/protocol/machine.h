@@ -22,6 +22,7 @@
 #include "protocol/operation/refusal.h"
 #include "protocol/params/params.h"
 #include "protocol/pricing/pricing.h"
+#include "protocol/randomness/randomness.h"
 #include "protocol/registry/registry.h"
 #include "protocol/reputation/reputation.h"
 #include "protocol/state/store.h"
@@ -70,6 +71,7 @@ struct HistoryLeaf {
 struct BlockResult {
   std::uint64_t height = 0;
   TimeMs time;
+  Hash32 seed;
   std::vector<Receipt> receipts;
   std::vector<Event> events;
   std::vector<HistoryLeaf> leaves;
@@ -93,6 +95,7 @@ struct Genesis {
   TimeMs time;
   std::vector<GenesisAccount> accounts;
   std::vector<AccountId> operators;
+  std::vector<GenesisProposer> proposers;
   Agpu treasury;
 };
 
@@ -129,8 +132,10 @@ class Machine {
                                             std::uint64_t pending) const;
 
   // A block: begin, any number of transactions, finish. Due timers run in `begin_block`.
-  /// Requires: height = last + 1, time not before the last block's, previous app hash equal, no block open.
-  void begin_block(const BlockHeader& header);
+  /// `step` comes from `randomness()`, or from the proposer itself where it makes the block (SeedStep).
+  /// Requires: height = last + 1, time not before the last block's, previous app hash equal, the step taken from the
+  /// last seed at this height, no block open.
+  void begin_block(const BlockHeader& header, const SeedStep& step);
   /// Executes a transaction and returns its receipt: applied, or refused with its fee charged. The error is a refusal
   /// of the envelope or of the operation's shape: the transaction cannot be in a block now, and nothing has changed.
   [[nodiscard]] Result<Receipt, Refusal> execute(const VerifiedTransaction& transaction);
@@ -146,12 +151,14 @@ class Machine {
   /// What the app hash of the last block covers.
   [[nodiscard]] Commitment commitment() const;
   [[nodiscard]] Hash32 state_root() const { return store_.root(); }
-  /// Context for queries: as if a block were made at this Unix time.
+  /// Context for queries: as if a block were made at this Unix time, with the seed of the last one, since nobody but
+  /// its proposer knows the next.
   [[nodiscard]] BlockContext query_context(TimeMs now) const;
   [[nodiscard]] Result<void, std::string> check_invariants() const;
 
   [[nodiscard]] const state::Store& store() const { return store_; }
   [[nodiscard]] const Params& params() const { return params_; }
+  [[nodiscard]] const Randomness& randomness() const { return randomness_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] const Registry& registry() const { return registry_; }
   [[nodiscard]] const Reputation& reputation() const { return reputation_; }
@@ -190,6 +197,7 @@ class Machine {
   state::Store store_;
   state::Table<std::uint8_t, ChainRow> chain_;
   Params params_;
+  Randomness randomness_;
   Timers timers_;
   Ledger ledger_;
   Reputation reputation_;

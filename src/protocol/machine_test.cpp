@@ -56,6 +56,8 @@ TEST(Genesis, ThatMakesNoSenseIsRefusedWithASentence) {
   EXPECT_EQ(error([](Genesis& g) { g.chain_id.assign(64, 'x'); }), "");
   EXPECT_NE(error([](Genesis& g) { g.chain_id = ""; }).find("chain id"), std::string::npos);
   EXPECT_NE(error([](Genesis& g) { g.chain_id.assign(65, 'x'); }).find("chain id"), std::string::npos);
+  EXPECT_NE(error([](Genesis& g) { g.proposers.clear(); }).find("proposer"), std::string::npos);
+  EXPECT_NE(error([](Genesis& g) { g.proposers[0].vrf_key = {}; }).find("VRF key"), std::string::npos);
   EXPECT_NE(error([](Genesis& g) { g.operators.clear(); }).find("operator"), std::string::npos);
   EXPECT_NE(error([](Genesis& g) { g.accounts[0].agpu = {kDeposit - 1}; }).find("deposit"), std::string::npos);
   EXPECT_NE(error([](Genesis& g) { g.accounts[0].agpu = {kAgpuCap + 1}; }).find("cap"), std::string::npos);
@@ -127,7 +129,7 @@ TEST(Envelope, ThatIsWrongKeepsATransactionOutAndCostsNothing) {
     const auto answer = chain.make_block({*verified}).front();
     ASSERT_FALSE(answer.has_value());
     EXPECT_EQ(refusal_label(answer.error().code), refusal_label(c.code));
-    EXPECT_EQ(tables_of(result), std::set<state::TableId>{state::TableId::Chain});
+    EXPECT_EQ(tables_of(result), (std::set<state::TableId>{state::TableId::Chain, state::TableId::Seeds}));
     EXPECT_TRUE(result.receipts.empty() && result.leaves.empty());
   }
 }
@@ -217,8 +219,8 @@ TEST(Receipt, OfARefusedOperationLeavesFeeAndSequenceAndNothingElse) {
   EXPECT_EQ(receipt->core.fee.base, kFee);
   EXPECT_EQ(chain.machine().ledger().balance(account_of_name("ada"), Asset::Agpu), before - kFee);
   EXPECT_EQ(chain.machine().ledger().next_sequence(account_of_name("ada")), 1U);
-  EXPECT_EQ(tables_of(result),
-            (std::set<state::TableId>{state::TableId::Chain, state::TableId::Accounts, state::TableId::Supply}));
+  EXPECT_EQ(tables_of(result), (std::set<state::TableId>{state::TableId::Chain, state::TableId::Seeds,
+                                                         state::TableId::Accounts, state::TableId::Supply}));
   EXPECT_TRUE(result.events.empty());
   EXPECT_EQ(result.leaves.size(), 1U);
 }
@@ -361,7 +363,7 @@ TEST(Replay, OfTheSameBlocksGivesTheSameHashes) {
   ASSERT_TRUE(machine.start(genesis_of(Preset::Main, {"ada", "farm"})).has_value());
   for (const Block& block : blocks) {
     ASSERT_EQ(machine.app_hash(), block.header.previous_app_hash);
-    machine.begin_block(block.header);
+    machine.begin_block(block.header, block.step);
     for (const VerifiedTransaction& transaction : block.transactions) {
       const auto again = verify_transaction(transaction.bytes(), kChainId);
       ASSERT_TRUE(again.has_value());

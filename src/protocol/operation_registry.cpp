@@ -9,7 +9,9 @@ namespace {
 constexpr std::string_view without_underscore(std::string_view member) { return member.substr(0, member.size() - 1); }
 
 constexpr auto kRegistry = std::to_array<OperationInfo>({
-#define OPERATION(number, name, accessor, module, what) {number, #name, without_underscore(#module), what},
+#define PROPOSER_OPERATION(number, name, accessor, module, what) \
+  {number, #name, without_underscore(#module), what, true},
+#define OPERATION(number, name, accessor, module, what) {number, #name, without_underscore(#module), what, false},
 #include "protocol/operations.def"
 #undef OPERATION
 });

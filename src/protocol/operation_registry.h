@@ -13,6 +13,7 @@ struct OperationInfo {
   std::string_view name;    // "JobSubmit"
   std::string_view module;  // "market"
   std::string_view what;
+  bool proposer_only = false;  // stands in blocks, never in a transaction
 };
 
 [[nodiscard]] std::span<const OperationInfo> operation_registry();

@@ -11,6 +11,7 @@ Result<void, ReplayFault> compare(const LoggedBlock& block, const BlockResult& r
   };
   if (result.time != block.time)
     return differ("time", fmt::format("{}", result.time.ms), fmt::format("{}", block.time.ms));
+  if (result.seed != block.seed) return differ("seed", result.seed.hex(), block.seed.hex());
   if (result.state_root != block.state_root) {
     return differ("state root", result.state_root.hex(), block.state_root.hex());
   }
@@ -45,6 +46,9 @@ Result<void, ReplayFault> Replay::check_genesis(const LoggedBlock& block) const 
   if (block.height != 0) return fail(ReplayFault{0, fmt::format("the log begins at height {}", block.height)});
   if (!block.transactions.empty()) return fail(ReplayFault{0, "the genesis block has transactions"});
   if (!block.previous_app_hash.is_zero()) return fail(ReplayFault{0, "the genesis block names one before it"});
+  if (!block.preamble.empty() || !block.proposer.is_zero()) {
+    return fail(ReplayFault{0, "the genesis block names a proposer"});
+  }
   return compare(block, genesis_result_);
 }
 
@@ -61,7 +65,12 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block) {
                                               chain.block_time.ms)});
   }
   const std::string chain_id = chain.chain_id;
-  machine_->begin_block({block.height, block.time, block.previous_app_hash, block.order_rule});
+  // In a log that one machine ordered, nobody decided a block without a valid preamble: the skip rule has no place.
+  const auto step = machine_->randomness().check(next, block.proposer, block.preamble);
+  if (!step)
+    return fail(ReplayFault{next, fmt::format("the block's randomness by {} is refused: {}", block.proposer.text(),
+                                              describe(step.error()))});
+  machine_->begin_block({block.height, block.time, block.previous_app_hash, block.order_rule}, *step);
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
     const auto refuse = [&](const Refusal& refusal) {
       const Hash32 hash = sha256(block.transactions[i]);

@@ -28,6 +28,9 @@ LoggedBlock logged(const chain_test::Block& block) {
   out.time = block.header.time;
   out.previous_app_hash = block.header.previous_app_hash;
   out.order_rule = block.header.order_rule;
+  out.proposer = block.step.proposer();
+  out.preamble = block.step.preamble_bytes();
+  out.seed = block.step.seed();
   for (const VerifiedTransaction& transaction : block.transactions) out.transactions.push_back(transaction.bytes());
   out.state_root = block.result.state_root;
   out.history_root = block.result.history_root;
@@ -46,6 +49,9 @@ std::vector<LoggedBlock> a_log() {
                  genesis.time,
                  {},
                  OrderRule::Arrival,
+                 {},
+                 {},
+                 result.seed,
                  {},
                  result.state_root,
                  result.history_root,
@@ -91,6 +97,13 @@ TEST(BlockLog, EveryChangedFieldIsNamedAtItsHeight) {
       {"earlier", [](LoggedBlock& block) { block.time.ms = 1; }, "lies before"},
       {"later", [](LoggedBlock& block) { ++block.time.ms; }, "state root"},
       {"link", [](LoggedBlock& block) { block.previous_app_hash.bytes[3] ^= 1; }, "builds on"},
+      {"no preamble", [](LoggedBlock& block) { block.preamble.clear(); }, "preamble is missing"},
+      {"short preamble", [](LoggedBlock& block) { block.preamble.pop_back(); }, "96 bytes"},
+      {"output", [](LoggedBlock& block) { std::fill_n(block.preamble.begin(), 32, std::uint8_t{0}); }, "no point"},
+      {"challenge", [](LoggedBlock& block) { block.preamble[40] ^= 1; }, "does not belong"},
+      {"response", [](LoggedBlock& block) { block.preamble[95] |= 0x80; }, "below the group's order"},
+      {"proposer", [](LoggedBlock& block) { block.proposer = account_of_name("ben"); }, "may not propose"},
+      {"seed", [](LoggedBlock& block) { block.seed.bytes[0] ^= 1; }, "seed computed"},
       {"state", [](LoggedBlock& block) { block.state_root.bytes[31] ^= 128; }, "state root"},
       {"history", [](LoggedBlock& block) { block.history_root.bytes[0] ^= 1; }, "history root"},
       {"size", [](LoggedBlock& block) { ++block.history_size; }, "history size"},

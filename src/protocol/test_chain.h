@@ -29,6 +29,13 @@ inline constexpr DurationMs kExpiry{60'000};
 [[nodiscard]] inline SigningKey key_of(std::string_view name) { return SigningKey::from_seed(sha256(name).bytes); }
 [[nodiscard]] inline AccountId account_of_name(std::string_view name) { return key_of(name).account(); }
 
+/// Who makes the blocks of every test chain.
+[[nodiscard]] inline const Proposer& proposer() {
+  static const Proposer only(account_of_name("operator"),
+                             attestation::vrf::SecretKey::from_seed(sha256("operator").bytes));
+  return only;
+}
+
 /// Every name is funded with kStartBalance; "operator" reports telemetry.
 [[nodiscard]] inline Genesis genesis_of(Preset preset, const std::vector<std::string>& names) {
   Genesis genesis;
@@ -39,6 +46,7 @@ inline constexpr DurationMs kExpiry{60'000};
     genesis.accounts.push_back({account_of_name(name), {kStartBalance}, {1'000'000}, {}});
   }
   genesis.operators = {account_of_name("operator")};
+  genesis.proposers = {{proposer().account(), proposer().public_key()}};
   genesis.treasury = {1'000 * kAgpu};
   return genesis;
 }
@@ -46,6 +54,7 @@ inline constexpr DurationMs kExpiry{60'000};
 /// A block as it was made: enough to make it again.
 struct Block {
   BlockHeader header;
+  SeedStep step;
   std::vector<VerifiedTransaction> transactions;  // included, in order
   BlockResult result;
 };
@@ -123,9 +132,9 @@ class Chain {
   }
   /// A block now with these transactions in this order; one answer for each.
   std::vector<Result<Receipt, Refusal>> make_block(const std::vector<VerifiedTransaction>& transactions) {
-    Block block;
-    block.header = {machine_->chain().height + 1, now_, machine_->app_hash(), OrderRule::Arrival};
-    machine_->begin_block(block.header);
+    const BlockHeader header{machine_->chain().height + 1, now_, machine_->app_hash(), OrderRule::Arrival};
+    Block block{header, proposer().prove(machine_->randomness().last().seed, header.height), {}, {}};
+    machine_->begin_block(block.header, block.step);
     std::vector<Result<Receipt, Refusal>> answers;
     for (const VerifiedTransaction& transaction : transactions) {
       answers.push_back(machine_->execute(transaction));

@@ -54,6 +54,9 @@ Result<VerifiedTransaction, Refusal> verify_transaction(ByteView bytes, std::str
   if (body->operation_case() == v1::TransactionBody::OPERATION_NOT_SET) {
     return fail(Refusal{RefusalCode::UnknownOperation, "the operation is missing"});
   }
+  if (body->operation_case() == v1::TransactionBody::kBlockPreamble) {
+    return fail(Refusal{RefusalCode::ProposerOnly, "BlockPreamble"});
+  }
   const auto key = PublicKey::from_view(as_bytes(envelope.public_key()));
   if (!key) return fail(Refusal{RefusalCode::BadPublicKey, "a key has 32 bytes"});
   const auto signature = Signature::from_view(as_bytes(envelope.signature()));

@@ -40,8 +40,8 @@ class VerifiedTransaction {
 };
 
 /// Decodes, checks canonical form, chain id and signature. Pure; runs on any thread.
-/// Fails, in this order, with TransactionTooLarge, MalformedTransaction, WrongChain, UnknownOperation, BadPublicKey,
-/// BadSignatureEncoding, WrongSignature.
+/// Fails, in this order, with TransactionTooLarge, MalformedTransaction, WrongChain, UnknownOperation, ProposerOnly,
+/// BadPublicKey, BadSignatureEncoding, WrongSignature.
 [[nodiscard]] Result<VerifiedTransaction, Refusal> verify_transaction(ByteView bytes, std::string_view chain_id);
 
 /// Signs a body: the bytes to send.

@@ -264,6 +264,9 @@ TEST(Transaction, RefusalsComeInTheStatedOrder) {
   EXPECT_EQ(verdict(envelope(nothing + "\xff", bad_key, bad_scalar)), RefusalCode::MalformedTransaction);
   EXPECT_EQ(verdict(envelope(nothing, bad_key, bad_scalar)), RefusalCode::WrongChain);
   EXPECT_EQ(verdict(envelope(no_operation.SerializeAsString(), bad_key, bad_scalar)), RefusalCode::UnknownOperation);
+  v1::TransactionBody reserved = no_operation;
+  reserved.mutable_block_preamble()->set_vrf_output(std::string(32, 'x'));
+  EXPECT_EQ(verdict(envelope(reserved.SerializeAsString(), bad_key, bad_scalar)), RefusalCode::ProposerOnly);
   EXPECT_EQ(verdict(envelope(good_body, bad_key, bad_scalar)), RefusalCode::BadPublicKey);
   EXPECT_EQ(verdict(envelope(good_body, good_key, bad_scalar)), RefusalCode::BadSignatureEncoding);
   EXPECT_EQ(verdict(envelope(good_body, good_key, other_signature)), RefusalCode::WrongSignature);

@@ -85,6 +85,34 @@ TEST_F(HistoryTest, TheLogReplaysToTheHashOfTheTip) {
   EXPECT_EQ(split_log(*anybody_->get_bytes("/v1/log")).size(), status["height"].get<std::size_t>() + 1);
 }
 
+// What an auditor does by hand with the answers of GET /v1/blocks: from seed to seed, each proven by the proposer's
+// key. REQ: AUD-1
+TEST_F(HistoryTest, EverySeedFollowsFromTheOneBeforeByAProof) {
+  namespace vrf = attestation::vrf;
+  const auto genesis = client::parse_genesis(*anybody_->get_bytes("/v1/genesis"));
+  ASSERT_TRUE(genesis) << genesis.error();
+  const json first = get(*anybody_, "/v1/blocks/0");
+  fits("Block", first);
+  EXPECT_TRUE(first["vrf"].is_null() && first["proposer"].is_null());
+  Hash32 seed = protocol::genesis_seed(genesis->chain_id, genesis->time, genesis->proposers);
+  EXPECT_EQ(first["seed"], seed.hex());
+  const std::uint64_t tip = get(*anybody_, "/v1/status")["height"];
+  ASSERT_GE(tip, 5U);
+  for (std::uint64_t height = 1; height <= tip; ++height) {
+    const json block = get(*anybody_, "/v1/blocks/" + std::to_string(height));
+    fits("Block", block);
+    EXPECT_EQ(block["proposer"], genesis->proposers.front().account.text());
+    vrf::Evaluation evaluation;
+    evaluation.output.bytes = hash_of(block["vrf"]["output"]).bytes;
+    evaluation.proof.challenge.bytes = hash_of(block["vrf"]["challenge"]).bytes;
+    evaluation.proof.response.bytes = hash_of(block["vrf"]["response"]).bytes;
+    EXPECT_EQ(vrf::verify(genesis->proposers.front().vrf_key, protocol::vrf_input(seed, height), evaluation),
+              vrf::DleqFault::None);
+    seed = protocol::next_seed(seed, evaluation.output, height);
+    EXPECT_EQ(block["seed"], seed.hex());
+  }
+}
+
 // REQ: AUD-1
 TEST_F(HistoryTest, EveryTwoHeightsAreConsistent) {
   const std::uint64_t tip = get(*anybody_, "/v1/status")["height"];

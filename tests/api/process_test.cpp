@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "client/key_file.h"
+#include "client/vrf_key_file.h"
 #include "tests/api/world.h"
 
 namespace starminer::api_test {
@@ -131,6 +132,47 @@ TEST_F(ProcessTest, InitMakesAChainOnceAndSaysWhatIsWrong) {
   const auto key = client::load_key_file(std::filesystem::path(data()) / "operator.key.json", std::nullopt);
   ASSERT_TRUE(key.has_value());
   EXPECT_EQ(genesis["operators"], json::array({key->account().text()}));
+  const std::filesystem::path vrf_file = std::filesystem::path(data()) / "vrf.key.json";
+  const auto vrf_key = client::load_vrf_key_file(vrf_file);
+  ASSERT_TRUE(vrf_key.has_value()) << vrf_key.error();
+  EXPECT_EQ(genesis["proposers"],
+            json::array({{{"address", key->account().text()}, {"vrf_key", to_hex(vrf_key->public_key().view())}}}));
+  EXPECT_EQ(std::filesystem::status(vrf_file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+// Who holds the chain but not its key must not go on with another key: no replica would follow.
+TEST_F(ProcessTest, WithoutTheChainsVrfKeyThereAreNoBlocks) {
+  init();
+  const std::filesystem::path file = std::filesystem::path(data()) / "vrf.key.json";
+  const std::string right = read_file(file);
+  const auto start = [&] { return run({"run", "--data-dir", data(), "--api-listen", "127.0.0.1:0"}); };
+  std::filesystem::remove(file);
+  EXPECT_EQ(start(), 1);
+  EXPECT_THAT(read_file(output()), HasSubstr("there is no key at"));
+  ASSERT_TRUE(client::create_vrf_key_file(file).has_value());
+  EXPECT_EQ(start(), 1);
+  EXPECT_THAT(read_file(output()), HasSubstr("restore the key of this chain"));
+  const auto spoil = [&](const std::string& text) {
+    std::ofstream(file, std::ios::trunc) << text;
+    EXPECT_EQ(start(), 1) << text;
+  };
+  std::string damaged = right;
+  const std::size_t digit = damaged.find("\"seed\": \"") + 9;
+  damaged[digit] = damaged[digit] == '0' ? '1' : '0';
+  spoil(damaged);
+  EXPECT_THAT(read_file(output()), HasSubstr("is damaged"));
+  for (const char* text : {"", "[]", "{\"version\": 1}", "{\"version\": \"1\", \"kind\": 5}"}) {
+    spoil(text);
+    EXPECT_THAT(read_file(output()), HasSubstr("no VRF key file")) << text;
+  }
+  std::ofstream(file, std::ios::trunc) << right;
+  std::filesystem::permissions(file, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+  EXPECT_EQ(start(), 1);
+  EXPECT_THAT(read_file(output()), HasSubstr("chmod 600"));
+  std::filesystem::permissions(file, std::filesystem::perms::others_read, std::filesystem::perm_options::remove);
+  const auto node = serve();
+  EXPECT_FALSE(url_.empty());
 }
 
 TEST_F(ProcessTest, AGenesisThatWasChangedIsRefused) {

@@ -24,11 +24,16 @@ TemporaryFolder::~TemporaryFolder() {
 
 SigningKey key_of(std::string_view name) { return SigningKey::from_seed(sha256(name).bytes); }
 
+protocol::Proposer proposer() {
+  return {key_of("operator").account(), attestation::vrf::SecretKey::from_seed(sha256("operator").bytes)};
+}
+
 World::World(WorldOptions options) : options_(std::move(options)) {
   genesis_.chain_id = "starminer-test-1";
   genesis_.preset = options_.preset;
   genesis_.time = Engine::wall_clock();
   genesis_.operators = {key_of("operator").account()};
+  genesis_.proposers = {{proposer().account(), proposer().public_key()}};
   for (const char* name : {"operator", "ada", "ben", "fay", "gus", "faucet"}) {
     genesis_.accounts.push_back({key_of(name).account(), {kFunds}, {}, {}});
   }
@@ -41,7 +46,7 @@ void World::start() {
   metrics_ = std::make_unique<prometheus::Registry>();
   auto chain = storage::ChainStore::open(folder() / "chain");
   STARMINER_CHECK(chain.has_value());
-  auto engine = Engine::open(std::move(*chain), genesis_, {});
+  auto engine = Engine::open(std::move(*chain), genesis_, proposer(), {});
   STARMINER_CHECK(engine.has_value());
   engine_ = std::move(*engine);
   artifacts::StoreLimits limits;

@@ -39,6 +39,8 @@ class TemporaryFolder {
 
 /// The key that a name stands for; the same in every run.
 [[nodiscard]] SigningKey key_of(std::string_view name);
+/// Who makes the blocks.
+[[nodiscard]] protocol::Proposer proposer();
 
 struct WorldOptions {
   protocol::Preset preset = protocol::Preset::Main;

@@ -37,6 +37,7 @@ TimeMs Engine::wall_clock() {
 
 Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storage::ChainStore> store,
                                                           const protocol::Genesis& genesis,
+                                                          const protocol::Proposer& proposer,
                                                           const EngineOptions& options) {
   auto machine = std::make_unique<protocol::Machine>();
   if (store->tip()) {
@@ -59,21 +60,30 @@ Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storag
                                      {},
                                      protocol::OrderRule::Arrival,
                                      {},
+                                     {},
+                                     result->seed,
+                                     {},
                                      result->state_root,
                                      result->history_root,
                                      result->history_size,
                                      result->app_hash};
     if (const auto written = store->write(block, *result); !written) return fail(written.error().text);
   }
-  return std::unique_ptr<Engine>(new Engine(std::move(store), std::move(machine), options));
+  const protocol::ProposerRow* row = machine->randomness().proposers().find(proposer.account());
+  if (row == nullptr || row->vrf_key != proposer.public_key()) {
+    return fail(fmt::format("the genesis names no proposer {} with this VRF key, so its blocks would not be valid",
+                            proposer.account().text()));
+  }
+  return std::unique_ptr<Engine>(new Engine(std::move(store), std::move(machine), proposer, options));
 }
 
 Engine::Engine(std::unique_ptr<storage::ChainStore> store, std::unique_ptr<protocol::Machine> machine,
-               const EngineOptions& options)
+               const protocol::Proposer& proposer, const EngineOptions& options)
     : options_(options),
       store_(std::move(store)),
       machine_(std::move(machine)),
       chain_id_(machine_->chain().chain_id),
+      seeds_(proposer, machine_->randomness().last().seed, machine_->chain().height),
       queue_(std::make_unique<Queue>(options.queue, random_seed())) {
   if (options_.verify_threads == 0) options_.verify_threads = std::max(1U, std::thread::hardware_concurrency());
 }

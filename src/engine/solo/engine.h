@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "engine/solo/fair_queue.h"
+#include "engine/solo/seed_chain.h"
 #include "protocol/machine.h"
 #include "storage/chain_store.h"
 
@@ -62,9 +63,11 @@ struct EngineCounters {
 
 class Engine {
  public:
-  /// Loads the store, or starts it with the genesis where it is empty. A store of another genesis is refused.
+  /// Loads the store, or starts it with the genesis where it is empty. A store of another genesis is refused, and a
+  /// proposer that the genesis does not name with this key.
   [[nodiscard]] static Result<std::unique_ptr<Engine>, std::string> open(std::unique_ptr<storage::ChainStore> store,
                                                                          const protocol::Genesis& genesis,
+                                                                         const protocol::Proposer& proposer,
                                                                          const EngineOptions& options);
   /// Stops after the block in work.
   ~Engine();
@@ -104,7 +107,7 @@ class Engine {
   using Batch = std::vector<Pending>;
 
   Engine(std::unique_ptr<storage::ChainStore> store, std::unique_ptr<protocol::Machine> machine,
-         const EngineOptions& options);
+         const protocol::Proposer& proposer, const EngineOptions& options);
 
   // engine.cpp: from arrival to the queue.
   void verify_loop();
@@ -119,8 +122,8 @@ class Engine {
   /// Answers what cannot stand in a block, up to the first that can; returns its position.
   [[nodiscard]] std::size_t find_first_admitted(const Batch& batch, TimeMs now);
   void make_block(const Batch& batch, std::size_t first, TimeMs now);
-  [[nodiscard]] bool persist(const protocol::BlockHeader& header, std::vector<Bytes> transactions,
-                             const protocol::BlockResult& result);
+  [[nodiscard]] bool persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
+                             std::vector<Bytes> transactions, const protocol::BlockResult& result);
   /// Answers one that is not in this block: with its receipt where it stands in an earlier one.
   void answer_excluded(const Pending& pending, protocol::Refusal refusal);
   void answer(const Pending& pending, SubmitResult result);
@@ -129,6 +132,7 @@ class Engine {
   std::unique_ptr<storage::ChainStore> store_;
   std::unique_ptr<protocol::Machine> machine_;
   std::string chain_id_;
+  SeedChain seeds_;  // the writer takes
   mutable std::shared_mutex state_mutex_;
   std::unique_ptr<Queue> queue_;
   std::vector<BlockListener> listeners_;

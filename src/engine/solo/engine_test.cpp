@@ -83,7 +83,7 @@ class EngineTest : public ::testing::Test {
   Result<std::unique_ptr<Engine>, std::string> try_open(const protocol::Genesis& genesis) {
     auto store = storage::ChainStore::open(folder_);
     if (!store) return fail(store.error().text);
-    return Engine::open(std::move(*store), genesis, options_);
+    return Engine::open(std::move(*store), genesis, protocol::chain_test::proposer(), options_);
   }
   Engine& open(bool start = true) {
     auto engine = try_open(genesis_);

@@ -54,10 +54,11 @@ std::size_t Engine::find_first_admitted(const Batch& batch, TimeMs now) {
 }
 
 void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
+  const protocol::SeedStep step = seeds_.take();
   std::unique_lock lock(state_mutex_);
   const protocol::BlockHeader header{machine_->chain().height + 1, now, machine_->app_hash(),
                                      protocol::OrderRule::Arrival};
-  machine_->begin_block(header);
+  machine_->begin_block(header, step);
   std::vector<Bytes> transactions;
   transactions.reserve(batch.size() - first);
   // The receipts of a block stand in the order of its transactions; a refusal stands for one that is not in it.
@@ -71,7 +72,7 @@ void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
   }
   const std::size_t included = transactions.size();
   const protocol::BlockResult result = machine_->finish_block();
-  if (!persist(header, std::move(transactions), result)) {
+  if (!persist(header, step, std::move(transactions), result)) {
     lock.unlock();
     for (std::size_t i = first; i < batch.size(); ++i) {
       answer(batch[i], fail(Refused{{RefusalCode::NodeBusy,
@@ -97,11 +98,12 @@ void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
   for (const BlockListener& listener : listeners) listener(result);
 }
 
-bool Engine::persist(const protocol::BlockHeader& header, std::vector<Bytes> transactions,
-                     const protocol::BlockResult& result) {
+bool Engine::persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
+                     std::vector<Bytes> transactions, const protocol::BlockResult& result) {
   const storage::StoredBlock block{
-      header.height,     header.time,         header.previous_app_hash, header.order_rule, std::move(transactions),
-      result.state_root, result.history_root, result.history_size,      result.app_hash};
+      header.height,         header.time,    header.previous_app_hash, header.order_rule, step.proposer(),
+      step.preamble_bytes(), step.seed(),    std::move(transactions),  result.state_root, result.history_root,
+      result.history_size,   result.app_hash};
   const auto begin = std::chrono::steady_clock::now();
   const auto written = store_->write(block, result);
   const auto spent = std::chrono::steady_clock::now() - begin;

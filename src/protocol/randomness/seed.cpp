@@ -5,8 +5,20 @@
 namespace starminer::protocol {
 namespace {
 
+struct GenesisInput {
+  std::string chain_id;
+  TimeMs time;
+  std::vector<GenesisProposer> proposers;
+};
+
+struct StepInput {
+  Hash32 previous_seed;
+  std::uint64_t height = 0;
+};
+
 struct SeedInput {
-  Hash32 previous_app_hash;
+  Hash32 previous_seed;
+  attestation::vrf::Output output;
   std::uint64_t height = 0;
 };
 
@@ -17,8 +29,18 @@ struct TieInput {
 
 }  // namespace
 
-Hash32 block_seed(const Hash32& previous_app_hash, std::uint64_t height) {
-  return tagged_hash("starminer/seed/1", encode(SeedInput{previous_app_hash, height}));
+Hash32 genesis_seed(const std::string& chain_id, TimeMs time, const std::vector<GenesisProposer>& proposers) {
+  return tagged_hash("starminer/seed/genesis/1", encode(GenesisInput{chain_id, time, proposers}));
+}
+
+Bytes vrf_input(const Hash32& previous_seed, std::uint64_t height) { return encode(StepInput{previous_seed, height}); }
+
+Hash32 next_seed(const Hash32& previous_seed, const attestation::vrf::Output& output, std::uint64_t height) {
+  return tagged_hash("starminer/seed/2", encode(SeedInput{previous_seed, output, height}));
+}
+
+Hash32 skipped_seed(const Hash32& previous_seed, std::uint64_t height) {
+  return tagged_hash("starminer/seed/skip/1", encode(StepInput{previous_seed, height}));
 }
 
 std::uint64_t tie_rank(const Hash32& seed, const JobId& job) {

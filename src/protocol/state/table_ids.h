@@ -30,6 +30,8 @@ enum class TableId : std::uint8_t {
   Contracts = 21,
   Shares = 22,
   ClassDemand = 23,
+  Seeds = 24,
+  Proposers = 25,
 };
 
 }  // namespace starminer::protocol::state
