@@ -15,6 +15,7 @@ PROGRAMS = {
     "base_bench": ("encode_over_memcpy", "decode_over_memcpy", "verify_over_libsodium", "transactions_verified_per_s"),
     "protocol_bench": ("apply_transfer_over_map_update", "apply_transfer_with_root_over_map_update",
                        "apply_transfers_hot_per_s", "merkle_update_over_sha256"),
+    "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
     "sandbox_bench": ("sandbox_job_over_bwrap",),
 }
