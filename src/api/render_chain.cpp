@@ -17,7 +17,6 @@ std::string number(u128 value) { return fmt::format("{}", static_cast<std::uint6
 
 std::string_view purpose_name(protocol::LockPurpose purpose) {
   switch (purpose) {
-    case protocol::LockPurpose::AccountDeposit: return "account_deposit";
     case protocol::LockPurpose::Escrow: return "escrow";
     case protocol::LockPurpose::NodeIdentity: return "node_identity";
   }
@@ -26,7 +25,6 @@ std::string_view purpose_name(protocol::LockPurpose purpose) {
 
 std::string subject_text(const protocol::LockKey& key) {
   switch (key.purpose) {
-    case protocol::LockPurpose::AccountDeposit: return AccountId{key.subject}.text();
     case protocol::LockPurpose::Escrow: return JobId{key.subject}.text();
     case protocol::LockPurpose::NodeIdentity: return NodeId{key.subject}.text();
   }
@@ -89,6 +87,12 @@ json render_account(const Machine& machine, const AccountId& account) {
     balances[std::string(asset_name(asset))] = number(machine.ledger().balance(account, asset));
   }
   json locks = json::array();
+  if (const std::uint64_t deposit = machine.ledger().deposit(account); deposit != 0) {
+    locks.push_back({{"purpose", "account_deposit"},
+                     {"subject", account.text()},
+                     {"asset", asset_name(Asset::Agpu)},
+                     {"amount", number(deposit)}});
+  }
   for (const auto& [key, row] : machine.ledger().locks()) {
     if (row.owner != account) continue;
     locks.push_back({{"purpose", purpose_name(key.purpose)},

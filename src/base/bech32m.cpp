@@ -45,6 +45,12 @@ bool prefix_is_valid(std::string_view prefix) {
 // Hands on the bytes as groups of five bits, the last group padded with zeros.
 template <class Take>
 void for_each_group(ByteView data, Take take) {
+  // Five bytes are eight groups.
+  for (; data.size() >= 5; data = data.subspan(5)) {
+    std::uint64_t chunk = 0;
+    for (std::size_t i = 0; i < 5; ++i) chunk = chunk << 8U | data[i];
+    for (int shift = 35; shift >= 0; shift -= 5) take(static_cast<std::uint32_t>(chunk >> shift) & 31U);
+  }
   std::uint32_t buffer = 0;
   unsigned bits = 0;
   for (const std::uint8_t byte : data) {
@@ -78,19 +84,18 @@ std::optional<Bytes> from_groups(const std::vector<std::uint8_t>& groups) {
 }  // namespace
 
 std::string bech32m_encode(std::string_view prefix, ByteView data) {
-  std::string text;
-  text.reserve(prefix.size() + 1 + (data.size() * 8 + 4) / 5 + kChecksumLength);
-  text += prefix;
-  text.push_back('1');
+  std::string text(prefix.size() + 1 + (data.size() * 8 + 4) / 5 + kChecksumLength, '1');
+  std::copy(prefix.begin(), prefix.end(), text.begin());
+  char* at = text.data() + prefix.size() + 1;
   std::uint32_t checksum = prefix_checksum(prefix);
   for_each_group(data, [&](std::uint32_t group) {
     checksum = polymod_step(checksum, group);
-    text.push_back(kAlphabet[group]);
+    *at++ = kAlphabet[group];
   });
   for (std::size_t i = 0; i < kChecksumLength; ++i) checksum = polymod_step(checksum, 0);
   checksum ^= kBech32mConstant;
   for (std::size_t i = 0; i < kChecksumLength; ++i) {
-    text.push_back(kAlphabet[(checksum >> (5 * (kChecksumLength - 1 - i))) & 31U]);
+    *at++ = kAlphabet[(checksum >> (5 * (kChecksumLength - 1 - i))) & 31U];
   }
   return text;
 }

@@ -10,10 +10,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <boost/pfr/core.hpp>
+#include <boost/pfr/tuple_size.hpp>
 
 #include "base/bytes.h"
 
@@ -43,51 +46,89 @@ inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
 
-template <std::unsigned_integral T>
-void put_integer(T value, Bytes& out) {
-  for (std::size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
-
+/// Bytes of every encoding of a type, where they are always as many; else 0.
 template <class T>
-void put(const T& value, Bytes& out);
-
-template <class T>
-void put_sequence(const T& items, Bytes& out) {
-  for (const auto& item : items) put(item, out);
-}
-
-template <class T>
-void put(const T& value, Bytes& out) {
+[[nodiscard]] constexpr std::size_t fixed_size() {
   if constexpr (std::is_same_v<T, bool>) {
-    out.push_back(value ? 1 : 0);
+    return 1;
+  } else if constexpr (std::is_enum_v<T> || std::integral<T>) {
+    return sizeof(T);
+  } else if constexpr (kIsArray<T>) {
+    return fixed_size<typename T::value_type>() * std::tuple_size_v<T>;
+  } else if constexpr (std::is_same_v<T, std::string> || kIsVector<T> || kIsOptional<T>) {
+    return 0;
+  } else {
+    static_assert(std::is_aggregate_v<T>, "only plain aggregates are encoded");
+    return []<std::size_t... kFields>(std::index_sequence<kFields...>) {
+      constexpr bool kAllFixed = ((fixed_size<boost::pfr::tuple_element_t<kFields, T>>() != 0) && ...);
+      return kAllFixed ? (fixed_size<boost::pfr::tuple_element_t<kFields, T>>() + ... + 0) : 0;
+    }
+    (std::make_index_sequence<boost::pfr::tuple_size_v<T>>());
+  }
+}
+
+inline constexpr std::size_t kLengthBytes = sizeof(std::uint32_t);
+
+/// Bytes of the encoding of a value.
+template <class T>
+[[nodiscard]] std::size_t size_of(const T& value) {
+  std::size_t size = 0;
+  if constexpr (fixed_size<T>() != 0) {
+    size = fixed_size<T>();
+  } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Bytes>) {
+    size = kLengthBytes + value.size();
+  } else if constexpr (kIsArray<T> || kIsVector<T>) {
+    if constexpr (kIsVector<T>) size = kLengthBytes;
+    for (const auto& item : value) size += size_of(item);
+  } else if constexpr (kIsOptional<T>) {
+    size = 1 + (value ? size_of(*value) : 0);
+  } else {
+    boost::pfr::for_each_field(value, [&size](const auto& field) { size += size_of(field); });
+  }
+  return size;
+}
+
+template <std::unsigned_integral T>
+[[nodiscard]] std::uint8_t* write_integer(T value, std::uint8_t* at) {
+  for (std::size_t i = sizeof(T); i-- > 0;) *at++ = static_cast<std::uint8_t>(value >> (8 * i));
+  return at;
+}
+
+/// Writes the encoding and returns its end. Requires: room for size_of(value) bytes at `at`.
+template <class T>
+[[nodiscard]] std::uint8_t* write(const T& value, std::uint8_t* at) {
+  if constexpr (std::is_same_v<T, bool>) {
+    *at++ = value ? 1 : 0;
   } else if constexpr (std::is_enum_v<T>) {
     static_assert(CountedEnum<T>, "declare enum_count beside the enum");
-    put_integer(static_cast<std::make_unsigned_t<std::underlying_type_t<T>>>(value), out);
+    at = write_integer(static_cast<std::make_unsigned_t<std::underlying_type_t<T>>>(value), at);
   } else if constexpr (std::unsigned_integral<T>) {
-    put_integer(value, out);
+    at = write_integer(value, at);
   } else if constexpr (std::signed_integral<T>) {
     // Offset binary keeps the order of signed values in the bytes.
     using U = std::make_unsigned_t<T>;
-    put_integer(static_cast<U>(static_cast<U>(value) ^ (U{1} << (sizeof(U) * 8 - 1))), out);
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    put_integer(static_cast<std::uint32_t>(value.size()), out);
-    out.insert(out.end(), value.begin(), value.end());
-  } else if constexpr (kIsArray<T>) {
-    put_sequence(value, out);
-  } else if constexpr (kIsVector<T>) {
-    put_integer(static_cast<std::uint32_t>(value.size()), out);
-    if constexpr (std::is_same_v<T, Bytes>) {
-      out.insert(out.end(), value.begin(), value.end());
-    } else {
-      put_sequence(value, out);
-    }
+    at = write_integer(static_cast<U>(static_cast<U>(value) ^ (U{1} << (sizeof(U) * 8 - 1))), at);
+  } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Bytes>) {
+    at = write_integer(static_cast<std::uint32_t>(value.size()), at);
+    at = std::copy(value.begin(), value.end(), at);
+  } else if constexpr (kIsArray<T> || kIsVector<T>) {
+    if constexpr (kIsVector<T>) at = write_integer(static_cast<std::uint32_t>(value.size()), at);
+    for (const auto& item : value) at = write(item, at);
   } else if constexpr (kIsOptional<T>) {
-    out.push_back(value ? 1 : 0);
-    if (value) put(*value, out);
+    *at++ = value ? 1 : 0;
+    if (value) at = write(*value, at);
   } else {
-    static_assert(std::is_aggregate_v<T>, "only plain aggregates are encoded");
-    boost::pfr::for_each_field(value, [&out](const auto& field) { put(field, out); });
+    boost::pfr::for_each_field(value, [&at](const auto& field) { at = write(field, at); });
   }
+  return at;
+}
+
+/// Appends the encoding.
+template <class T>
+void put(const T& value, Bytes& out) {
+  const std::size_t start = out.size();
+  out.resize(start + size_of(value));
+  static_cast<void>(write(value, out.data() + start));
 }
 
 /// Reads from the front of a byte view; `ok` turns false at the first fault and stays so.

@@ -77,6 +77,13 @@ Hash32 sha256(ByteView bytes) {
   return hash.finish();
 }
 
+Hash32 sha256_after(std::uint8_t first, ByteView bytes) {
+  ShortHash hash;
+  hash.update(&first, 1);
+  hash.update(bytes.data(), bytes.size());
+  return hash.finish();
+}
+
 Hash32 tagged_hash(std::string_view tag, ByteView bytes) {
   STARMINER_CHECK(tag.size() < 256);
   const auto length = static_cast<std::uint8_t>(tag.size());

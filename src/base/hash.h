@@ -48,6 +48,9 @@ class Sha256 {
 [[nodiscard]] Hash32 sha256(ByteView bytes);
 [[nodiscard]] inline Hash32 sha256(std::string_view text) { return sha256(as_bytes(text)); }
 
+/// SHA-256 over one byte and the bytes: what RFC 6962 hashes for a leaf.
+[[nodiscard]] Hash32 sha256_after(std::uint8_t first, ByteView bytes);
+
 /// SHA-256 over the tag's length (one byte), the tag and the bytes.
 [[nodiscard]] Hash32 tagged_hash(std::string_view tag, ByteView bytes);
 

@@ -10,6 +10,8 @@
 namespace starminer::protocol {
 namespace {
 
+constexpr std::size_t kReceiptBytes = 160;  // of most leaves; longer ones grow
+
 template <class Op>
 std::string subject_of(const Op& op) {
   if constexpr (requires { op.contract.text(); }) {
@@ -58,17 +60,18 @@ Result<void, Refusal> Machine::check_envelope(const VerifiedTransaction& transac
   if (body.expires_at_ms() - now.ms > ahead_max) {
     return fail(Refusal{RefusalCode::ExpiryTooFar, fmt::format("at most {} ms after {} allowed", ahead_max, now.ms)});
   }
-  const auto next = ledger_.next_sequence(transaction.account());
-  if (!next) return fail(Refusal{RefusalCode::UnknownAccount, transaction.account().text()});
-  const std::uint64_t expected = *next + pending;
+  const AccountRow* account = ledger_.accounts().find(transaction.account());
+  if (account == nullptr) return fail(Refusal{RefusalCode::UnknownAccount, transaction.account().text()});
+  const std::uint64_t expected = account->next_sequence + pending;
   if (body.sequence() != expected) {
     return fail(Refusal{body.sequence() < expected ? RefusalCode::SequenceUsed : RefusalCode::SequenceAhead,
                         fmt::format("sequence {} given, {} is next", body.sequence(), expected)});
   }
-  if (pending == 0 && !ledger_.covers_fee(transaction.account())) {
+  const std::uint64_t available = account->balance[static_cast<std::size_t>(Asset::Agpu)];
+  if (pending == 0 && available < params_.get(Parameter::TxFee)) {
     return fail(Refusal{RefusalCode::FeeNotCovered,
                         fmt::format("the fee is {}, available {}", format_amount(params_.agpu(Parameter::TxFee)),
-                                    format_amount(Asset::Agpu, ledger_.balance(transaction.account(), Asset::Agpu)))});
+                                    format_amount(Asset::Agpu, available))});
   }
   return {};
 }
@@ -126,7 +129,7 @@ Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransacti
 Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction) {
   STARMINER_CHECK(open_ != nullptr);
   if (auto envelope = check_envelope(transaction, open_->header.time, 0); !envelope) return fail(envelope.error());
-  const auto outcome = run_operation(transaction);
+  auto outcome = run_operation(transaction);
   if (!outcome) return fail(outcome.error());
   // Arrivals, releases and activations may let waiting jobs start: the market is never left unmatched.
   contracts_.dispatch(open_->context);
@@ -140,13 +143,15 @@ Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction
   receipt.core.sequence = transaction.body().sequence();
   receipt.core.operation = static_cast<std::uint16_t>(transaction.body().operation_case());
   receipt.core.fee = params_.agpu(Parameter::TxFee);
-  receipt.core.subject = outcome->subject;
+  receipt.core.subject = std::move(outcome->subject);
   if (outcome->refusal) {
     receipt.core.code = static_cast<std::uint16_t>(outcome->refusal->code);
-    receipt.detail = outcome->refusal->detail;
+    receipt.detail = std::move(outcome->refusal->detail);
   }
   receipt.history_index = history_.size();
-  Bytes bytes{static_cast<std::uint8_t>(LeafType::Receipt)};
+  Bytes bytes;
+  bytes.reserve(kReceiptBytes);
+  bytes.push_back(static_cast<std::uint8_t>(LeafType::Receipt));
   codec::put(receipt.core, bytes);
   add_leaf(LeafType::Receipt, std::move(bytes), transaction.hash(), std::nullopt);
   record_settlements();

@@ -113,6 +113,9 @@ void Machine::begin_block(const BlockHeader& header, const SeedStep& step) {
   open_->result.height = header.height;
   open_->result.time = header.time;
   open_->context.events = &open_->result.events;
+  open_->result.receipts.reserve(receipts_before_);
+  open_->result.events.reserve(receipts_before_);
+  open_->result.leaves.reserve(receipts_before_);
   const DurationMs gap = elapsed(header.time, row.block_time);
   if (gap.ms > kHaltTicks * params_.get(Parameter::TickMs)) {
     row.halted.ms += gap.ms;
@@ -202,6 +205,7 @@ BlockResult Machine::finish_block() {
   store_.commit();
   BlockResult result = std::move(open_->result);
   open_.reset();
+  receipts_before_ = result.receipts.size();
   if (result.height % kFullCheckEveryBlocks == 0) {
     if (const auto sound = check_invariants(); !sound) assertion_failed(sound.error().c_str(), __FILE__, __LINE__);
   }

@@ -208,6 +208,7 @@ class Machine {
   audit::HistoryTree history_;
   Hash32 app_hash_;
   std::unique_ptr<OpenBlock> open_;
+  std::size_t receipts_before_ = 0;  // of the last block: the next one has room for as many
 };
 
 }  // namespace starminer::protocol

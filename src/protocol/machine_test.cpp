@@ -39,7 +39,7 @@ TEST(Genesis, FundsAccountsAndKeepsTheirDeposits) {
   const Chain chain({"ada", "bob"});
   const Ledger& ledger = chain.machine().ledger();
   EXPECT_EQ(ledger.balance(account_of_name("ada"), Asset::Agpu), chain_test::kStartBalance - kDeposit);
-  EXPECT_EQ(ledger.locked(LockPurpose::AccountDeposit, account_of_name("ada").bytes, Asset::Agpu), kDeposit);
+  EXPECT_EQ(ledger.deposit(account_of_name("ada")), kDeposit);
   EXPECT_EQ(ledger.pool(Pool::Treasury, Asset::Agpu), 1'000 * kAgpu);
   EXPECT_EQ(chain.machine().chain().height, 0U);
 }

@@ -22,13 +22,7 @@ std::uint64_t split_of(std::uint64_t n) { return std::bit_floor(n - 1); }
 
 }  // namespace
 
-Hash32 HistoryTree::leaf_hash(ByteView leaf) {
-  Bytes bytes;
-  bytes.reserve(1 + leaf.size());
-  bytes.push_back(0);
-  bytes.insert(bytes.end(), leaf.begin(), leaf.end());
-  return sha256(bytes);
-}
+Hash32 HistoryTree::leaf_hash(ByteView leaf) { return sha256_after(0, leaf); }
 
 Hash32 HistoryTree::empty_root() { return sha256(ByteView()); }
 

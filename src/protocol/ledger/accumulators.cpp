@@ -7,28 +7,26 @@ void Ledger::Accumulators::on_change(const AccountId& /*key*/, const AccountRow*
     if (before != nullptr) sums[i].balances -= before->balance[i];
     if (after != nullptr) sums[i].balances += after->balance[i];
   }
+  u128& locks = sums[static_cast<std::size_t>(Asset::Agpu)].locks;
+  if (before != nullptr) locks -= before->deposit;
+  if (after != nullptr) locks += after->deposit;
 }
 
 void Ledger::Accumulators::on_change(const LockKey& key, const LockRow* before, const LockRow* after) {
   SupplyBreakdown& sum = sums[static_cast<std::size_t>(key.asset)];
-  const bool counts = key.purpose != LockPurpose::AccountDeposit;
   const bool is_agpu = key.asset == Asset::Agpu;
   if (before != nullptr) {
     sum.locks -= before->amount;
-    if (counts) {
-      Held& entry = held[before->owner];
-      --entry.count;
-      if (is_agpu) entry.agpu -= before->amount;
-      if (entry.count == 0) held.erase(before->owner);
-    }
+    Held& entry = held[before->owner];
+    --entry.count;
+    if (is_agpu) entry.agpu -= before->amount;
+    if (entry.count == 0) held.erase(before->owner);
   }
   if (after != nullptr) {
     sum.locks += after->amount;
-    if (counts) {
-      Held& entry = held[after->owner];
-      ++entry.count;
-      if (is_agpu) entry.agpu += after->amount;
-    }
+    Held& entry = held[after->owner];
+    ++entry.count;
+    if (is_agpu) entry.agpu += after->amount;
   }
 }
 

@@ -1,6 +1,6 @@
-// Running sums of the ledger's tables: what stands in balances, locks and pools, what was minted and burned, and what
-// each account has locked. Fed by table observers and by nothing else, so that they agree with the rows by their own
-// count and not by that of the code that moves money. Rollbacks and loads pass through the observers as well.
+// Running sums of the ledger's tables: what stands in balances, deposits, locks and pools, what was minted and burned,
+// and what each account has locked. Fed by table observers and by nothing else, so that they agree with the rows by
+// their own count and not by that of the code that moves money. Rollbacks and loads pass through the observers as well.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ struct Ledger::Accumulators final : state::Observer<AccountId, AccountRow>,
                                     state::Observer<LockKey, LockRow>,
                                     state::Observer<PoolKey, PoolRow>,
                                     state::Observer<std::uint8_t, SupplyRow> {
-  /// Locks of one account besides its deposit: how many, and the AGPU in them.
+  /// Locks of one account: how many, and the AGPU in them.
   struct Held {
     std::uint64_t count = 0;
     u128 agpu = 0;

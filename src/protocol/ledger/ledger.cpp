@@ -12,8 +12,6 @@ constexpr std::array<Asset, kAssetCount> kAssets = {Asset::Agpu, Asset::Amax, As
 
 constexpr std::size_t at(Asset asset) { return static_cast<std::size_t>(asset); }
 
-LockKey deposit_key(const AccountId& account) { return {LockPurpose::AccountDeposit, account.bytes, Asset::Agpu}; }
-
 }  // namespace
 
 std::string_view pool_name(Pool pool) {
@@ -83,16 +81,21 @@ bool Ledger::covers_fee(const AccountId& account) const {
 }
 
 void Ledger::charge_fee(const AccountId& account) {
-  STARMINER_CHECK(covers_fee(account));
   const std::uint64_t fee = params_.get(Parameter::TxFee);
   accounts_.update(account, [fee](AccountRow& row) {
+    STARMINER_CHECK(row.balance[at(Asset::Agpu)] >= fee);
     row.balance[at(Asset::Agpu)] -= fee;
     ++row.next_sequence;
   });
   burn(Asset::Agpu, fee);
 }
 
-bool Ledger::exists(const AccountId& account) const { return locks_.contains(deposit_key(account)); }
+bool Ledger::exists(const AccountId& account) const { return deposit(account) != 0; }
+
+std::uint64_t Ledger::deposit(const AccountId& account) const {
+  const AccountRow* row = accounts_.find(account);
+  return row != nullptr ? row->deposit : 0;
+}
 
 std::uint64_t Ledger::balance(const AccountId& account, Asset asset) const {
   const AccountRow* row = accounts_.find(account);
@@ -108,8 +111,7 @@ void Ledger::lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subje
                   std::uint64_t amount) {
   const LockKey key{purpose, subject, asset};
   STARMINER_CHECK(!locks_.contains(key));
-  // The deposit itself is what makes an account exist.
-  STARMINER_CHECK(exists(owner) || key == deposit_key(owner));
+  STARMINER_CHECK(exists(owner));
   debit(owner, asset, amount);
   locks_.put(key, {owner, amount});
 }
@@ -171,7 +173,10 @@ SupplyBreakdown Ledger::recount(Asset asset) const {
     sum.minted = row->minted;
     sum.burned = row->burned;
   }
-  for (const auto& [id, row] : accounts_) sum.balances += row.balance[at(asset)];
+  for (const auto& [id, row] : accounts_) {
+    sum.balances += row.balance[at(asset)];
+    if (asset == Asset::Agpu) sum.locks += row.deposit;
+  }
   for (const auto& [key, row] : locks_) {
     if (key.asset == asset) sum.locks += row.amount;
   }
@@ -187,16 +192,25 @@ std::uint64_t Ledger::pool(Pool pool, Asset asset) const {
 }
 
 void Ledger::take_deposit(const AccountId& account) {
-  lock(LockPurpose::AccountDeposit, account.bytes, account, Asset::Agpu, params_.get(Parameter::AccountDeposit));
+  const std::uint64_t deposit = params_.get(Parameter::AccountDeposit);
+  STARMINER_CHECK(deposit != 0);
+  accounts_.update(account, [deposit](AccountRow& row) {
+    STARMINER_CHECK(row.deposit == 0 && row.balance[at(Asset::Agpu)] >= deposit);
+    row.balance[at(Asset::Agpu)] -= deposit;
+    row.deposit = deposit;
+  });
 }
 
 void Ledger::credit(const AccountId& account, Asset asset, std::uint64_t amount) {
-  const AccountRow* row = accounts_.find(account);
-  AccountRow changed = row != nullptr ? *row : AccountRow{};
-  const auto sum = checked_add(changed.balance[at(asset)], amount);
-  STARMINER_CHECK(sum && *sum <= kAmountMax);  // cannot happen: less than this was ever minted
-  changed.balance[at(asset)] = *sum;
-  accounts_.put(account, changed);
+  const auto add = [asset, amount](AccountRow& row) {
+    const auto sum = checked_add(row.balance[at(asset)], amount);
+    STARMINER_CHECK(sum && *sum <= kAmountMax);  // cannot happen: less than this was ever minted
+    row.balance[at(asset)] = *sum;
+  };
+  if (accounts_.try_update(account, add)) return;
+  AccountRow row;
+  add(row);
+  accounts_.put(account, row);
 }
 
 void Ledger::debit(const AccountId& account, Asset asset, std::uint64_t amount) {

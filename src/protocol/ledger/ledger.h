@@ -2,8 +2,8 @@
 // Invariant, held after every transaction by its own accumulators (TOK-3):
 //   minted - burned = balances + locks + pools, per asset; minted AGPU <= cap, minted AMAX and USD <= kAmountMax.
 // No sum of amounts that exist can therefore pass kAmountMax. Every lock has exactly one purpose and one subject.
-// An account exists while its deposit is locked: a closed account keeps its row (zero balances, next sequence), so
-// that no old transaction runs again, and a later first transfer of AGPU opens it again. Single writer.
+// An account exists while it holds a deposit: a closed account keeps its row (zero balances, next sequence), so that no
+// old transaction runs again, and a later first transfer of AGPU opens it again. Single writer.
 #pragma once
 
 #include <array>
@@ -31,15 +31,16 @@ inline constexpr std::uint64_t kAgpuCap = 1'000'000'000 * kBasePerToken;
 struct AccountRow {
   std::array<std::uint64_t, kAssetCount> balance{};  // base units, by Asset
   std::uint64_t next_sequence = 0;
-  std::uint32_t roles = 0;  // reference count of things that need the account: nodes, live jobs, payout roles
+  std::uint32_t roles = 0;    // reference count of things that need the account: nodes, live jobs, payout roles
+  std::uint64_t deposit = 0;  // AGPU that closing returns, counted with the locks; 0: closed, or never opened
 };
 
-enum class LockPurpose : std::uint8_t { AccountDeposit = 0, Escrow = 1, NodeIdentity = 2 };
-[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 3; }
+enum class LockPurpose : std::uint8_t { Escrow = 0, NodeIdentity = 1 };
+[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 2; }
 
 struct LockKey {
   LockPurpose purpose{};
-  std::array<std::uint8_t, 20> subject{};  // account, job or node
+  std::array<std::uint8_t, 20> subject{};  // job or node
   Asset asset{};
 
   auto operator<=>(const LockKey&) const = default;
@@ -76,7 +77,7 @@ struct SupplyBreakdown {
   std::uint64_t minted = 0;
   std::uint64_t burned = 0;
   u128 balances = 0;
-  u128 locks = 0;
+  u128 locks = 0;  // and deposits of accounts
   u128 pools = 0;
 
   bool operator==(const SupplyBreakdown&) const = default;
@@ -84,7 +85,7 @@ struct SupplyBreakdown {
 };
 
 /// Moves an amount to another account. A first transfer of AGPU creates the account; the deposit is taken from what
-/// arrives and locked there.
+/// arrives and set aside there.
 struct Transfer {
   using Module = Ledger;
   struct Evidence {
@@ -116,7 +117,7 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   // Genesis
-  /// Mints to an account, which AGPU creates: its deposit is locked out of the amount. False, with nothing changed, if
+  /// Mints to an account, which AGPU creates: its deposit is taken out of the amount. False, with nothing changed, if
   /// the asset's cap would be passed, the amount is zero, AGPU does not cover the deposit of a new account, or another
   /// asset goes to an account that does not exist.
   [[nodiscard]] bool mint_at_genesis(const AccountId& account, Asset asset, std::uint64_t amount);
@@ -127,7 +128,7 @@ class Ledger {
   /// Fails, in this order, with SelfTransfer, BalanceTooSmall, ReceiverUnknown, DepositNotCovered.
   [[nodiscard]] Result<Checked<Transfer>, Refusal> check(const Valid<Transfer>& op, const Sender& sender) const;
   void apply(const Checked<Transfer>& op, const Sender& sender, const BlockContext& context);
-  /// Fails, in this order, with SelfTransfer, ReceiverUnknown, AccountInUse (a lock besides the deposit, or a role).
+  /// Fails, in this order, with SelfTransfer, ReceiverUnknown, AccountInUse (a lock or a role).
   [[nodiscard]] Result<Checked<AccountClose>, Refusal> check(const Valid<AccountClose>& op, const Sender& sender) const;
   void apply(const Checked<AccountClose>& op, const Sender& sender, const BlockContext& context);
 
@@ -141,6 +142,8 @@ class Ledger {
   // For the modules above
   /// True from the first transfer of AGPU until the account is closed.
   [[nodiscard]] bool exists(const AccountId& account) const;
+  /// What closing the account would return besides its balances; 0 for one that does not exist.
+  [[nodiscard]] std::uint64_t deposit(const AccountId& account) const;
   /// 0 for an account that does not exist.
   [[nodiscard]] std::uint64_t balance(const AccountId& account, Asset asset) const;
   /// 0 where there is no such lock.

@@ -317,8 +317,7 @@ class Driver {
       RC_ASSERT(ledger.exists(account(i)) == book_.open.contains(i));
       RC_ASSERT(ledger.next_sequence(account(i)) ==
                 (book_.ever.contains(i) ? std::optional(book_.sequence[i]) : std::nullopt));
-      RC_ASSERT(ledger.locked(LockPurpose::AccountDeposit, account(i).bytes, Asset::Agpu) ==
-                book_.held(deposit(i), Asset::Agpu));
+      RC_ASSERT(ledger.deposit(account(i)) == book_.held(deposit(i), Asset::Agpu));
       for (const Asset asset : kAssets) {
         RC_ASSERT(ledger.balance(account(i), asset) == book_.held(wallet(i), asset));
       }

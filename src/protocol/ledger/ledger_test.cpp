@@ -58,9 +58,7 @@ class LedgerTest : public testing::Test {
   }
 
   [[nodiscard]] std::uint64_t agpu(const AccountId& id) const { return ledger_.balance(id, Asset::Agpu); }
-  [[nodiscard]] std::uint64_t deposit_of(const AccountId& id) const {
-    return ledger_.locked(LockPurpose::AccountDeposit, id.bytes, Asset::Agpu);
-  }
+  [[nodiscard]] std::uint64_t deposit_of(const AccountId& id) const { return ledger_.deposit(id); }
 
   state::Store store_;
   Params params_{store_};

@@ -2,6 +2,7 @@
 // is free to differ between machines and versions.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -28,15 +29,28 @@ namespace key_hash_detail {
 
 [[nodiscard]] inline std::uint64_t absorb_bytes(std::uint64_t state, const void* bytes, std::size_t size) {
   const auto* at = static_cast<const unsigned char*>(bytes);
-  for (; size > 0;) {
-    std::uint64_t word = 0;
-    const std::size_t part = size < sizeof(word) ? size : sizeof(word);
-    std::memcpy(&word, at, part);
+  std::uint64_t word = 0;
+  for (; size >= sizeof(word); size -= sizeof(word), at += sizeof(word)) {
+    std::memcpy(&word, at, sizeof(word));
     state = absorb(state, word);
-    at += part;
-    size -= part;
   }
-  return state;
+  if (size == 0) return state;
+  word = 0;
+  std::memcpy(&word, at, size);
+  return absorb(state, word);
+}
+
+/// The same where the number is known to the compiler.
+template <std::size_t kSize>
+[[nodiscard]] inline std::uint64_t absorb_array(std::uint64_t state, const std::uint8_t* bytes) {
+  constexpr std::size_t kPart = std::min(kSize, sizeof(std::uint64_t));
+  if constexpr (kSize == 0) {
+    return state;
+  } else {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, kPart);
+    return absorb_array<kSize - kPart>(absorb(state, word), bytes + kPart);
+  }
 }
 
 template <class T>
@@ -49,7 +63,7 @@ template <class T>
   if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
     return absorb(state, static_cast<std::uint64_t>(value));
   } else if constexpr (IsByteArray<T>::value) {
-    return absorb_bytes(state, value.data(), value.size());
+    return absorb_array<std::tuple_size_v<T>>(state, value.data());
   } else if constexpr (std::is_same_v<T, std::string>) {
     return absorb_bytes(absorb(state, value.size()), value.data(), value.size());
   } else {
@@ -60,6 +74,28 @@ template <class T>
 }
 
 }  // namespace key_hash_detail
+
+/// `a == b`, without a call for keys that are plain bytes.
+template <class Key>
+[[nodiscard]] bool same_key(const Key& a, const Key& b) {
+  if constexpr (std::has_unique_object_representations_v<Key>) {
+    const auto* left = reinterpret_cast<const unsigned char*>(&a);
+    const auto* right = reinterpret_cast<const unsigned char*>(&b);
+    std::uint64_t differences = 0;
+    for (std::size_t at = 0; at < sizeof(Key) / sizeof(std::uint64_t); ++at) {
+      std::uint64_t x = 0, y = 0;
+      std::memcpy(&x, left + at * sizeof(x), sizeof(x));
+      std::memcpy(&y, right + at * sizeof(y), sizeof(y));
+      differences |= x ^ y;
+    }
+    for (std::size_t at = sizeof(Key) - sizeof(Key) % sizeof(std::uint64_t); at < sizeof(Key); ++at) {
+      differences |= static_cast<std::uint64_t>(left[at] ^ right[at]);
+    }
+    return differences == 0;
+  } else {
+    return a == b;
+  }
+}
 
 template <class Key>
 [[nodiscard]] std::uint64_t hash_key(const Key& key) {

@@ -67,6 +67,12 @@ class Pool {
   [[nodiscard]] Node& operator[](std::uint32_t number) { return blocks_[number / kBlock][number % kBlock]; }
   [[nodiscard]] const Node& operator[](std::uint32_t number) const { return blocks_[number / kBlock][number % kBlock]; }
 
+  void prefetch(std::uint32_t number) const {
+    const auto* node = reinterpret_cast<const char*>(&(*this)[number]);
+    __builtin_prefetch(node);
+    __builtin_prefetch(node + sizeof(Node) - 1);
+  }
+
   std::uint32_t take() {
     if (!free_.empty()) {
       const std::uint32_t number = free_.back();
@@ -127,7 +133,7 @@ class MerkleTree::Nodes {
       if (i + 1 < order.size() && updates[order[i + 1]].path == update.path) continue;
       batch_.push_back(&update);
     }
-    whole_ = change(whole_, 0, batch_);
+    whole_ = change(whole_, 0, batch_, false);
   }
 
   const Subtree& whole() {
@@ -153,10 +159,16 @@ class MerkleTree::Nodes {
 
  private:
   using Batch = std::span<const MerkleUpdate* const>;
+  static constexpr std::size_t kTogether = 32;
 
-  /// The subtree at this depth after a batch, which is sorted and has each path once.
-  Subtree change(const Subtree& old, unsigned depth, Batch batch) {
+  /// The subtree at this depth after a batch, which is sorted and has each path once. `near`: its nodes on the way of
+  /// the batch are in the processor's cache already.
+  Subtree change(const Subtree& old, unsigned depth, Batch batch, bool near) {
     if (batch.empty()) return old;
+    if (!near && batch.size() <= kTogether) {
+      bring_near(old.ref, depth, batch);
+      near = true;
+    }
     if (batch.size() == 1) {
       if (old.ref.empty()) return batch.front()->present ? new_leaf(*batch.front()) : old;
       if (old.ref.is_leaf() && leaves_[old.ref.number()].path == batch.front()->path) {
@@ -175,9 +187,25 @@ class MerkleTree::Nodes {
         std::partition_point(batch.begin(), batch.end(),
                              [depth](const MerkleUpdate* update) { return !bit_of(update->path, depth); }) -
         batch.begin());
-    child[0] = change(child[0], depth + 1, batch.first(split));
-    child[1] = change(child[1], depth + 1, batch.subspan(split));
+    child[0] = change(child[0], depth + 1, batch.first(split), near);
+    child[1] = change(child[1], depth + 1, batch.subspan(split), near);
     return join(old, node, child);
+  }
+
+  /// Goes down the ways of a batch one level at a time, so that the memory of all of them is waited for at once.
+  void bring_near(Ref top, unsigned depth, Batch batch) const {
+    std::array<Ref, kTogether> at;
+    std::fill_n(at.begin(), batch.size(), top);
+    for (bool further = true; further; ++depth) {
+      further = false;
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (!at[i].is_inner()) continue;
+        at[i] = inners_[at[i].number()].child[bit_of(batch[i]->path, depth) ? 1 : 0];
+        if (at[i].is_leaf()) leaves_.prefetch(at[i].number());
+        if (at[i].is_inner()) inners_.prefetch(at[i].number());
+        further = true;
+      }
+    }
   }
 
   /// What stands above two subtrees. One leaf alone stands for itself, so that the shape depends on the content alone.

@@ -98,7 +98,7 @@ class RowIndex {
     const std::uint32_t tag = tag_of(key);
     std::size_t at = tag & mask();
     for (std::size_t probes = 0; slots_[at].tag != 0 && distance(at) >= probes; ++probes, at = next(at)) {
-      if (slots_[at].tag == tag && slots_[at].row->first == key) return &slots_[at];
+      if (slots_[at].tag == tag && same_key(slots_[at].row->first, key)) return &slots_[at];
     }
     return nullptr;
   }

@@ -74,13 +74,19 @@ class Table final : public TableBase {
   /// Changes an existing row in place by `change(Row&)`, which must not look at the table. Requires: the row exists.
   template <class Change>
   void update(const Key& key, Change change) {
+    STARMINER_CHECK(try_update(key, change));
+  }
+  /// The same where the row exists; false where it does not.
+  template <class Change>
+  bool try_update(const Key& key, Change change) {
     const auto found = index_.find(key);
-    STARMINER_CHECK(found.row != rows_.end());
+    if (found.row == rows_.end()) return false;
     touch(found.slot, found.row->first);
     const Row& before = *undo_.emplace_back(found.row->first, found.row->second).second;
     store_.record(*this);
     change(found.row->second);
     notify(found.row->first, &before, &found.row->second);
+    return true;
   }
 
   /// Requires: the row exists.
