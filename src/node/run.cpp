@@ -159,6 +159,9 @@ class Node {
     if (!genesis) return fail(genesis.error());
     auto chain = storage::ChainStore::open(folder_.chain());
     if (!chain) return fail(chain.error().text);
+    const storage::Recovery recovery = (*chain)->recovery();
+    if (recovery.blocks > 0) spdlog::info("{} blocks came from the log", recovery.blocks);
+    if (!recovery.dropped.empty()) spdlog::warn("{}", recovery.dropped);
     const auto proposer = proposer_of(folder_, *genesis);
     if (!proposer) return fail(proposer.error());
     auto engine = Engine::open(std::move(*chain), *genesis, *proposer, engine_options(settings));

@@ -1,181 +1,237 @@
 #include "storage/chain_store.h"
 
-#include <array>
+#include <pthread.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
 
 #include <fmt/format.h>
-#include <rocksdb/db.h>
-#include <rocksdb/options.h>
-#include <rocksdb/write_batch.h>
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "storage/database.h"
+#include "storage/recent_blocks.h"
 
 namespace starminer::storage {
 namespace {
 
-enum Family : std::size_t { kDefault = 0, kState, kBlocks, kLeaves, kReceipts, kSettlements, kFamilyCount };
-constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default", "state",    "blocks",
-                                                                "leaves",  "receipts", "settlements"};
-constexpr std::string_view kTipKey = "tip";
-constexpr std::size_t kRecycledLogs = 4;
-constexpr std::uint64_t kWriteBufferBytes = 64ULL << 20;
-
-rocksdb::Slice slice(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-ByteView view(const rocksdb::Slice& bytes) { return as_bytes({bytes.data(), bytes.size()}); }
-
-Bytes state_key(protocol::state::TableId table, ByteView key) {
-  Bytes bytes{static_cast<std::uint8_t>(table)};
-  bytes.insert(bytes.end(), key.begin(), key.end());
-  return bytes;
-}
+// While a checkpoint is slow, so many times its bytes may wait before the writer waits for it.
+constexpr std::size_t kWaitingMax = 4;
 
 }  // namespace
 
-struct ChainStore::Database {
+struct ChainStore::Impl {
   std::filesystem::path directory;
-  std::unique_ptr<rocksdb::DB> db;
-  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  StoreOptions options;
+  std::unique_ptr<Database> database;
+  std::unique_ptr<BlockLog> log;
+  Recovery recovery;
 
-  ~Database() {
-    for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+  mutable std::shared_mutex mutex;  // guards what follows
+  std::optional<Tip> tip;
+  RecentBlocks recent;
+  std::unique_ptr<const RecentBlocks> leaving;  // on its way into the database
+  std::optional<StorageError> failure;          // of a checkpoint
+  bool stopping = false;
+  std::condition_variable_any changed;
+  std::thread thread;
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    changed.notify_all();
+    if (thread.joinable()) thread.join();
   }
 
-  template <class T>
-  [[nodiscard]] std::optional<T> read(Family family, const rocksdb::Slice& key) const {
-    std::string bytes;
-    if (!db->Get({}, families[family], key, &bytes).ok()) return std::nullopt;
-    return decode<T>(as_bytes(bytes));
+  /// Adds a block that is in the log. Requires: `mutex` held.
+  void add(LogRecord record, std::size_t bytes) {
+    tip = Tip{record.block.height, record.block.app_hash, record.block.history_size};
+    recent.add(std::move(record), bytes);
   }
 
-  [[nodiscard]] StorageError corrupt(std::string_view what) const {
-    return {StorageFault::Corrupt,
-            fmt::format("{}: {}; nothing was changed. Restore the folder from a backup, or move it away and replay the "
-                        "chain from another node",
-                        directory.string(), what)};
+  /// Has a checkpoint begin where it is time. Requires: `mutex` held.
+  void begin_checkpoint() {
+    if (recent.bytes() < options.checkpoint_bytes || leaving != nullptr) return;
+    leaving = std::make_unique<const RecentBlocks>(std::exchange(recent, {}));
+    changed.notify_all();
+  }
+
+  void checkpoint_loop() {
+    log->prepare_spare();
+    for (;;) {
+      const RecentBlocks* blocks = nullptr;
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [this] { return stopping || leaving != nullptr; });
+        if (stopping) return;
+        blocks = leaving.get();
+      }
+      auto written = database->checkpoint(*blocks);
+      const std::uint64_t height = blocks->blocks().back().height;
+      std::unique_ptr<const RecentBlocks> done;
+      {
+        const std::lock_guard lock(mutex);
+        if (!written) failure = std::move(written.error());
+        // After a failure the blocks stay where queries find them; the log holds them, too.
+        if (!failure) {
+          done = std::move(leaving);
+          begin_checkpoint();  // the writer may wait for it
+        }
+      }
+      changed.notify_all();
+      if (done == nullptr) return;
+      done.reset();
+      log->drop_through(height);
+      log->prepare_spare();
+    }
+  }
+
+  template <class Find>
+  auto find_recent(Find&& find) const -> decltype(find(recent)) {
+    const std::shared_lock lock(mutex);
+    if (auto found = find(recent)) return found;
+    if (leaving != nullptr) return find(*leaving);
+    return {};
   }
 };
 
-ChainStore::ChainStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+ChainStore::ChainStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ChainStore::~ChainStore() = default;
 
-Result<std::unique_ptr<ChainStore>, StorageError> ChainStore::open(const std::filesystem::path& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", directory.string(), error.message())});
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
-  options.paranoid_checks = true;
-  // Reused log files are already allocated, so that a sync has no metadata to write.
-  options.recycle_log_file_num = kRecycledLogs;
-  options.write_buffer_size = kWriteBufferBytes;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const char* name : kFamilyNames) descriptors.emplace_back(name, options);
-  auto database = std::make_unique<Database>();
-  database->directory = directory;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options, directory.string(), descriptors, &database->families, &db);
-  if (!status.ok()) {
-    return fail(StorageError{StorageFault::Open,
-                             fmt::format("{}: {}; another process may hold it, or the disk is full or damaged",
-                                         directory.string(), status.ToString())});
-  }
-  database->db.reset(db);
-  return std::unique_ptr<ChainStore>(new ChainStore(std::move(database)));
+Result<std::unique_ptr<ChainStore>, StorageError> ChainStore::open(const std::filesystem::path& directory,
+                                                                   const StoreOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->directory = directory;
+  impl->options = options;
+  auto database = Database::open(directory);
+  if (!database) return fail(std::move(database.error()));
+  impl->database = std::move(*database);
+  impl->tip = impl->database->tip();
+  const std::uint64_t height = impl->tip ? impl->tip->height : 0;
+  auto log = BlockLog::open(directory / "log", options.log, height, [&](std::uint64_t number, ByteView payload) {
+    auto record = decode<LogRecord>(payload);
+    if (!record || record->block.height != number || !impl->tip) return false;
+    impl->add(std::move(*record), payload.size());
+    return true;
+  });
+  if (!log) return fail(std::move(log.error()));
+  impl->log = std::move(*log);
+  impl->recovery = {impl->log->report().records, impl->log->report().dropped};
+  impl->thread = std::thread([impl = impl.get()] {
+    ::pthread_setname_np(::pthread_self(), "checkpoint");
+    impl->checkpoint_loop();
+  });
+  return std::unique_ptr<ChainStore>(new ChainStore(std::move(impl)));
 }
 
-std::optional<Tip> ChainStore::tip() const { return database_->read<Tip>(kDefault, slice(kTipKey)); }
+const Recovery& ChainStore::recovery() const { return impl_->recovery; }
 
-Result<void, StorageError> ChainStore::write(const StoredBlock& block, const protocol::BlockResult& result) {
-  const auto& families = database_->families;
-  rocksdb::WriteBatch batch;
-  for (const protocol::state::Change& change : result.changes) {
-    const Bytes key = state_key(change.table, change.key);
-    const rocksdb::Status status = change.row ? batch.Put(families[kState], slice(key), slice(*change.row))
-                                              : batch.Delete(families[kState], slice(key));
-    STARMINER_CHECK(status.ok());
+std::optional<Tip> ChainStore::tip() const {
+  const std::shared_lock lock(impl_->mutex);
+  return impl_->tip;
+}
+
+Result<void, StorageError> ChainStore::write(StoredBlock block, const protocol::BlockResult& result) {
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->changed.wait(lock, [this] {
+      return impl_->failure || impl_->recent.bytes() < kWaitingMax * impl_->options.checkpoint_bytes;
+    });
+    if (impl_->failure) return fail(*impl_->failure);
+    STARMINER_CHECK(block.height == (impl_->tip ? impl_->tip->height + 1 : 0));
   }
-  std::uint64_t history_size = tip().value_or(Tip{}).history_size;
-  for (const protocol::HistoryLeaf& leaf : result.leaves) {
-    STARMINER_CHECK(leaf.index == history_size);
-    ++history_size;
-    const Bytes index = encode(leaf.index);
-    STARMINER_CHECK(batch.Put(families[kLeaves], slice(index), slice(leaf.bytes)).ok());
-    if (leaf.contract)
-      STARMINER_CHECK(batch.Put(families[kSettlements], slice(leaf.contract->view()), slice(index)).ok());
+  LogRecord record = make_record(std::move(block), result);
+  if (record.block.height == 0) {
+    // The genesis may be larger than any block, and nobody waits for it.
+    RecentBlocks genesis;
+    const Tip tip{0, record.block.app_hash, record.block.history_size};
+    genesis.add(std::move(record), 0);
+    if (auto written = impl_->database->checkpoint(genesis); !written) return written;
+    const std::lock_guard lock(impl_->mutex);
+    impl_->tip = tip;
+    return {};
   }
-  for (const protocol::Receipt& receipt : result.receipts) {
-    const Bytes bytes = encode(StoredReceipt{receipt.core, receipt.detail, receipt.history_index, result.time});
-    STARMINER_CHECK(batch.Put(families[kReceipts], slice(receipt.core.transaction.view()), slice(bytes)).ok());
-  }
-  const Bytes height = encode(block.height);
-  const Bytes block_bytes = encode(block);
-  STARMINER_CHECK(batch.Put(families[kBlocks], slice(height), slice(block_bytes)).ok());
-  const Bytes tip_bytes = encode(Tip{block.height, block.app_hash, history_size});
-  STARMINER_CHECK(batch.Put(families[kDefault], slice(kTipKey), slice(tip_bytes)).ok());
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  const rocksdb::Status status = database_->db->Write(options, &batch);
-  if (!status.ok()) {
-    return fail(StorageError{StorageFault::Write,
-                             fmt::format("{}: block {} could not be written: {}; free disk space or replace the disk, "
-                                         "then start again",
-                                         database_->directory.string(), block.height, status.ToString())});
-  }
+  const Bytes bytes = encode(record);
+  if (auto written = impl_->log->append(record.block.height, bytes); !written) return written;
+  const std::lock_guard lock(impl_->mutex);
+  impl_->add(std::move(record), bytes.size());
+  impl_->begin_checkpoint();
   return {};
 }
 
 Result<void, StorageError> ChainStore::load(protocol::Machine& machine) const {
-  const auto at = tip();
-  if (!at) return fail(database_->corrupt("there is no genesis"));
-  const std::unique_ptr<rocksdb::Iterator> rows(database_->db->NewIterator({}, database_->families[kState]));
-  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
-    const ByteView key = view(rows->key());
-    if (key.empty() ||
-        !machine.load_row(static_cast<protocol::state::TableId>(key.front()), key.subspan(1), view(rows->value()))) {
-      return fail(database_->corrupt(fmt::format("the row with key {} does not decode", to_hex(key))));
+  // Called before anything is written: no checkpoint has begun, and the recent blocks are those of the log.
+  const std::shared_lock lock(impl_->mutex);
+  if (!impl_->tip) return fail(impl_->database->corrupt("there is no genesis"));
+  const auto load_row = [&](ByteView key, ByteView row) {
+    return !key.empty() && machine.load_row(static_cast<protocol::state::TableId>(key.front()), key.subspan(1), row);
+  };
+  const auto& newer = impl_->recent.rows;
+  Bytes probe;
+  auto loaded = impl_->database->for_each_row([&](ByteView key, ByteView row) {
+    probe.assign(key.begin(), key.end());
+    return newer.contains(probe) || load_row(key, row);
+  });
+  if (!loaded) return loaded;
+  for (const auto& [key, row] : newer) {
+    if (row && !load_row(key, *row)) {
+      return fail(impl_->database->corrupt(fmt::format("the row with key {} does not decode", to_hex(key))));
     }
   }
-  if (!rows->status().ok()) return fail(database_->corrupt(rows->status().ToString()));
-  const std::unique_ptr<rocksdb::Iterator> leaves(database_->db->NewIterator({}, database_->families[kLeaves]));
-  std::uint64_t index = 0;
-  for (leaves->SeekToFirst(); leaves->Valid(); leaves->Next(), ++index) {
-    if (decode<std::uint64_t>(view(leaves->key())) != index) {
-      return fail(database_->corrupt(fmt::format("history leaf {} is missing", index)));
-    }
-    machine.load_history_leaf(protocol::audit::HistoryTree::leaf_hash(view(leaves->value())));
-  }
-  if (!leaves->status().ok()) return fail(database_->corrupt(leaves->status().ToString()));
-  if (index != at->history_size) {
-    return fail(database_->corrupt(fmt::format("{} history leaves found, {} expected", index, at->history_size)));
-  }
-  if (!machine.finish_load(at->app_hash)) {
-    return fail(database_->corrupt(fmt::format("the state of height {} does not match its hash", at->height)));
+  const auto load_leaf = [&](ByteView leaf) {
+    machine.load_history_leaf(protocol::audit::HistoryTree::leaf_hash(leaf));
+  };
+  loaded = impl_->database->for_each_leaf(load_leaf);
+  if (!loaded) return loaded;
+  for (const Bytes& leaf : impl_->recent.leaves()) load_leaf(leaf);
+  if (!machine.finish_load(impl_->tip->app_hash)) {
+    return fail(
+        impl_->database->corrupt(fmt::format("the state of height {} does not match its hash", impl_->tip->height)));
   }
   return {};
 }
 
 std::optional<StoredBlock> ChainStore::find_block(std::uint64_t height) const {
-  const Bytes key = encode(height);
-  return database_->read<StoredBlock>(kBlocks, slice(key));
+  auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<StoredBlock> {
+    const StoredBlock* found = blocks.find_block(height);
+    return found == nullptr ? std::nullopt : std::optional(*found);
+  });
+  return recent ? std::move(recent) : impl_->database->find_block(height);
 }
 
 std::optional<StoredReceipt> ChainStore::find_receipt(const Hash32& transaction) const {
-  return database_->read<StoredReceipt>(kReceipts, slice(transaction.view()));
+  auto place = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<ReceiptPlace> {
+    const auto found = blocks.receipts.find(transaction);
+    return found == blocks.receipts.end() ? std::nullopt : std::optional(found->second);
+  });
+  if (!place) place = impl_->database->find_receipt(transaction);
+  if (!place) return std::nullopt;
+  const auto leaf = find_leaf(place->history_index);
+  if (!leaf || leaf->empty()) return std::nullopt;
+  const auto core = decode<protocol::ReceiptCore>(ByteView(*leaf).subspan(1));
+  if (!core) return std::nullopt;
+  return StoredReceipt{*core, std::move(place->detail), place->history_index, place->time};
 }
 
 std::optional<Bytes> ChainStore::find_leaf(std::uint64_t index) const {
-  std::string bytes;
-  const Bytes key = encode(index);
-  if (!database_->db->Get({}, database_->families[kLeaves], slice(key), &bytes).ok()) return std::nullopt;
-  return Bytes(bytes.begin(), bytes.end());
+  auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<Bytes> {
+    const Bytes* found = blocks.find_leaf(index);
+    return found == nullptr ? std::nullopt : std::optional(*found);
+  });
+  return recent ? std::move(recent) : impl_->database->find_leaf(index);
 }
 
 std::optional<std::uint64_t> ChainStore::find_settlement(const ContractId& contract) const {
-  return database_->read<std::uint64_t>(kSettlements, slice(contract.view()));
+  const ByteView id = contract.view();
+  const auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<std::uint64_t> {
+    const auto found = blocks.settlements.find(Bytes(id.begin(), id.end()));
+    return found == blocks.settlements.end() ? std::nullopt : std::optional(found->second);
+  });
+  return recent ? recent : impl_->database->find_settlement(contract);
 }
 
 }  // namespace starminer::storage

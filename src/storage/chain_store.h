@@ -1,6 +1,7 @@
-// The chain on disk (RocksDB): blocks, rows of the state, leaves of the history, and where to find receipts and
-// settlements. A block with everything that it changed is one atomic, synced write: after a crash the store stands
-// exactly at a block. One writer; reads from any thread.
+// The chain on disk: blocks, rows of the state, leaves of the history, and where to find receipts and settlements. A
+// block with everything that it changed is one record of the log, synced before `write` returns; checkpoints bring the
+// log's records into the database (RocksDB) behind it, many blocks at once. After a crash the store stands exactly at a
+// block. One writer; reads from any thread.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +13,11 @@
 
 #include "base/result.h"
 #include "protocol/machine.h"
+#include "storage/block_log.h"
+#include "storage/database.h"
+#include "storage/storage_error.h"
 
 namespace starminer::storage {
-
-/// What went wrong with the disk. `Corrupt` means that stored bytes disagree with their hash: nothing was repaired.
-enum class StorageFault : std::uint8_t { Open, Read, Write, Corrupt };
-
-struct StorageError {
-  StorageFault fault{};
-  std::string text;  // what happened, where, and what to do
-};
 
 using StoredBlock = protocol::LoggedBlock;
 
@@ -33,26 +29,32 @@ struct StoredReceipt {
   TimeMs time;
 };
 
-/// Where the chain stands.
-struct Tip {
-  std::uint64_t height = 0;
-  Hash32 app_hash;
-  std::uint64_t history_size = 0;
+struct StoreOptions {
+  LogOptions log;
+  std::size_t checkpoint_bytes = 32U << 20;  // of the log's records; four times as many may wait
+};
+
+/// What opening found in the log.
+struct Recovery {
+  std::uint64_t blocks = 0;  // that the database did not have yet
+  std::string dropped;       // a record that was cut short and never acknowledged; empty: none
 };
 
 class ChainStore {
  public:
   /// Opens or creates the store. Fails with Open when another process holds it or the disk refuses.
-  [[nodiscard]] static Result<std::unique_ptr<ChainStore>, StorageError> open(const std::filesystem::path& directory);
+  [[nodiscard]] static Result<std::unique_ptr<ChainStore>, StorageError> open(const std::filesystem::path& directory,
+                                                                              const StoreOptions& options = {});
   ~ChainStore();
   ChainStore(const ChainStore&) = delete;
   ChainStore& operator=(const ChainStore&) = delete;
 
+  [[nodiscard]] const Recovery& recovery() const;
   /// Empty for a store without a genesis.
   [[nodiscard]] std::optional<Tip> tip() const;
   /// Writes a block and its effects; returns when they are on disk. Genesis is a block of height 0.
   /// After an error nothing may be acknowledged any more: the caller stops.
-  [[nodiscard]] Result<void, StorageError> write(const StoredBlock& block, const protocol::BlockResult& result);
+  [[nodiscard]] Result<void, StorageError> write(StoredBlock block, const protocol::BlockResult& result);
   /// Loads state and history into a fresh machine and checks them against the tip.
   [[nodiscard]] Result<void, StorageError> load(protocol::Machine& machine) const;
 
@@ -64,9 +66,9 @@ class ChainStore {
   [[nodiscard]] std::optional<std::uint64_t> find_settlement(const ContractId& contract) const;
 
  private:
-  struct Database;
-  explicit ChainStore(std::unique_ptr<Database> database);
-  std::unique_ptr<Database> database_;
+  struct Impl;
+  explicit ChainStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace starminer::storage

@@ -55,19 +55,19 @@ Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storag
   } else {
     const auto result = machine->start(genesis);
     if (!result) return fail(fmt::format("the genesis is not valid: {}", result.error()));
-    const storage::StoredBlock block{0,
-                                     genesis.time,
-                                     {},
-                                     protocol::OrderRule::Arrival,
-                                     {},
-                                     {},
-                                     result->seed,
-                                     {},
-                                     result->state_root,
-                                     result->history_root,
-                                     result->history_size,
-                                     result->app_hash};
-    if (const auto written = store->write(block, *result); !written) return fail(written.error().text);
+    storage::StoredBlock block{0,
+                               genesis.time,
+                               {},
+                               protocol::OrderRule::Arrival,
+                               {},
+                               {},
+                               result->seed,
+                               {},
+                               result->state_root,
+                               result->history_root,
+                               result->history_size,
+                               result->app_hash};
+    if (const auto written = store->write(std::move(block), *result); !written) return fail(written.error().text);
   }
   const protocol::ProposerRow* row = machine->randomness().proposers().find(proposer.account());
   if (row == nullptr || row->vrf_key != proposer.public_key()) {

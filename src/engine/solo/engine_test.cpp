@@ -1,5 +1,7 @@
 #include "engine/solo/engine.h"
 
+#include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 
@@ -81,7 +83,7 @@ class EngineTest : public ::testing::Test {
   }
 
   Result<std::unique_ptr<Engine>, std::string> try_open(const protocol::Genesis& genesis) {
-    auto store = storage::ChainStore::open(folder_);
+    auto store = storage::ChainStore::open(folder_, store_options_);
     if (!store) return fail(store.error().text);
     return Engine::open(std::move(*store), genesis, protocol::chain_test::proposer(), options_);
   }
@@ -101,6 +103,7 @@ class EngineTest : public ::testing::Test {
       ("engine-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
   protocol::Genesis genesis_ = genesis_now({"ada", "bob", "eve", "operator"});
   EngineOptions options_;
+  storage::StoreOptions store_options_;
   std::unique_ptr<Engine> engine_;
 };
 
@@ -240,6 +243,33 @@ TEST_F(EngineTest, RestartsWhereItStoodAndReplaysToTheSameHash) {
   ASSERT_TRUE(report.has_value()) << report.error();
   EXPECT_EQ(report->app_hash, app_hash());
   EXPECT_EQ(report->transactions, 21U);
+}
+
+// B8: what was not synced is not acknowledged, and neither is anything after it.
+TEST_F(EngineTest, AfterAFailedSyncNothingIsAcknowledgedAndTheNodeEnds) {
+  std::atomic<bool> fails = false;
+  store_options_.log.fault = [&fails](storage::LogStep step) {
+    return fails && step == storage::LogStep::Sync ? EIO : 0;
+  };
+  Engine* engine = &open(false);
+  std::atomic<int> failures = 0;
+  engine->on_failure([&failures](const std::string&) { ++failures; });
+  engine->start();
+  Answers answers;
+  engine->submit(payment("ada", 0), answers.one());
+  ASSERT_EQ(code_of(answers.wait(1).at(0)), RefusalCode::None);
+  fails = true;
+  engine->submit(payment("ada", 1), answers.one());
+  EXPECT_EQ(code_of(answers.wait(2).at(1)), RefusalCode::NodeBusy);
+  fails = false;
+  engine->submit(payment("eve", 0), answers.one());
+  EXPECT_EQ(code_of(answers.wait(3).at(2)), RefusalCode::NodeBusy);
+  EXPECT_FALSE(engine->healthy());
+  engine_.reset();
+  EXPECT_EQ(failures, 1);
+  engine = &open();
+  engine->submit(payment("eve", 0), answers.one());
+  EXPECT_EQ(code_of(answers.wait(4).at(3)), RefusalCode::None) << "it was not applied before";
 }
 
 TEST_F(EngineTest, AFolderOfAnotherChainIsRefusedWithASentence) {

@@ -100,12 +100,12 @@ void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
 
 bool Engine::persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
                      std::vector<Bytes> transactions, const protocol::BlockResult& result) {
-  const storage::StoredBlock block{
+  storage::StoredBlock block{
       header.height,         header.time,    header.previous_app_hash, header.order_rule, step.proposer(),
       step.preamble_bytes(), step.seed(),    std::move(transactions),  result.state_root, result.history_root,
       result.history_size,   result.app_hash};
   const auto begin = std::chrono::steady_clock::now();
-  const auto written = store_->write(block, result);
+  const auto written = store_->write(std::move(block), result);
   const auto spent = std::chrono::steady_clock::now() - begin;
   counters_.sync_microseconds +=
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());

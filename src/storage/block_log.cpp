@@ -1,0 +1,365 @@
+#include "storage/block_log.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "base/hash.h"
+
+namespace starminer::storage {
+namespace {
+
+constexpr std::string_view kMagic = "SMLOG001";
+constexpr std::uint64_t kPage = 4096;
+constexpr std::size_t kChecksumBytes = 16;
+constexpr std::size_t kHeadBytes = 8 + 8 + 8 + kChecksumBytes;
+constexpr std::string_view kSuffix = ".log";
+constexpr std::size_t kZeroes = 1U << 20;
+
+static_assert(kMagic.size() == 8);
+
+std::uint64_t page_end(std::uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
+
+/// Over height, length and payload: a record that was moved or cut does not pass. The salt keeps whoever fills payloads
+/// from writing what looks like a record.
+std::array<std::uint8_t, kChecksumBytes> checksum(const Hash32& salt, ByteView head, ByteView payload) {
+  const Hash32 hash = Sha256().update(salt.view()).update(head).update(payload).finish();
+  std::array<std::uint8_t, kChecksumBytes> sum{};
+  std::copy_n(hash.bytes.begin(), sum.size(), sum.begin());
+  return sum;
+}
+
+struct Found {
+  std::uint64_t height = 0;
+  ByteView payload;
+  std::uint64_t end = 0;
+};
+
+std::optional<Found> record_at(const Hash32& salt, ByteView segment, std::uint64_t offset) {
+  if (offset + kHeadBytes > segment.size()) return std::nullopt;
+  const ByteView head = segment.subspan(offset, kHeadBytes);
+  if (as_text(head.first(kMagic.size())) != kMagic) return std::nullopt;
+  codec::Source in{head.subspan(kMagic.size())};
+  const auto height = codec::get_integer<std::uint64_t>(in);
+  const auto length = codec::get_integer<std::uint64_t>(in);
+  if (length > segment.size() - offset - kHeadBytes) return std::nullopt;
+  const ByteView payload = segment.subspan(offset + kHeadBytes, length);
+  const auto sum = checksum(salt, head.subspan(kMagic.size(), 16), payload);
+  if (!std::equal(sum.begin(), sum.end(), in.left.begin())) return std::nullopt;
+  return Found{height, payload, page_end(offset + kHeadBytes + length)};
+}
+
+/// The first whole record behind an offset that is at least of this height.
+std::optional<std::pair<std::uint64_t, Found>> find_later(const Hash32& salt, ByteView segment, std::uint64_t offset,
+                                                          std::uint64_t height) {
+  for (std::uint64_t at = page_end(offset + 1); at < segment.size(); at += kPage) {
+    const auto found = record_at(salt, segment, at);
+    if (found && found->height >= height) return std::pair{at, *found};
+  }
+  return std::nullopt;
+}
+
+bool sync_folder(const std::filesystem::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool good = ::fsync(fd) == 0;
+  ::close(fd);
+  return good;
+}
+
+bool write_all(int fd, ByteView bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return true;
+}
+
+std::optional<Bytes> read_file(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  struct stat status {};
+  Bytes bytes(::fstat(fd, &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0);
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const ssize_t got = ::pread(fd, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  ::close(fd);
+  if (filled < bytes.size()) return std::nullopt;
+  return bytes;
+}
+
+StorageError corrupt(const std::filesystem::path& path, std::uint64_t offset, std::string_view what) {
+  return {StorageFault::Corrupt,
+          fmt::format("{}, offset {}: {}; nothing was changed. Restore the folder from a backup, or move it away and "
+                      "replay the chain from another node",
+                      path.string(), offset, what)};
+}
+
+}  // namespace
+
+/// Where reading stands.
+struct BlockLog::Scan {
+  std::filesystem::path path;
+  bool last = false;           // no segment behind it
+  std::uint64_t after = 0;     // records up to this height are not needed
+  std::uint64_t expected = 0;  // height of the next record
+  std::uint64_t end = 0;       // of the last record in this segment
+};
+
+BlockLog::BlockLog(std::filesystem::path folder, LogOptions options)
+    : folder_(std::move(folder)), options_(std::move(options)) {}
+
+BlockLog::~BlockLog() {
+  if (file_ >= 0) ::close(file_);
+}
+
+std::filesystem::path BlockLog::path_of(std::uint64_t first_height) const {
+  return folder_ / fmt::format("{:020}{}", first_height, kSuffix);
+}
+
+Result<std::unique_ptr<BlockLog>, StorageError> BlockLog::open(std::filesystem::path folder, LogOptions options,
+                                                               std::uint64_t height, const Visitor& visitor) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", folder.string(), error.message())});
+  std::unique_ptr<BlockLog> log(new BlockLog(std::move(folder), std::move(options)));
+  if (auto salted = log->read_salt(); !salted) return fail(std::move(salted.error()));
+  if (auto read = log->read_all(height, visitor); !read) return fail(std::move(read.error()));
+  return log;
+}
+
+Result<void, StorageError> BlockLog::read_salt() {
+  const std::filesystem::path path = folder_ / "salt";
+  if (const auto bytes = read_file(path)) {
+    const auto salt = Hash32::from_view(*bytes);
+    if (!salt) return fail(corrupt(path, 0, "the salt of the checksums is damaged"));
+    salt_ = *salt;
+    return {};
+  }
+  std::random_device device;
+  for (std::uint8_t& byte : salt_.bytes) byte = static_cast<std::uint8_t>(device());
+  const std::filesystem::path made = folder_ / "salt.new";
+  const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool good = fd >= 0 && write_all(fd, salt_.view(), 0) && ::fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!good || ::rename(made.c_str(), path.c_str()) != 0 || !sync_folder(folder_)) {
+    return fail(StorageError{
+        StorageFault::Open, fmt::format("{}: cannot be made: {}", path.string(), std::strerror(good ? errno : error))});
+  }
+  return {};
+}
+
+Result<void, StorageError> BlockLog::read_all(std::uint64_t height, const Visitor& visitor) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path() == spare_path()) has_spare_ = true;
+    if (entry.path().extension() != kSuffix) continue;
+    std::uint64_t first = 0;
+    const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), first);
+    if (error == std::errc{} && std::string_view(stop) == kSuffix) segments_.emplace(first, entry.path());
+  }
+  next_height_ = height + 1;
+  if (segments_.empty()) return {};
+  Scan scan;
+  scan.after = height;
+  scan.expected = std::min(segments_.begin()->first, height + 1);
+  for (const auto& [first, path] : segments_) {
+    if (first != scan.expected && first > height + 1) {
+      return fail(corrupt(path, 0, fmt::format("blocks {} to {} are missing before it", scan.expected, first - 1)));
+    }
+    scan.expected = first;
+    scan.path = path;
+    scan.last = path == segments_.rbegin()->second;
+    if (auto read = read_segment(scan, visitor); !read) return read;
+  }
+  next_height_ = std::max(scan.expected, height + 1);
+  // Appending goes on in the last segment, behind its last record.
+  file_ = ::open(scan.path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file_ < 0) return fail(broken(scan.path, "open", errno));
+  file_bytes_ = std::filesystem::file_size(scan.path);
+  path_ = scan.path;
+  end_ = scan.end;
+  return {};
+}
+
+Result<void, StorageError> BlockLog::read_segment(Scan& scan, const Visitor& visitor) {
+  const auto bytes = read_file(scan.path);
+  if (!bytes) {
+    return fail(StorageError{StorageFault::Read,
+                             fmt::format("{}: cannot be read: {}", scan.path.string(), std::strerror(errno))});
+  }
+  std::uint64_t at = 0;
+  for (;;) {
+    auto found = record_at(salt_, *bytes, at);
+    if (!found || found->height != scan.expected) {
+      const auto later = find_later(salt_, *bytes, at, scan.expected + 1);
+      if (!later) break;
+      // What the database holds already need not be whole here.
+      if (later->second.height > scan.after + 1) {
+        return fail(corrupt(
+            scan.path, at,
+            fmt::format("block {} is damaged, and block {} stands behind it", scan.expected, later->second.height)));
+      }
+      at = later->first;
+      found = later->second;
+      scan.expected = found->height;
+    }
+    if (found->height > scan.after) {
+      if (!visitor(found->height, found->payload)) {
+        return fail(corrupt(scan.path, at, fmt::format("block {} does not decode", found->height)));
+      }
+      ++report_.records;
+    }
+    ++scan.expected;
+    at = found->end;
+  }
+  scan.end = at;
+  const bool begun = at + kMagic.size() <= bytes->size() &&
+                     as_text(ByteView(*bytes).subspan(at, kMagic.size())) == kMagic &&
+                     decode<std::uint64_t>(ByteView(*bytes).subspan(at + kMagic.size(), 8)) == scan.expected;
+  if (begun && scan.last) {
+    report_.dropped = fmt::format("{}, offset {}: block {} ends before its end; it was never acknowledged",
+                                  scan.path.string(), at, scan.expected);
+  }
+  return {};
+}
+
+StorageError BlockLog::broken(const std::filesystem::path& path, const char* what, int error) {
+  failure_ = fmt::format("{}: {} failed: {}; free disk space or replace the disk, then start again", path.string(),
+                         what, std::strerror(error));
+  return {StorageFault::Write, failure_};
+}
+
+Result<void, StorageError> BlockLog::create(const std::filesystem::path& path) const {
+  const auto failed = [&](int fd) {
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+    return fail(StorageError{StorageFault::Write, fmt::format("{}: cannot be made: {}; free disk space", path.string(),
+                                                              std::strerror(error))});
+  };
+  if (const int error = fault(LogStep::Create); error != 0) {
+    errno = error;
+    return failed(-1);
+  }
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return failed(fd);
+  const Bytes zeroes(std::min<std::uint64_t>(kZeroes, options_.segment_bytes));
+  // Written, not only reserved: a page that was never written would cost the first append to it a change of metadata.
+  for (std::uint64_t at = 0; at < options_.segment_bytes; at += zeroes.size()) {
+    const ByteView piece = ByteView(zeroes).first(std::min<std::uint64_t>(zeroes.size(), options_.segment_bytes - at));
+    if (!write_all(fd, piece, at)) return failed(fd);
+  }
+  if (::fsync(fd) != 0) return failed(fd);
+  ::close(fd);
+  return {};
+}
+
+Result<void, StorageError> BlockLog::roll(std::uint64_t first_height) {
+  const std::filesystem::path path = path_of(first_height);
+  bool spare = false;
+  {
+    const std::lock_guard lock(mutex_);
+    spare = std::exchange(has_spare_, false);
+  }
+  if (!spare) {
+    if (auto made = create(spare_path()); !made) {
+      failure_ = made.error().text;
+      return made;
+    }
+  }
+  if (::rename(spare_path().c_str(), path.c_str()) != 0 || !sync_folder(folder_)) {
+    return fail(broken(path, "rename", errno));
+  }
+  if (file_ >= 0) ::close(file_);
+  file_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file_ < 0) return fail(broken(path, "open", errno));
+  file_bytes_ = std::filesystem::file_size(path);
+  path_ = path;
+  end_ = 0;
+  const std::lock_guard lock(mutex_);
+  segments_.emplace(first_height, path);
+  return {};
+}
+
+Result<void, StorageError> BlockLog::append(std::uint64_t height, ByteView payload) {
+  if (!failure_.empty()) return fail(StorageError{StorageFault::Write, failure_});
+  STARMINER_CHECK(height == next_height_);
+  const std::uint64_t bytes = page_end(kHeadBytes + payload.size());
+  if (file_ < 0 || (end_ > 0 && end_ + bytes > file_bytes_)) {
+    if (auto rolled = roll(height); !rolled) return rolled;
+  }
+  buffer_.clear();
+  buffer_.reserve(bytes);
+  buffer_.insert(buffer_.end(), kMagic.begin(), kMagic.end());
+  codec::put(height, buffer_);
+  codec::put(static_cast<std::uint64_t>(payload.size()), buffer_);
+  const auto sum = checksum(salt_, ByteView(buffer_).subspan(kMagic.size()), payload);
+  buffer_.insert(buffer_.end(), sum.begin(), sum.end());
+  buffer_.insert(buffer_.end(), payload.begin(), payload.end());
+  buffer_.resize(bytes);
+  if (const int error = fault(LogStep::Write); error != 0) return fail(broken(path_, "write", error));
+  if (!write_all(file_, buffer_, end_)) return fail(broken(path_, "write", errno));
+  if (const int error = fault(LogStep::Sync); error != 0) return fail(broken(path_, "fdatasync", error));
+  if (::fdatasync(file_) != 0) return fail(broken(path_, "fdatasync", errno));
+  end_ += bytes;
+  ++next_height_;
+  return {};
+}
+
+void BlockLog::drop_through(std::uint64_t height) {
+  std::vector<std::filesystem::path> unneeded;
+  {
+    const std::lock_guard lock(mutex_);
+    // A segment ends where the next one begins; the last one is in use.
+    while (segments_.size() > 1 && std::next(segments_.begin())->first <= height + 1) {
+      unneeded.push_back(segments_.begin()->second);
+      segments_.erase(segments_.begin());
+    }
+  }
+  for (const auto& path : unneeded) {
+    std::error_code ignored;
+    const std::lock_guard lock(mutex_);
+    // Its records are of lower heights than any that will be looked for, so they need not be erased.
+    if (!has_spare_ && std::filesystem::file_size(path, ignored) == options_.segment_bytes) {
+      has_spare_ = ::rename(path.c_str(), spare_path().c_str()) == 0;
+    } else {
+      std::filesystem::remove(path, ignored);
+    }
+  }
+}
+
+void BlockLog::prepare_spare() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (has_spare_) return;
+  }
+  // `roll` does without where this fails, and says what is wrong; the name differs so that both may work at once.
+  const std::filesystem::path made = folder_ / "spare.new";
+  if (!create(made)) return;
+  const std::lock_guard lock(mutex_);
+  if (has_spare_) return;
+  has_spare_ = ::rename(made.c_str(), spare_path().c_str()) == 0;
+}
+
+}  // namespace starminer::storage

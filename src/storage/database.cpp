@@ -1,0 +1,268 @@
+#include "storage/database.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
+#include <rocksdb/table.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+
+namespace starminer::storage {
+namespace {
+
+enum Family : std::size_t { kDefault = 0, kState, kBlocks, kLeaves, kReceipts, kSettlements, kFamilyCount };
+constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default", "state",    "blocks",
+                                                                "leaves",  "receipts", "settlements"};
+constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kTipKey = "tip";
+constexpr std::uint64_t kFormat = 2;
+constexpr std::size_t kLeavesPerRecord = 64;
+constexpr double kBloomBits = 10;
+
+rocksdb::Slice slice(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+ByteView view(const rocksdb::Slice& bytes) { return as_bytes({bytes.data(), bytes.size()}); }
+
+/// Nearly all values are hashes, keys and signatures, which no compression makes smaller.
+rocksdb::Options make_options() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.compression = rocksdb::kNoCompression;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBits));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+/// Keys of a map in the order that a sorted file needs.
+template <class Map>
+std::vector<const typename Map::value_type*> sorted(const Map& map) {
+  std::vector<const typename Map::value_type*> entries;
+  entries.reserve(map.size());
+  for (const auto& entry : map) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+  return entries;
+}
+
+}  // namespace
+
+struct Database::Impl {
+  std::filesystem::path folder;
+  rocksdb::Options options = make_options();
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+
+  ~Impl() {
+    for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+  }
+
+  template <class T>
+  [[nodiscard]] std::optional<T> read(Family family, const rocksdb::Slice& key) const {
+    rocksdb::PinnableSlice bytes;
+    if (!db->Get({}, families[family], key, &bytes).ok()) return std::nullopt;
+    return decode<T>(view(bytes));
+  }
+
+  [[nodiscard]] std::filesystem::path file_of(Family family) const {
+    return folder / "checkpoint" / fmt::format("{}.sst", kFamilyNames[family]);
+  }
+
+  /// Writes the sorted file of a family; nothing where `fill` puts nothing.
+  template <class Fill>
+  rocksdb::Status write_file(Family family, std::vector<rocksdb::IngestExternalFileArg>& files, Fill&& fill) {
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options, families[family]);
+    const std::string path = file_of(family).string();
+    rocksdb::Status status = writer.Open(path);
+    if (status.ok()) status = fill(writer);
+    rocksdb::ExternalSstFileInfo info;
+    if (status.ok()) status = writer.Finish(&info);
+    if (!status.ok()) return status;
+    rocksdb::IngestExternalFileArg file;
+    file.column_family = families[family];
+    file.external_files = {path};
+    file.options.move_files = true;
+    file.options.snapshot_consistency = false;
+    file.options.write_global_seqno = false;
+    files.push_back(std::move(file));
+    return status;
+  }
+
+  rocksdb::Status write_files(const RecentBlocks& recent, std::vector<rocksdb::IngestExternalFileArg>& files);
+};
+
+rocksdb::Status Database::Impl::write_files(const RecentBlocks& recent,
+                                            std::vector<rocksdb::IngestExternalFileArg>& files) {
+  using Writer = rocksdb::SstFileWriter;
+  rocksdb::Status status;
+  const auto write = [&](bool wanted, Family family, auto&& fill) {
+    if (status.ok() && wanted) status = write_file(family, files, fill);
+  };
+  write(!recent.rows.empty(), kState, [&](Writer& writer) {
+    rocksdb::Status put;
+    for (const auto* entry : sorted(recent.rows)) {
+      put = entry->second ? writer.Put(slice(entry->first), slice(*entry->second)) : writer.Delete(slice(entry->first));
+      if (!put.ok()) break;
+    }
+    return put;
+  });
+  write(true, kBlocks, [&](Writer& writer) {
+    rocksdb::Status put;
+    for (const auto& block : recent.blocks()) {
+      put = writer.Put(slice(encode(block.height)), slice(encode(block)));
+      if (!put.ok()) break;
+    }
+    return put;
+  });
+  write(!recent.leaves().empty(), kLeaves, [&](Writer& writer) {
+    rocksdb::Status put;
+    const auto& leaves = recent.leaves();
+    for (std::size_t from = 0; put.ok() && from < leaves.size(); from += kLeavesPerRecord) {
+      const auto first = leaves.begin() + static_cast<std::ptrdiff_t>(from);
+      const auto count = static_cast<std::ptrdiff_t>(std::min(kLeavesPerRecord, leaves.size() - from));
+      put = writer.Put(slice(encode(recent.first_leaf() + from)),
+                       slice(encode(std::vector<Bytes>(first, first + count))));
+    }
+    return put;
+  });
+  write(!recent.receipts.empty(), kReceipts, [&](Writer& writer) {
+    rocksdb::Status put;
+    for (const auto* entry : sorted(recent.receipts)) {
+      put = writer.Put(slice(entry->first.view()), slice(encode(entry->second)));
+      if (!put.ok()) break;
+    }
+    return put;
+  });
+  write(!recent.settlements.empty(), kSettlements, [&](Writer& writer) {
+    rocksdb::Status put;
+    for (const auto* entry : sorted(recent.settlements)) {
+      put = writer.Put(slice(entry->first), slice(encode(entry->second)));
+      if (!put.ok()) break;
+    }
+    return put;
+  });
+  const auto& last = recent.blocks().back();
+  write(true, kDefault, [&](Writer& writer) {
+    const rocksdb::Status put = writer.Put(slice(kFormatKey), slice(encode(kFormat)));
+    return put.ok() ? writer.Put(slice(kTipKey), slice(encode(Tip{last.height, last.app_hash, last.history_size})))
+                    : put;
+  });
+  return status;
+}
+
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesystem::path& folder) {
+  auto impl = std::make_unique<Impl>();
+  impl->folder = folder;
+  std::error_code error;
+  std::filesystem::create_directories(folder / "checkpoint", error);
+  if (error) return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", folder.string(), error.message())});
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const char* name : kFamilyNames) descriptors.emplace_back(name, impl->options);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(impl->options, folder.string(), descriptors, &impl->families, &db);
+  if (!status.ok()) {
+    const bool damaged = status.IsCorruption();
+    return fail(StorageError{
+        damaged ? StorageFault::Corrupt : StorageFault::Open,
+        fmt::format("{}: {}; {}", folder.string(), status.ToString(),
+                    damaged ? "nothing was changed. Restore the folder from a backup, or move it away and replay the "
+                              "chain from another node"
+                            : "another process may hold it, or the disk is full or damaged")});
+  }
+  impl->db.reset(db);
+  const bool written = impl->read<Tip>(kDefault, slice(kTipKey)).has_value();
+  if (written && impl->read<std::uint64_t>(kDefault, slice(kFormatKey)) != kFormat) {
+    return fail(StorageError{StorageFault::Open,
+                             fmt::format("{}: written in another format than {}, which this program reads; replay the "
+                                         "chain into a new folder, or run the program that wrote it",
+                                         folder.string(), kFormat)});
+  }
+  return std::unique_ptr<Database>(new Database(std::move(impl)));
+}
+
+std::optional<Tip> Database::tip() const { return impl_->read<Tip>(kDefault, slice(kTipKey)); }
+
+Result<void, StorageError> Database::checkpoint(const RecentBlocks& recent) {
+  STARMINER_CHECK(!recent.empty());
+  std::vector<rocksdb::IngestExternalFileArg> files;
+  rocksdb::Status status = impl_->write_files(recent, files);
+  if (status.ok()) status = impl_->db->IngestExternalFiles(files);
+  if (status.ok()) return {};
+  return fail(
+      StorageError{StorageFault::Write,
+                   fmt::format("{}: blocks {} to {} could not be brought into the database: {}; free disk space "
+                               "or replace the disk, then start again",
+                               impl_->folder.string(), recent.blocks().front().height, recent.blocks().back().height,
+                               status.ToString())});
+}
+
+std::optional<protocol::LoggedBlock> Database::find_block(std::uint64_t height) const {
+  return impl_->read<protocol::LoggedBlock>(kBlocks, slice(encode(height)));
+}
+
+std::optional<ReceiptPlace> Database::find_receipt(const Hash32& transaction) const {
+  return impl_->read<ReceiptPlace>(kReceipts, slice(transaction.view()));
+}
+
+std::optional<Bytes> Database::find_leaf(std::uint64_t index) const {
+  const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator({}, impl_->families[kLeaves]));
+  at->SeekForPrev(slice(encode(index)));
+  if (!at->Valid()) return std::nullopt;
+  const auto first = decode<std::uint64_t>(view(at->key()));
+  auto leaves = decode<std::vector<Bytes>>(view(at->value()));
+  if (!first || !leaves || index - *first >= leaves->size()) return std::nullopt;
+  return std::move((*leaves)[index - *first]);
+}
+
+std::optional<std::uint64_t> Database::find_settlement(const ContractId& contract) const {
+  return impl_->read<std::uint64_t>(kSettlements, slice(contract.view()));
+}
+
+Result<void, StorageError> Database::for_each_row(const std::function<bool(ByteView, ByteView)>& f) const {
+  const std::unique_ptr<rocksdb::Iterator> rows(impl_->db->NewIterator({}, impl_->families[kState]));
+  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    if (!f(view(rows->key()), view(rows->value()))) {
+      return fail(corrupt(fmt::format("the row with key {} does not decode", to_hex(view(rows->key())))));
+    }
+  }
+  if (!rows->status().ok()) return fail(corrupt(rows->status().ToString()));
+  return {};
+}
+
+Result<void, StorageError> Database::for_each_leaf(const std::function<void(ByteView)>& f) const {
+  const std::unique_ptr<rocksdb::Iterator> records(impl_->db->NewIterator({}, impl_->families[kLeaves]));
+  std::uint64_t index = 0;
+  for (records->SeekToFirst(); records->Valid(); records->Next()) {
+    const auto leaves = decode<std::vector<Bytes>>(view(records->value()));
+    if (decode<std::uint64_t>(view(records->key())) != index || !leaves) {
+      return fail(corrupt(fmt::format("history leaf {} is missing or damaged", index)));
+    }
+    for (const Bytes& leaf : *leaves) f(leaf);
+    index += leaves->size();
+  }
+  if (!records->status().ok()) return fail(corrupt(records->status().ToString()));
+  const std::uint64_t expected = tip().value_or(Tip{}).history_size;
+  if (index != expected) return fail(corrupt(fmt::format("{} history leaves found, {} expected", index, expected)));
+  return {};
+}
+
+StorageError Database::corrupt(std::string_view what) const {
+  return {StorageFault::Corrupt,
+          fmt::format("{}: {}; nothing was changed. Restore the folder from a backup, or move it away and replay the "
+                      "chain from another node",
+                      impl_->folder.string(), what)};
+}
+
+}  // namespace starminer::storage
