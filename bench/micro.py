@@ -14,16 +14,13 @@ MIN_TIME_S = 0.1
 PROGRAMS = {
     "base_bench": ("encode_over_memcpy", "decode_over_memcpy", "verify_over_libsodium", "transactions_verified_per_s"),
     "protocol_bench": ("apply_transfer_over_map_update", "apply_transfer_with_root_over_map_update",
-                       "apply_transfers_hot_per_s", "merkle_update_over_sha256"),
+                       "apply_transfers_hot_per_s", "apply_transfer_million_over_map_update", "apply_transfers_per_s",
+                       "account_bytes_over_map_row", "bytes_per_account", "merkle_update_over_sha256"),
     "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
     "sandbox_bench": ("sandbox_job_over_bwrap",),
 }
 NAMES = tuple(name for names in PROGRAMS.values() for name in names)
-
-
-def nanoseconds(value):
-    return f"{value:.4g} ns"
 
 
 def measure(figures, program):
@@ -37,7 +34,10 @@ def measure(figures, program):
             raise Failed(f"{program} ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
         results = json.loads(ratios.read_text())
     for name, row in sorted(results.items()):
-        corpus = f"{row['corpus']}; {nanoseconds(row['subject_ns'])} each, median of {REPEATS} repetitions"
-        figures.add(name, row["ratio"], "ratio", corpus, (row["reference"] + ", ns", row["reference_ns"]))
-        if row["rate_figure"]:
+        unit = row["unit"]
+        corpus = f"{row['corpus']}; {row['subject_ns']:.4g} {unit} each, median of {REPEATS} repetitions"
+        figures.add(name, row["ratio"], "ratio", corpus, (f"{row['reference']}, {unit}", row["reference_ns"]))
+        if row["rate_figure"] and unit == "ns":
             figures.add(row["rate_figure"], 1e9 / row["subject_ns"], "1/s", f"{corpus}; one core")
+        elif row["rate_figure"]:
+            figures.add(row["rate_figure"], row["subject_ns"], unit, row["corpus"])

@@ -1,8 +1,11 @@
 // The state machine without signatures: transfers against bare updates of a hash map, with and without root and
-// receipts; updates of the Merkle commitment against hashing as many bytes.
+// receipts, and its memory per account; updates of the Merkle commitment against hashing as many bytes.
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -30,41 +33,53 @@ using protocol::VerifiedTransaction;
 constexpr std::string_view kChainId = "bench-1";
 constexpr TimeMs kTime{1'760'000'000'000};
 constexpr std::uint64_t kExpiryMs = 3'600'000;
-constexpr std::size_t kAccounts = 16'384;
+constexpr std::size_t kHotAccounts = 16'384;
+constexpr std::size_t kManyAccounts = 1'000'000;
+constexpr std::uint64_t kBalance = 500 * kBasePerToken;  // a million accounts stay below the cap
 constexpr std::size_t kSmallBlock = 10'000;
 constexpr std::size_t kLargeBlock = 100'000;
 
+constexpr double kSecondsPerByte = 1e-9;  // bytes are compared as nanoseconds are
+
 using Pair = std::pair<std::size_t, std::size_t>;  // sender, receiver
 
-Pair draw_pair(std::mt19937_64& random) {
-  const std::size_t from = random() % kAccounts;
-  return {from, (from + 1 + random() % (kAccounts - 1)) % kAccounts};
+Pair draw_pair(std::mt19937_64& random, std::size_t accounts) {
+  const std::size_t from = random() % accounts;
+  return {from, (from + 1 + random() % (accounts - 1)) % accounts};
+}
+
+/// Bytes that the program has taken from the heap and not given back.
+double heap_bytes() {
+  const auto heap = ::mallinfo2();
+  return static_cast<double>(heap.uordblks + heap.hblkhd);
 }
 
 /// A chain of funded accounts. Transactions are signed and verified before any clock runs.
 class TransferChain {
  public:
-  TransferChain() {
+  explicit TransferChain(std::size_t accounts) : sequences_(accounts) {
     protocol::Genesis genesis;
     genesis.chain_id = kChainId;
     genesis.time = kTime;
-    for (std::size_t i = 0; i < kAccounts; ++i) {
+    for (std::size_t i = 0; i < accounts; ++i) {
       keys_.push_back(SigningKey::from_seed(sha256("account " + std::to_string(i)).bytes));
-      genesis.accounts.push_back({keys_.back().account(), {10'000 * kBasePerToken}, {}, {}});
+      genesis.accounts.push_back({keys_.back().account(), {kBalance}, {}, {}});
     }
     genesis.operators = {keys_.front().account()};
     genesis.proposers = {{proposer_.account(), proposer_.public_key()}};
     genesis.treasury = {kBasePerToken};
-    const auto started = machine_.start(genesis);
-    STARMINER_CHECK(started.has_value());
-    sequences_.resize(kAccounts);
+    const double before = heap_bytes();
+    STARMINER_CHECK(machine_.start(genesis).has_value());
+    bytes_ = heap_bytes() - before;
   }
+
+  [[nodiscard]] double bytes_per_account() const { return bytes_ / static_cast<double>(keys_.size()); }
 
   std::vector<VerifiedTransaction> make_transfers(std::size_t count) {
     std::vector<VerifiedTransaction> transfers;
     transfers.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
-      const auto [from, to] = draw_pair(random_);
+      const auto [from, to] = draw_pair(random_, keys_.size());
       v1::TransactionBody body;
       body.set_chain_id(std::string(kChainId));
       body.set_sequence(sequences_[from]++);
@@ -100,24 +115,27 @@ class TransferChain {
   std::vector<SigningKey> keys_;
   std::vector<std::uint64_t> sequences_;
   std::mt19937_64 random_{1};
+  double bytes_ = 0;
 };
 
-TransferChain& chain() {
-  static TransferChain only;
-  return only;
+/// Made at the first call for as many accounts: a million take half a minute, for their keys.
+TransferChain& chain(std::size_t accounts) {
+  static std::map<std::size_t, TransferChain> chains;
+  return chains.try_emplace(accounts, accounts).first->second;
 }
 
 /// `with_root`: block begin, history, changes and roots are in the time as well.
-void apply_block(benchmark::State& state, std::size_t count, bool with_root) {
+void apply_block(benchmark::State& state, std::size_t accounts, std::size_t count, bool with_root) {
+  TransferChain& chain = bench::chain(accounts);
   for (auto unused : state) {
-    const auto transfers = chain().make_transfers(count);
-    chain().prepare_block();
+    const auto transfers = chain.make_transfers(count);
+    chain.prepare_block();
     double start = thread_seconds();
-    chain().begin_block();
+    chain.begin_block();
     if (!with_root) start = thread_seconds();
-    if (!chain().execute(transfers)) state.SkipWithError("a transfer was refused");
+    if (!chain.execute(transfers)) state.SkipWithError("a transfer was refused");
     double end = thread_seconds();
-    chain().finish_block();
+    chain.finish_block();
     if (with_root) end = thread_seconds();
     state.SetIterationTime(end - start);
   }
@@ -131,22 +149,30 @@ struct ShortHash {
   }
 };
 
-void update_map(benchmark::State& state) {
-  std::unordered_map<AccountId, protocol::AccountRow, ShortHash> rows;
+using BareRows = std::unordered_map<AccountId, protocol::AccountRow, ShortHash>;
+
+std::vector<AccountId> fill(BareRows& rows, std::size_t accounts) {
   std::vector<AccountId> ids;
-  for (std::size_t i = 0; i < kAccounts; ++i) {
+  ids.reserve(accounts);
+  for (std::size_t i = 0; i < accounts; ++i) {
     AccountId id;
     const Hash32 hash = sha256("account " + std::to_string(i));
     std::copy_n(hash.bytes.begin(), id.bytes.size(), id.bytes.begin());
     ids.push_back(id);
-    rows[id].balance[0] = 10'000 * kBasePerToken;
+    rows[id].balance[0] = kBalance;
   }
+  return ids;
+}
+
+void update_map(benchmark::State& state, std::size_t accounts) {
+  BareRows rows;
+  const std::vector<AccountId> ids = fill(rows, accounts);
   std::mt19937_64 random(1);
   for (auto unused : state) {
     std::vector<std::pair<AccountId, AccountId>> pairs;
     pairs.reserve(kLargeBlock);
     for (std::size_t i = 0; i < kLargeBlock; ++i) {
-      const auto [from, to] = draw_pair(random);
+      const auto [from, to] = draw_pair(random, accounts);
       pairs.emplace_back(ids[from], ids[to]);
     }
     const double start = thread_seconds();
@@ -216,25 +242,59 @@ void hash_bytes(benchmark::State& state, std::size_t size) {
   }
 }
 
+void count_map_bytes(benchmark::State& state) {
+  for (auto unused : state) {
+    BareRows rows;
+    const double before = heap_bytes();
+    const std::vector<AccountId> ids = fill(rows, kManyAccounts);
+    const double bytes = heap_bytes() - before - static_cast<double>(ids.capacity() * sizeof(AccountId));
+    state.SetIterationTime(bytes / static_cast<double>(kManyAccounts) * kSecondsPerByte);
+  }
+}
+
+void count_state_bytes(benchmark::State& state) {
+  for (auto unused : state) state.SetIterationTime(chain(kManyAccounts).bytes_per_account() * kSecondsPerByte);
+}
+
 void add_transfers() {
-  const auto transfers = [](std::size_t count, bool with_root) {
-    return [count, with_root](benchmark::State& state) { apply_block(state, count, with_root); };
+  const auto transfers = [](std::size_t accounts, std::size_t count, bool with_root) {
+    return [accounts, count, with_root](benchmark::State& state) { apply_block(state, accounts, count, with_root); };
+  };
+  const auto updates = [](std::size_t accounts) {
+    return [accounts](benchmark::State& state) { update_map(state, accounts); };
   };
   const std::string map = "two updates of a std::unordered_map of the same rows, the hash given";
-  const std::string corpus = "transfers of AGPU, uniform over 16,384 accounts, verified before; blocks of ";
+  const std::string hot = "transfers of AGPU, uniform over 16,384 accounts, verified before; blocks of ";
+  const std::string many = "transfers of AGPU, uniform over 1,000,000 accounts, verified before; blocks of ";
+  const std::string with_root = "100,000 with state root, history and receipts";
   compare({"apply_transfer_over_map_update",
            map,
-           corpus + "10,000; fee, sequence, journal and invariants, no root",
-           {transfers(kSmallBlock, false), kSmallBlock, 2},
-           {update_map, kLargeBlock, 5},
+           hot + "10,000; fee, sequence, journal and invariants, no root",
+           {transfers(kHotAccounts, kSmallBlock, false), kSmallBlock, 2},
+           {updates(kHotAccounts), kLargeBlock, 5},
            true});
   compare({"apply_transfer_with_root_over_map_update",
            map,
-           corpus + "100,000 with state root, history and receipts",
-           {transfers(kLargeBlock, true), kLargeBlock, 1},
-           {update_map, kLargeBlock, 5},
+           hot + with_root,
+           {transfers(kHotAccounts, kLargeBlock, true), kLargeBlock, 1},
+           {updates(kHotAccounts), kLargeBlock, 5},
            true,
            "apply_transfers_hot_per_s"});
+  compare({"apply_transfer_million_over_map_update",
+           map,
+           many + with_root,
+           {transfers(kManyAccounts, kLargeBlock, true), kLargeBlock, 1},
+           {updates(kManyAccounts), kLargeBlock, 5},
+           true,
+           "apply_transfers_per_s"});
+  compare({"account_bytes_over_map_row",
+           "a std::unordered_map of the same rows",
+           "1,000,000 accounts: row, index and place in the commitment; heap of the process after genesis less before",
+           {count_state_bytes, 1, 1},
+           {count_map_bytes, 1, 1},
+           true,
+           "bytes_per_account",
+           "B"});
 }
 
 void add_merkle() {

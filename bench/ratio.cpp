@@ -71,11 +71,13 @@ nlohmann::json summarize(const Collector& collector) {
     const double baseline =
         collector.median_ns(comparison.figure + std::string(kBaseline)) / comparison.baseline.pieces;
     if (subject <= 0 || baseline <= 0) continue;
-    std::printf("%s = %.3f   (%.1f ns over %.1f ns; reference: %s; %s)\n", comparison.figure.c_str(),
-                subject / baseline, subject, baseline, comparison.reference.c_str(), comparison.corpus.c_str());
-    results[comparison.figure] = {{"ratio", subject / baseline},       {"subject_ns", subject},
-                                  {"reference", comparison.reference}, {"reference_ns", baseline},
-                                  {"corpus", comparison.corpus},       {"rate_figure", comparison.rate_figure}};
+    std::printf("%s = %.3f   (%.1f %s over %.1f %s; reference: %s; %s)\n", comparison.figure.c_str(),
+                subject / baseline, subject, comparison.unit.c_str(), baseline, comparison.unit.c_str(),
+                comparison.reference.c_str(), comparison.corpus.c_str());
+    results[comparison.figure] = {
+        {"ratio", subject / baseline}, {"subject_ns", subject},       {"reference", comparison.reference},
+        {"reference_ns", baseline},    {"corpus", comparison.corpus}, {"rate_figure", comparison.rate_figure},
+        {"unit", comparison.unit}};
   }
   return results;
 }

@@ -28,8 +28,10 @@ struct Comparison {
   Side baseline;
   /// The bodies call SetIterationTime; otherwise the time of this thread on a core counts.
   bool manual_time = false;
-  /// Where set, the subject's pieces per second are a figure too.
+  /// Where set, the subject's pieces per second are a figure too; or, of another unit than time, its amount per piece.
   std::string rate_figure{};
+  /// What the bodies measure: another unit than "ns" gives SetIterationTime one nanosecond for each of it.
+  std::string unit = "ns";
 };
 
 /// Adds a comparison to the run. Requires: before run_comparisons.

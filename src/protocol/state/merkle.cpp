@@ -124,16 +124,20 @@ std::vector<std::uint32_t> order_by_path(std::span<const MerkleUpdate> updates) 
 
 class MerkleTree::Nodes {
  public:
-  void add(const MerkleUpdate& update) { pending_.push_back(update); }
+  void add(const MerkleUpdate& update) {
+    pending_.push_back(update);
+    if (pending_.size() == kPendingMax) static_cast<void>(whole());
+  }
 
   void apply(std::span<const MerkleUpdate> updates, std::span<const std::uint32_t> order) {
-    batch_.clear();
+    std::vector<const MerkleUpdate*> batch;
+    batch.reserve(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       const MerkleUpdate& update = updates[order[i]];
       if (i + 1 < order.size() && updates[order[i + 1]].path == update.path) continue;
-      batch_.push_back(&update);
+      batch.push_back(&update);
     }
-    whole_ = change(whole_, 0, batch_, false);
+    whole_ = change(whole_, 0, batch, false);
   }
 
   const Subtree& whole() {
@@ -160,6 +164,7 @@ class MerkleTree::Nodes {
  private:
   using Batch = std::span<const MerkleUpdate* const>;
   static constexpr std::size_t kTogether = 32;
+  static constexpr std::size_t kPendingMax = 1U << 16U;  // so that loading a large state needs little besides it
 
   /// The subtree at this depth after a batch, which is sorted and has each path once. `near`: its nodes on the way of
   /// the batch are in the processor's cache already.
@@ -241,7 +246,6 @@ class MerkleTree::Nodes {
   Pool<Inner> inners_;
   Subtree whole_;
   std::vector<MerkleUpdate> pending_;
-  std::vector<const MerkleUpdate*> batch_;
 };
 
 MerkleTree::MerkleTree() : nodes_(std::make_unique<Nodes>()) {}

@@ -78,7 +78,7 @@ void Store::rollback(std::size_t checkpoint) {
 
 void Store::commit() {
   for (TableBase* table : journal_) table->clear_journal();
-  journal_.clear();
+  clear_for_reuse(journal_);
 }
 
 ChangeSet Store::take_changes() {

@@ -85,6 +85,17 @@ class ChangeSet {
   Bytes bytes_;
 };
 
+/// Empties a vector that is filled again and again, and keeps its memory unless it is that of a rare large fill.
+template <class T>
+void clear_for_reuse(std::vector<T>& items) {
+  constexpr std::size_t kKeptBytes = std::size_t{8} << 20U;
+  if (items.capacity() * sizeof(T) > kKeptBytes) {
+    std::vector<T>().swap(items);
+  } else {
+    items.clear();
+  }
+}
+
 /// What the store needs of a table of any type.
 class TableBase {
  public:

@@ -125,7 +125,7 @@ class Table final : public TableBase {
     }
   }
 
-  void clear_journal() override { undo_.clear(); }
+  void clear_journal() override { clear_for_reuse(undo_); }
 
   void collect_changes(ChangeSet& out) override {
     for (std::size_t i = 0; i < touched_.size(); ++i) {
@@ -134,7 +134,7 @@ class Table final : public TableBase {
       if (found.slot != nullptr) found.slot->touched = false;
       out.add(id(), touched_[i], found.row == rows_.end() ? nullptr : &found.row->second);
     }
-    touched_.clear();
+    clear_for_reuse(touched_);
   }
 
   [[nodiscard]] bool load(ByteView key_bytes, ByteView row_bytes) override {
