@@ -1,16 +1,17 @@
 // audit receipt, audit verify: proofs fetched from a node, and checked anywhere.
-#include <fstream>
 #include <ostream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/ids.h"
+#include "cli/audit_bundle.h"
 #include "cli/commands.h"
 #include "cli/json_view.h"
 #include "cli/proof.h"
 #include "cli/results.h"
 #include "cli/session.h"
+#include "client/audit/bundle.h"
 #include "terminal/format.h"
 #include "terminal/key_values.h"
 #include "terminal/text.h"
@@ -23,11 +24,11 @@ using config::Invocation;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::streamsize kBundleBytesMax = 16 << 20;
-
 struct VerifyRequest {
   std::string file;
   std::string root;
+  std::string old_root;
+  std::string signer;
   std::string results;
 };
 
@@ -36,15 +37,7 @@ struct ReceiptRequest {
   std::string out;
 };
 
-Outcome<json> read_bundle(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) {
-    return fail(Trouble{ExitCode::NotFound,
-                        {fmt::format("{} cannot be read", file), "", "it does not exist or you may not read it", {}}});
-  }
-  std::string text(static_cast<std::size_t>(kBundleBytesMax), '\0');
-  stream.read(text.data(), kBundleBytesMax);
-  text.resize(static_cast<std::size_t>(stream.gcount()));
+Outcome<json> parse_bundle(const std::string& file, const std::string& text) {
   json bundle = json::parse(text, nullptr, false);
   if (!bundle.is_object()) {
     return fail(Trouble{ExitCode::Usage, {fmt::format("{} is no bundle", file), "", "it is no JSON object", {}}});
@@ -99,15 +92,9 @@ void show_facts(terminal::KeyValues& lines, const json& facts) {
     lines.add("Output", terminal::sanitize_line(output.get<std::string>()));
 }
 
-ExitCode verify_file(const Invocation& call, const VerifyRequest& request) {
-  std::optional<Hash32> trusted;
-  if (!request.root.empty()) {
-    trusted = Hash32::from_hex(request.root);
-    if (!trusted) {
-      return call.fail(ExitCode::Usage, {"--root is no hash", "", "a root has 64 lower-case hexadecimal digits", {}});
-    }
-  }
-  const auto bundle = read_bundle(request.file);
+ExitCode verify_proof_file(const Invocation& call, const VerifyRequest& request, const std::string& text,
+                           const std::optional<Hash32>& trusted) {
+  const auto bundle = parse_bundle(request.file, text);
   if (!bundle) return report(call, bundle.error());
   const auto proven = verify_bundle(*bundle, trusted);
   if (!proven) return report(call, proven.error());
@@ -146,6 +133,27 @@ ExitCode verify_file(const Invocation& call, const VerifyRequest& request) {
   return ExitCode::Ok;
 }
 
+Outcome<std::optional<Hash32>> parse_root(const char* option, const std::string& text) {
+  if (text.empty()) return std::optional<Hash32>();
+  const auto root = Hash32::from_hex(text);
+  if (root) return root;
+  return fail(Trouble{ExitCode::Usage,
+                      {fmt::format("{} is no hash", option), "", "a root has 64 lower-case hexadecimal digits", {}}});
+}
+
+ExitCode verify_file(const Invocation& call, const VerifyRequest& request) {
+  const auto root = parse_root("--root", request.root);
+  if (!root) return report(call, root.error());
+  const auto old_root = parse_root("--old-root", request.old_root);
+  if (!old_root) return report(call, old_root.error());
+  const auto text = read_text_file(request.file);
+  if (!text) return report(call, text.error());
+  const std::string format = client::audit::format_of(*text);
+  const BundleCheck check{*root, *old_root, request.signer};
+  if (format == client::audit::kBundleFormat) return verify_audit_bundle(call, *text, check);
+  if (format == client::audit::kConsistencyFormat) return verify_consistency_file(call, *text, check);
+  return verify_proof_file(call, request, *text, *root);
+}
 /// A contract, the contract of a job, or a transaction.
 Outcome<json> fetch_bundle(client::Api& api, const std::string& of) {
   if (Hash32::from_hex(of)) return fetch_receipt(api, of);
@@ -187,7 +195,7 @@ ExitCode fetch_receipt_file(const Invocation& call, const Settings& settings, co
 }  // namespace
 
 void add_audit_commands(config::Command& root, const Settings& settings) {
-  config::Command& group = root.add("audit", "Fetch and check proofs of receipts and settlements");
+  config::Command& group = root.add("audit", "Prove, check, export and recompute what the network says");
   const auto receipt = std::make_shared<ReceiptRequest>();
   config::Command& fetch = group.add("receipt", "Fetch the proof that a settlement or a transaction is in the history");
   fetch.positional("of", receipt->of, "A job, a contract or the hash of a transaction.")
@@ -206,26 +214,33 @@ void add_audit_commands(config::Command& root, const Settings& settings) {
   const auto verify = std::make_shared<VerifyRequest>();
   config::Command& check = group.add("verify", "Check a proof without any network");
   check.describe(
-      "Recomputes the hash of the leaf, its path to the history root, the app hash of the height, and what the leaf "
-      "itself says: that the price is base times factors, that the parts of the bill sum to what was paid, and that no "
-      "more was paid than the cap. The first difference is named.\n\nWithout --root this shows that the file is "
+      "Recomputes every hash from what the file proves up to the app hash of the height, and what a settlement itself "
+      "says: that the price is base times factors, that the parts of the bill sum to what was paid, and that no more "
+      "was paid than the cap. Prints what is proven in words and values; the first difference is named.\n\nWithout "
+      "--root this shows that the file is "
       "consistent; with the app hash of a source that you trust it shows that it is the history of the network.");
-  check.positional("file", verify->file, "A bundle of starminer run or starminer audit receipt.")
+  check.positional("file", verify->file, "A file of audit bundle, receipt or consistency, or of starminer run.")
       .required()
       .placeholder("FILE")
       .completes(config::Completion::File);
-  check.option("--root", verify->root, "An app hash or history root that you trust.").placeholder("HEX");
+  check.option("--root", verify->root, "An app hash that you trust (of a receipt also a history root).")
+      .placeholder("HEX");
+  check.option("--old-root", verify->old_root, "Of a consistency proof: the app hash of the earlier height.")
+      .placeholder("HEX");
+  check.option("--signer", verify->signer, "Of a bundle: the address that must have signed it.").placeholder("ADDRESS");
   check.option("--results", verify->results, "Also compare the result files in this folder.")
       .placeholder("DIR")
       .completes(config::Completion::Directory);
   check.prints()
       .without_configuration()
+      .example("starminer audit verify audit.json --root 9f2c...", "What a bundle proves, under a root that you trust")
       .example("starminer audit verify my-training.receipt.json", "Check offline")
       .example("starminer audit verify my-training.receipt.json --root 9f2c... --results my-training",
                "Against a root from elsewhere, and the files themselves")
       .returns(ExitCode::NotFound)
       .returns(ExitCode::Mismatch, "the proof or a file does not hold")
       .run([verify](const Invocation& call) { return verify_file(call, *verify); });
+  add_audit_bundle_commands(group, settings);
 }
 
 }  // namespace starminer::cli

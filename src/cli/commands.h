@@ -21,7 +21,9 @@ void add_logs_command(config::Command& root, const Settings& settings);
 void add_market_commands(config::Command& root, const Settings& settings);
 /// network, params, codes
 void add_network_commands(config::Command& root, const Settings& settings);
-/// audit receipt, audit verify
+/// audit receipt, audit verify, and the two below
 void add_audit_commands(config::Command& root, const Settings& settings);
+/// audit bundle, audit consistency; `group` is audit
+void add_audit_bundle_commands(config::Command& group, const Settings& settings);
 
 }  // namespace starminer::cli

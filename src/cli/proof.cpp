@@ -1,17 +1,14 @@
 #include "cli/proof.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
 
-#include "base/codec.h"
 #include "cli/json_view.h"
+#include "client/audit/facts.h"
 #include "protocol/audit/history.h"
-#include "protocol/contracts/contracts.h"
-#include "protocol/machine.h"
-#include "protocol/operation_registry.h"
+#include "protocol/block.h"
 
 namespace starminer::cli {
 namespace {
@@ -33,75 +30,6 @@ Trouble no_bundle(std::string why) {
 
 Trouble mismatch(std::string why) {
   return {ExitCode::Mismatch, {"the proof does not hold", "", std::move(why), {"do not rely on what the file says"}}};
-}
-
-std::string number(std::uint64_t value) { return fmt::format("{}", value); }
-
-json split_json(const protocol::FeeSplit& split) {
-  return {{"pay", number(split.pay.base)},           {"surge_burn", number(split.surge_burn.base)},
-          {"burn", number(split.burn.base)},         {"stakers", number(split.stakers.base)},
-          {"treasury", number(split.treasury.base)}, {"insurance", number(split.insurance.base)},
-          {"referrer", number(split.referrer.base)}, {"provider", number(split.provider.base)}};
-}
-
-u128 parts_of(const protocol::FeeSplit& split) {
-  u128 sum = 0;
-  for (const Agpu part :
-       {split.surge_burn, split.burn, split.stakers, split.treasury, split.insurance, split.referrer, split.provider}) {
-    sum += part.base;
-  }
-  return sum;
-}
-
-Outcome<json> settlement_facts(ByteView leaf) {
-  const auto settlement = decode<protocol::Settlement>(leaf);
-  if (!settlement) return fail(mismatch("the leaf is no settlement in canonical encoding"));
-  const protocol::ContractRow& row = settlement->row;
-  const Price computed = protocol::Pricing::unit_price(row.price.base, row.price.factors);
-  if (std::min(computed, row.price.ceiling) != row.price.unit) {
-    return fail(mismatch("the unit price is not base price times factors, up to the job's ceiling"));
-  }
-  if (parts_of(row.bill) != row.bill.pay.base)
-    return fail(mismatch("the parts of the bill do not sum to what was paid"));
-  if (row.bill.pay > row.cap) return fail(mismatch("more was paid than the cap allows"));
-  json outputs = json::array();
-  for (const Hash32& output : row.outputs) outputs.push_back(output.hex());
-  const bool ended = row.end_reason != protocol::EndReason::None;
-  return json{{"contract", settlement->contract.text()},
-              {"job", row.job.text()},
-              {"attempt", row.attempt},
-              {"requester", row.requester.text()},
-              {"provider", row.provider.text()},
-              {"payout", row.payout.text()},
-              {"node", row.node.text()},
-              {"kind", kind_name(row.kind)},
-              {"state", contract_state_name(row.state)},
-              {"end_reason", ended ? json(end_reason_info(row.end_reason).code) : json()},
-              {"party", party_name(row.party)},
-              {"unit_price", number(row.price.unit.nagpu_per_gpu_hour)},
-              {"metered_ms", row.metered_ms},
-              {"cap", number(row.cap.base)},
-              {"bill", split_json(row.bill)},
-              {"refund", number(row.refund.base)},
-              {"manifest_hash", row.manifest_hash.hex()},
-              {"result_hash", row.result_hash.hex()},
-              {"outputs", std::move(outputs)},
-              {"compute_units_milli", row.compute_units_milli}};
-}
-
-Outcome<json> receipt_facts(ByteView leaf) {
-  const auto receipt = decode<protocol::ReceiptCore>(leaf);
-  if (!receipt) return fail(mismatch("the leaf is no receipt in canonical encoding"));
-  return json{{"transaction", receipt->transaction.hex()},
-              {"height", receipt->height},
-              {"index", receipt->index},
-              {"account", receipt->account.text()},
-              {"sequence", receipt->sequence},
-              {"operation", protocol::operation_name(receipt->operation)},
-              {"status", receipt->code == 0 ? "applied" : "refused"},
-              {"code", receipt->code == 0 ? json() : json(fmt::format("E{}", receipt->code))},
-              {"fee", number(receipt->fee.base)},
-              {"subject", receipt->subject}};
 }
 
 /// The parts of a proof that must be there and well formed before anything is computed.
@@ -197,11 +125,9 @@ Outcome<Proven> verify_bundle(const json& bundle, const std::optional<Hash32>& t
     return fail(mismatch(fmt::format("neither the app hash {} nor the history root {} is the trusted {}",
                                      app_hash.hex(), parts->history_root.hex(), trusted->hex())));
   }
-  const auto type = parts->leaf.front();
-  const ByteView content = ByteView(parts->leaf).subspan(1);
-  const bool settlement = type == static_cast<std::uint8_t>(protocol::LeafType::Settlement);
-  auto facts = settlement ? settlement_facts(content) : receipt_facts(content);
-  if (!facts) return fail(facts.error());
+  auto facts = client::audit::leaf_facts(parts->leaf);
+  if (!facts) return fail(mismatch(facts.error()));
+  const bool settlement = member(*facts, "leaf_kind") == "settlement";
   if (settlement) {
     if (auto same = check_files(bundle, *facts); !same) return fail(same.error());
   }

@@ -101,8 +101,7 @@ TEST(Bundle, EveryChangedByteOfTheProofIsFound) {
     bad["proof"]["path"][step] = sha256("other").hex();
     EXPECT_EQ(code_of(bad), config::ExitCode::Mismatch);
   }
-  // The size of the tree is not bound by its root (RFC 6962): several sizes may share one path.
-  for (const char* const name : {"height", "leaf_index"}) {
+  for (const char* const name : {"height", "leaf_index", "tree_size"}) {
     json bad = good;
     bad["proof"][name] = good["proof"][name].get<std::uint64_t>() + 1;
     EXPECT_EQ(code_of(bad), config::ExitCode::Mismatch) << name;
