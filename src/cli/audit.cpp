@@ -241,6 +241,8 @@ void add_audit_commands(config::Command& root, const Settings& settings) {
       .returns(ExitCode::Mismatch, "the proof or a file does not hold")
       .run([verify](const Invocation& call) { return verify_file(call, *verify); });
   add_audit_bundle_commands(group, settings);
+  add_audit_log_commands(group, settings);
+  add_audit_table_commands(group, settings);
 }
 
 }  // namespace starminer::cli

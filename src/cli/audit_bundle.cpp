@@ -79,7 +79,6 @@ Outcome<void> want_settlement(client::Api& api, Wanted& wanted, const std::strin
 Outcome<void> want(client::Api& api, Wanted& wanted, const std::string& text) {
   if (const auto account = AccountId::parse(text)) {
     wanted.rows.push_back({TableId::Accounts, encode(*account)});
-    want_lock(wanted, protocol::LockPurpose::AccountDeposit, account->bytes);
     wanted.rows.push_back({TableId::Providers, encode(*account)});
     return {};
   }

@@ -25,5 +25,9 @@ void add_network_commands(config::Command& root, const Settings& settings);
 void add_audit_commands(config::Command& root, const Settings& settings);
 /// audit bundle, audit consistency; `group` is audit
 void add_audit_bundle_commands(config::Command& group, const Settings& settings);
+/// audit log, audit replay
+void add_audit_log_commands(config::Command& group, const Settings& settings);
+/// audit export, audit statement
+void add_audit_table_commands(config::Command& group, const Settings& settings);
 
 }  // namespace starminer::cli

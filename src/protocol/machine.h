@@ -156,6 +156,9 @@ class Machine {
   [[nodiscard]] BlockContext query_context(TimeMs now) const;
   [[nodiscard]] Result<void, std::string> check_invariants() const;
 
+  /// The observer must outlive the machine. It is told of the rows that exist already.
+  void observe_ledger(LedgerObserver& observer) { ledger_.add_observer(observer); }
+
   [[nodiscard]] const state::Store& store() const { return store_; }
   [[nodiscard]] const Params& params() const { return params_; }
   [[nodiscard]] const Randomness& randomness() const { return randomness_; }

@@ -52,7 +52,7 @@ Result<void, ReplayFault> Replay::check_genesis(const LoggedBlock& block) const 
   return compare(block, genesis_result_);
 }
 
-Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block) {
+Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block, const Step& step) {
   const ChainRow& chain = machine_->chain();
   const std::uint64_t next = chain.height + 1;
   if (block.height != next) return fail(ReplayFault{next, fmt::format("the log has height {} here", block.height)});
@@ -66,11 +66,12 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block) {
   }
   const std::string chain_id = chain.chain_id;
   // In a log that one machine ordered, nobody decided a block without a valid preamble: the skip rule has no place.
-  const auto step = machine_->randomness().check(next, block.proposer, block.preamble);
-  if (!step)
+  const auto seed = machine_->randomness().check(next, block.proposer, block.preamble);
+  if (!seed)
     return fail(ReplayFault{next, fmt::format("the block's randomness by {} is refused: {}", block.proposer.text(),
-                                              describe(step.error()))});
-  machine_->begin_block({block.height, block.time, block.previous_app_hash, block.order_rule}, *step);
+                                              describe(seed.error()))});
+  machine_->begin_block({block.height, block.time, block.previous_app_hash, block.order_rule}, *seed);
+  if (step) step(nullptr, nullptr);
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
     const auto refuse = [&](const Refusal& refusal) {
       const Hash32 hash = sha256(block.transactions[i]);
@@ -80,7 +81,9 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block) {
     };
     const auto transaction = verify_transaction(block.transactions[i], chain_id);
     if (!transaction) return refuse(transaction.error());
-    if (const auto receipt = machine_->execute(*transaction); !receipt) return refuse(receipt.error());
+    const auto receipt = machine_->execute(*transaction);
+    if (!receipt) return refuse(receipt.error());
+    if (step) step(&*transaction, &*receipt);
   }
   BlockResult result = machine_->finish_block();
   if (auto same = compare(block, result); !same) return fail(std::move(same.error()));

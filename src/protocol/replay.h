@@ -3,6 +3,7 @@
 // them. The first difference ends the replay. One thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,12 +33,14 @@ class Replay {
   [[nodiscard]] const BlockResult& genesis_result() const { return genesis_result_; }
   /// The first block of the log, of height 0, which has no transactions.
   [[nodiscard]] Result<void, ReplayFault> check_genesis(const LoggedBlock& block) const;
+  /// Called after the timers of a block (without arguments) and after each transaction.
+  using Step = std::function<void(const VerifiedTransaction* transaction, const Receipt* receipt)>;
   /// The next block. After a failure the object can only be destroyed.
-  [[nodiscard]] Result<BlockResult, ReplayFault> apply(const LoggedBlock& block);
+  [[nodiscard]] Result<BlockResult, ReplayFault> apply(const LoggedBlock& block, const Step& step = {});
 
   [[nodiscard]] const Machine& machine() const { return *machine_; }
-  /// The machine that `apply` works on, for observers of its tables.
-  [[nodiscard]] Machine& machine() { return *machine_; }
+  /// The observer must outlive this object. It is told of what the genesis made.
+  void observe_ledger(LedgerObserver& observer) { machine_->observe_ledger(observer); }
 
  private:
   Replay(std::unique_ptr<Machine> machine, BlockResult genesis_result);

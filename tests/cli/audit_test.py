@@ -1,16 +1,20 @@
 #!/usr/bin/python3
-"""What an auditor does with the program `starminer`, against a real starminerd: bundles, consistency, forged files.
+"""What an auditor does with the program `starminer`, against a real starminerd: bundles, consistency, forged
+files, the log recomputed, statements, exports.
 REQ: AUD-1, AUD-2, DEC-2
 
 Usage: audit_test.py --bin DIR [unittest arguments]
 """
 
 import copy
+import csv
+import hashlib
 import json
+import subprocess
 import sys
 import unittest
 
-from cli_case import CliTest
+from cli_case import ROOT, CliTest
 
 NO_NETWORK = {"STARMINER_API_URL": "http://127.0.0.1:1"}
 
@@ -99,6 +103,103 @@ class ConsistencyTest(AuditTest):
         self.assertIn("rewritten", self.offline("audit", "verify", "c.json", code=8).stderr)
         self.fails("audit", "consistency", "5", "1", code=3, says=["new"])
         self.fails("audit", "consistency", "99999999", "99999999", code=5, says=["99999999"])
+
+
+class LogTest(AuditTest):
+    def log(self):
+        self.json("audit", "log", "--out", "chain")
+        return self.folder / "chain" / "blocks.log"
+
+    def test_the_whole_chain_is_recomputed_offline(self):
+        self.log()
+        done = json.loads(self.offline("audit", "replay", "--log", "chain", "--json").stdout)
+        block = self.market.get(f"/v1/blocks/{done['height']}")
+        self.assertEqual(done["app_hash"], block["app_hash"])
+        earlier = self.market.get(f"/v1/blocks/{done['height'] - 1}")["app_hash"]
+        text = self.offline("audit", "replay", "--log", "chain", "--root", earlier).stdout
+        self.assertIn(f"is that of height {done['height'] - 1}", text)
+        self.assertIn("of no block", self.offline("audit", "replay", "--log", "chain", "--root", "0" * 64, code=8).stderr)
+        before = self.log().stat().st_size
+        self.json("transfer", self.other, "1", "--yes")
+        self.assertGreater(self.log().stat().st_size, before, "fetching again brings what is new")
+        self.offline("audit", "replay", "--log", "chain")
+
+    def test_a_planted_difference_is_found_and_named(self):
+        log = self.log()
+        good = log.read_bytes()
+        places, at = [], 0
+        while at < len(good):
+            places.append(at)
+            at += 4 + int.from_bytes(good[at:at + 4], "big")
+        height = len(places) // 2
+        bad = bytearray(good)
+        # The app hash stands at the end of a block, the state root 104 bytes before it.
+        end = places[height] + 4 + int.from_bytes(good[places[height]:places[height] + 4], "big")
+        bad[end - 104] ^= 1
+        log.write_bytes(bad)
+        done = self.offline("audit", "replay", "--log", "chain", code=8)
+        self.assertIn(f"height {height}: state root computed", done.stderr)
+        self.offline("audit", "statement", self.account, "--log", "chain", code=8)
+        log.write_bytes(good[:-5])
+        self.assertIn("ends within a block", self.offline("audit", "replay", "--log", "chain", code=8).stderr)
+        self.log()
+        self.offline("audit", "replay", "--log", "chain")
+        self.fails("audit", "replay", "--log", "nowhere", code=5, says=["starminer audit log"])
+
+    def test_statements_add_up_to_the_balance(self):
+        self.log()
+        said = json.loads(self.offline("audit", "statement", self.account, "--log", "chain", "--json").stdout)
+        self.assertTrue(said["adds_up"])
+        for asset in ("AGPU", "AMAX", "USD"):
+            total = sum(int(entry["change"]) for entry in said["entries"] if entry["asset"] == asset)
+            self.assertEqual(int(said["opening"][asset]["balance"]) + total, int(said["closing"][asset]["balance"]))
+        self.assertEqual(int(said["closing"]["AGPU"]["balance"]), self.balance())
+        whats = [entry["what"] for entry in said["entries"]]
+        self.assertIn("fee", whats)
+        self.assertIn(f"sent to {self.other}", whats)
+        text = self.offline("audit", "statement", self.account, "--log", "chain").stdout
+        for part in ("Opening", "Closing", "-1.50", "add up exactly"):
+            self.assertIn(part, text)
+        # Without --log the command fetches for itself.
+        self.assertIn("add up exactly", self.cli("audit", "statement", self.other).stdout)
+        self.fails("audit", "statement", self.account, "--from", "2026-02-31", code=2, says=["--from"])
+        stranger = self.json("login", "--key-file", "third.json")["address"]
+        self.offline("audit", "statement", stranger, "--log", "chain", code=5)
+
+    def test_exports_hold_what_happened(self):
+        self.log()
+        for form in ("csv", "jsonl"):
+            done = json.loads(self.offline("audit", "export", "--party", self.account, "--format", form, "--log", "chain",
+                                           "--out", form, "--json").stdout)
+            self.assertEqual(done["tables"]["transfers"]["rows"], 2, "the faucet's and this one")
+            for table in done["tables"].values():
+                content = (self.folder / form / table["file"]).read_bytes()
+                self.assertEqual(hashlib.sha256(content).hexdigest(), table["sha256"])
+        with open(self.folder / "csv" / "transfers.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        lines = [json.loads(line) for line in open(self.folder / "jsonl" / "transfers.jsonl")]
+        self.assertEqual([row["amount"] for row in rows], [line["amount"] for line in lines])
+        row = next(row for row in rows if row["transaction"] == self.transaction)
+        self.assertEqual((row["sender"], row["receiver"], row["amount"]), (self.account, self.other, "1500000000"))
+        # A row is proven by its leaf.
+        self.json("audit", "bundle", row["transaction"], "--out", "row.json")
+        items = self.verified("row.json")["items"]
+        self.assertEqual(str(items[1]["facts"]["leaf_index"]), row["history_index"])
+        empty = json.loads(self.offline("audit", "export", "--to", "2000-01-01", "--log", "chain", "--out", "none",
+                                        "--json").stdout)
+        self.assertEqual(sum(table["rows"] for table in empty["tables"].values()), 0)
+        self.fails("audit", "export", "--party", "sm1x", "--out", "x", code=2, says=["--party"])
+
+    def test_tables_become_parquet_or_the_script_says_what_it_needs(self):
+        self.log()
+        self.offline("audit", "export", "--log", "chain", "--out", "tables")
+        script = ROOT / "scripts" / "csv_to_parquet"
+        done = subprocess.run([sys.executable, str(script), "tables"], cwd=self.folder, capture_output=True, text=True)
+        if done.returncode == 0:
+            self.assertTrue((self.folder / "tables" / "transfers.parquet").exists())
+        else:
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn("pyarrow", done.stderr)
 
 
 if __name__ == "__main__":

@@ -71,14 +71,14 @@ struct Sample {
     bundle = *make_bundle(answer, key_of("auditor"));
   }
   [[nodiscard]] json request() const {
-    const protocol::LockKey deposit{protocol::LockPurpose::AccountDeposit, account_of_name("ada").bytes, Asset::Agpu};
+    const protocol::LockKey identity{protocol::LockPurpose::NodeIdentity, node_id.bytes, Asset::Agpu};
     return proof_request({{TableId::Accounts, encode(account_of_name("ada"))},
                           {TableId::Accounts, encode(account_of_name("nobody"))},
                           {TableId::Parameters, encode(static_cast<std::uint16_t>(protocol::Parameter::TxFee))},
                           {TableId::Nodes, encode(node_id)},
                           {TableId::Nodes, encode(node_id_of(account_of_name("ada"), 99))},
                           {TableId::Classes, encode(protocol::ClassId{1})},
-                          {TableId::Locks, encode(deposit)}},
+                          {TableId::Locks, encode(identity)}},
                          {0, 4});
   }
 
@@ -126,7 +126,7 @@ TEST(AuditBundle, ProvesPresenceAndAbsenceInWordsAndValues) {
   EXPECT_EQ(items[3].facts["value"], std::to_string(sample().chain.machine().params().get(protocol::Parameter::TxFee)));
   EXPECT_EQ(items[4].facts["provider"], account_of_name("fay").text());
   EXPECT_FALSE(items[5].present);
-  EXPECT_THAT(items[7].id, HasSubstr("deposit of account"));
+  EXPECT_THAT(items[7].id, HasSubstr("identity of node"));
   EXPECT_EQ(items[8].what, "receipt");
   EXPECT_EQ(items[8].facts["account"], account_of_name("ada").text());
 }

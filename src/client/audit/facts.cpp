@@ -63,7 +63,10 @@ json facts_of(const protocol::AccountRow& row) {
   for (std::uint8_t i = 0; i < kAssetCount; ++i) {
     balances[std::string(asset_name(static_cast<Asset>(i)))] = number(row.balance[i]);
   }
-  return {{"balances", std::move(balances)}, {"next_sequence", row.next_sequence}, {"roles", row.roles}};
+  return {{"balances", std::move(balances)},
+          {"deposit", number(row.deposit)},
+          {"next_sequence", row.next_sequence},
+          {"roles", row.roles}};
 }
 
 json facts_of(const protocol::LockRow& row) { return {{"owner", row.owner.text()}, {"amount", number(row.amount)}}; }
@@ -180,8 +183,6 @@ Result<json, std::string> receipt_facts(ByteView bytes) {
 
 std::string lock_text(const protocol::LockKey& key) {
   switch (key.purpose) {
-    case protocol::LockPurpose::AccountDeposit:
-      return fmt::format("deposit of account {}", AccountId{key.subject}.text());
     case protocol::LockPurpose::Escrow: return fmt::format("escrow of job {}", JobId{key.subject}.text());
     case protocol::LockPurpose::NodeIdentity: return fmt::format("identity of node {}", NodeId{key.subject}.text());
   }
@@ -283,8 +284,9 @@ std::string row_sentence(TableId table, const json& facts) {
     case TableId::Parameters: return text(facts, "value");
     case TableId::Accounts: {
       const json& balances = facts.at("balances");
-      return fmt::format("{}, {}, {}; next transaction {}", tokens(balances, "AGPU"), tokens(balances, "AMAX", "AMAX"),
-                         tokens(balances, "USD", "USD"), text(facts, "next_sequence"));
+      return fmt::format("{}, {}, {}; deposit {}; next transaction {}", tokens(balances, "AGPU"),
+                         tokens(balances, "AMAX", "AMAX"), tokens(balances, "USD", "USD"), tokens(facts, "deposit"),
+                         text(facts, "next_sequence"));
     }
     case TableId::Locks: return fmt::format("{} base units of {}", text(facts, "amount"), text(facts, "owner"));
     case TableId::Providers:

@@ -191,6 +191,11 @@ std::uint64_t Ledger::pool(Pool pool, Asset asset) const {
   return row != nullptr ? row->amount : 0;
 }
 
+void Ledger::add_observer(LedgerObserver& observer) {
+  accounts_.add_observer(observer);
+  locks_.add_observer(observer);
+}
+
 void Ledger::take_deposit(const AccountId& account) {
   const std::uint64_t deposit = params_.get(Parameter::AccountDeposit);
   STARMINER_CHECK(deposit != 0);

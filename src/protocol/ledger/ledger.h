@@ -109,6 +109,9 @@ struct AccountClose {
   static Result<Valid<AccountClose>, Refusal> validate(AccountClose op);
 };
 
+/// Is told of every change of an account and of a lock: how auditors follow money through a replay.
+struct LedgerObserver : state::Observer<AccountId, AccountRow>, state::Observer<LockKey, LockRow> {};
+
 class Ledger {
  public:
   Ledger(state::Store& store, const Params& params);
@@ -176,6 +179,8 @@ class Ledger {
   [[nodiscard]] const state::Table<AccountId, AccountRow>& accounts() const { return accounts_; }
   [[nodiscard]] const state::Table<LockKey, LockRow>& locks() const { return locks_; }
   [[nodiscard]] std::uint64_t pool(Pool pool, Asset asset) const;
+  /// The observer must outlive the ledger. It is told of the rows that exist already.
+  void add_observer(LedgerObserver& observer);
 
  private:
   struct Accumulators;  // running sums, fed by table observers and by nothing else
