@@ -98,7 +98,8 @@ protocol::Genesis Driver::genesis(std::uint64_t seed) {
   return genesis;
 }
 
-Driver::Driver(std::uint64_t seed, ByteView given) : dice_(seed, given), chain_(genesis(seed)), money_(genesis(seed)) {
+Driver::Driver(std::uint64_t seed, ByteView given, Witness witness)
+    : dice_(seed, given), witness_(std::move(witness)), chain_(genesis(seed)), money_(genesis(seed)) {
   for (const char* name : kEverybody) names_[account_of_name(name)] = name;
   chain_.on_block([this](const protocol::chain_test::Block& block) { follow(block); });
   for (const char* name : {"aurora", "borealis", "corona"}) {
@@ -117,6 +118,11 @@ std::string Driver::name_of(const AccountId& account) const {
 
 void Driver::follow(const protocol::chain_test::Block& block) {
   ++tally_.blocks;
+  if (witness_ && sent_.empty()) {
+    for (const auto& transaction : block.transactions) sent_.push_back(transaction.bytes());
+  }
+  if (witness_) witness_(block, sent_);
+  sent_.clear();
   app_hashes_.push_back(block.result.app_hash);
   for (std::string& difference : money_.follow(block, chain_.machine())) {
     differences_.push_back(fmt::format("block {}: {}", block.header.height, difference));
@@ -162,6 +168,7 @@ void Driver::run(std::uint64_t transactions) {
       if (dice_.chance(5)) spoil(wanted.body);
       Bytes bytes = protocol::sign_transaction(wanted.body, protocol::chain_test::key_of(wanted.sender));
       if (dice_.chance(2)) bytes[dice_.below(bytes.size())] ^= static_cast<std::uint8_t>(1U << dice_.below(8));
+      sent_.push_back(bytes);
       auto verified = protocol::verify_transaction(bytes, protocol::chain_test::kChainId);
       if (!verified) {
         ++tally_.not_admitted;

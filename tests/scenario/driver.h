@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -51,8 +52,13 @@ struct Tally {
 
 class Driver {
  public:
+  /// Sees every block when it has been made, with the bytes that were sent for it: included, refused and spoiled ones.
+  using Witness = std::function<void(const protocol::chain_test::Block&, const std::vector<Bytes>& sent)>;
+
   /// `given` steers the dice and must outlive the driver.
-  explicit Driver(std::uint64_t seed, ByteView given = {});
+  explicit Driver(std::uint64_t seed, ByteView given = {}, Witness witness = {});
+  /// The genesis of a seed's market.
+  static protocol::Genesis genesis(std::uint64_t seed);
 
   /// Sends this many transactions, in blocks of up to five.
   void run(std::uint64_t transactions);
@@ -71,7 +77,6 @@ class Driver {
     v1::TransactionBody body;
   };
 
-  static protocol::Genesis genesis(std::uint64_t seed);
   void let_time_pass();
   void follow(const protocol::chain_test::Block& block);
   Wish wish();
@@ -89,6 +94,7 @@ class Driver {
   NodeId random_node_id();
 
   Dice dice_;
+  Witness witness_;
   protocol::chain_test::Chain chain_;
   Money money_;
   Tally tally_;
@@ -97,6 +103,7 @@ class Driver {
   std::map<AccountId, std::string> names_;
   // Within the block that is being made
   std::map<AccountId, std::uint64_t> sequences_;
+  std::vector<Bytes> sent_;
   std::set<ContractId> touched_;  // asked for already, so that mostly one step is tried on each
 };
 

@@ -101,13 +101,12 @@ void Contracts::fail_by_provider(const ContractId& id, ContractRow row, EndReaso
   record_outcome(row, reason == EndReason::ProviderLate ? Outcome::Late : Outcome::Failure, context);
   const JobId job = row.job;
   const AccountId provider = row.provider;
-  const Price unit = row.price.unit;
   market_.release(job, context);
   const bool again = market_.can_requeue(job, provider, context);
   if (!again) row.refund = market_.jobs().get(job).cap;
   finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
   if (again) {
-    market_.requeue(job, provider, unit, context);
+    market_.requeue(job, provider, context);
   } else {
     market_.end(job, JobState::Refunded, reason, {}, context);
   }
@@ -129,7 +128,6 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
   stop_meter(row, context.time);
   const JobId job_id = row.job;
   const AccountId provider = row.provider;
-  const Price unit = row.price.unit;
   const JobRow job = market_.jobs().get(job_id);
   market_.release(job_id, context);
   if (const auto prior = equal_claim(row, reason)) {
@@ -154,7 +152,7 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
   finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, reason, context);
   if (again) {
     if (job.fault_claim.is_zero()) market_.set_fault_claim(job_id, id);
-    market_.requeue(job_id, provider, unit, context);
+    market_.requeue(job_id, provider, context);
   } else {
     market_.end(job_id, JobState::Refunded, reason, {}, context);
   }

@@ -13,6 +13,9 @@ namespace {
 /// The latest moment at which the job may start; it leaves the queue then.
 TimeMs latest_start(const JobSpec& spec) { return {saturating_sub(spec.deadline.ms, seconds(spec.max_s).ms)}; }
 
+/// The unit price of the first match: the ceiling of all later ones, also after a cheaper one between.
+Price first_unit(const JobRow& row) { return row.attempts <= 1 ? row.unit : row.max_price; }
+
 void add_sorted(std::vector<AccountId>& accounts, const AccountId& account) {
   const auto place = std::lower_bound(accounts.begin(), accounts.end(), account);
   if (place == accounts.end() || *place != account) accounts.insert(place, account);
@@ -124,7 +127,7 @@ bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, con
   std::vector<AccountId> avoided = row.avoided;
   add_sorted(avoided, failed_provider);
   const MarketView market = view();
-  const Price ceiling = row.unit;
+  const Price ceiling = first_unit(row);
   const Demand demand(market, row.spec, {row.tier, ceiling, row.cap, &avoided, row.submitted}, context.time);
   const NodeList nodes(market);
   // A job that nobody serves at its first price now would wait for a price that may never come: its money returns.
@@ -134,12 +137,11 @@ bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, con
   return served && row.cap >= minimum_charge(market, row.spec, ceiling);
 }
 
-void Market::requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling,
-                     const BlockContext& context) {
+void Market::requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) {
   STARMINER_CHECK(!assignments_.contains(job));
   JobRow row = jobs_.get(job);
   STARMINER_CHECK(row.state == JobState::Active);
-  row.max_price = std::min(row.max_price, unit_ceiling);
+  row.max_price = first_unit(row);
   add_sorted(row.avoided, failed_provider);
   enter_queue(job, std::move(row), context);
 }

@@ -46,6 +46,25 @@ TEST(Requeue, TheFirstPriceHoldsOnABetterNode) {
   EXPECT_EQ(world.job(job).unit, first_unit);
 }
 
+// The ceiling is the first unit price, not the lowest so far: a cheap attempt that failed must not shut out the rest.
+TEST(Requeue, ACheaperAttemptDoesNotLowerTheCeiling) {
+  World world;
+  const NodeId first = world.add_node(NodeOf(), kFarm);
+  const JobId job = world.queue(JobOf());
+  ASSERT_EQ(world.match_one(job), first);
+  const Price first_unit = world.job(job).unit;
+  const NodeId worse = world.add_node(NodeOf(), kBarn);
+  for (int i = 0; i < 30; ++i) world.reputation.record(worse, 0, Outcome::Failure, 1000, world.context.time);
+  ASSERT_TRUE(world.fail_provider(job));
+  ASSERT_EQ(world.match_one(job), worse);
+  ASSERT_LT(world.job(job).unit, first_unit);
+  const NodeId third = world.add_node(NodeOf(), kCleo);
+  ASSERT_TRUE(world.fail_provider(job));
+  EXPECT_EQ(world.job(job).max_price, first_unit);
+  EXPECT_EQ(world.match_one(job), third);
+  EXPECT_EQ(world.job(job).unit, first_unit);
+}
+
 TEST(Requeue, EndsAfterTheLastAttempt) {
   World world;
   std::vector<AccountId> providers = {kFarm, kBarn, kCleo, kBob, kAda};

@@ -102,7 +102,7 @@ class Market {
   [[nodiscard]] bool can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const;
   /// Queues the job again under its old key, with its first unit price as ceiling and without that provider.
   /// Requires: released, can_requeue.
-  void requeue(const JobId& job, const AccountId& failed_provider, Price unit_ceiling, const BlockContext& context);
+  void requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context);
   /// Ends the job: what is left of the escrow returns to the requester. Requires: released. `paid` is the sum that the
   /// contracts module took from the escrow.
   void end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context);

@@ -223,11 +223,10 @@ struct World {
   /// The provider fails the job; it is queued again where that is allowed.
   bool fail_provider(JobId id) {
     const AccountId provider = registry.nodes().get(market.assignments().get(id).node).provider;
-    const Price unit = job(id).unit;
     market.release(id, context);
     const bool again = market.can_requeue(id, provider, context);
     if (again) {
-      market.requeue(id, provider, unit, context);
+      market.requeue(id, provider, context);
     } else {
       market.end(id, JobState::Refunded, EndReason::ProviderError, {}, context);
     }

@@ -1,0 +1,296 @@
+"""Contracts from match to payment (protocol section 5, src/protocol/contracts/README.md)."""
+
+import ledger
+import pricing
+import reputation
+from wire import Refused, derived_id
+
+INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
+UNKNOWN, NOT_PROVIDER, NOT_REQUESTER, WRONG_STATE, RESULT_INVALID, GOES_BACK, REASON_NOT_ALLOWED = range(5101, 5108)
+ASSIGNED, PREPARING, RUNNING, DELIVERED, SETTLED, REFUNDED, REQUEUED = range(7)
+ACK_DUE, START_DUE, SILENCE_DUE, RUN_END, ACCEPT_DUE = range(3, 8)
+(COMPLETED, ACCEPTED, VERIFIED, TIMEOUT_REQUESTER, CANCELLED_REQUESTER, BAD_PAYLOAD, _, RESOURCE_LIMIT, INPUTS_MISSING, _,
+ PROVIDER_LOST, PROVIDER_REFUSED, PROVIDER_LATE, PROVIDER_ERROR, DEVICE_ERROR) = range(1, 16)
+REQUESTERS_FAULT = (BAD_PAYLOAD, RESOURCE_LIMIT, INPUTS_MISSING)
+MAY_REPORT = REQUESTERS_FAULT + (PROVIDER_ERROR, DEVICE_ERROR)
+ZERO20, ZERO32 = bytes(20), bytes(32)
+
+
+def party_of(reason):
+    """The list of protocol section 5: nobody, requester, provider, network."""
+    return 0 if reason <= 3 else 1 if reason <= 10 or reason == 24 else 2 if reason <= 20 else 3
+
+
+class Contracts:
+    def __init__(self, params, money, registry, scores, jobs, timers):
+        self.params, self.money, self.registry, self.scores, self.jobs, self.timers = (
+            params, money, registry, scores, jobs, timers)
+        self.rows = {}
+        self.hinted = {}  # contract: its state after this step, as the programs say
+
+    # Shapes
+    def id_shape(self, op):
+        if len(op["contract"]) != 20 or op["contract"] == ZERO20:
+            raise Refused(INVALID_FIELD)
+
+    def progress_shape(self, op):
+        ids = [entry["contract"] for entry in op["entries"]]
+        if any(len(key) != 20 for key in ids) or not ids:
+            raise Refused(INVALID_FIELD)
+        if len(ids) > 1024:
+            raise Refused(TOO_MANY_ITEMS)
+        if any(a >= b for a, b in zip(ids, ids[1:])):
+            raise Refused(INVALID_FIELD)
+
+    def complete_shape(self, op):
+        self.id_shape(op)
+        if any(len(h) != 32 for h in [op["result_hash"], op["proof_hash"]] + op["outputs"]):
+            raise Refused(INVALID_FIELD)
+        if op["result_hash"] == ZERO32 or op["proof_hash"] == ZERO32 or len(op["outputs"]) > 256:
+            raise Refused(RESULT_INVALID)
+
+    def fail_shape(self, op):
+        self.id_shape(op)
+        if op["reason"] > 26 or len(op["report_hash"]) not in (0, 32):
+            raise Refused(INVALID_FIELD)
+        if op["reason"] not in MAY_REPORT:
+            raise Refused(REASON_NOT_ALLOWED)
+
+    def mine(self, key, sender, party, states):
+        row = self.rows.get(key)
+        if row is None:
+            raise Refused(UNKNOWN)
+        if row[party] != sender:
+            raise Refused(NOT_PROVIDER if party == "provider" else NOT_REQUESTER)
+        if row["state"] not in states:
+            raise Refused(WRONG_STATE)
+        return row
+
+    # Timers
+    def set_timer(self, key, kind, due):
+        row = self.rows[key]
+        self.timers.discard((row["timer_due"], row["timer"], key))
+        row["timer"], row["timer_due"] = kind, due
+        self.timers.add((due, kind, key))
+
+    def drop_timers(self, key):
+        row = self.rows[key]
+        self.timers.discard((row["timer_due"], row["timer"], key))
+        self.timers.discard((row["run_end_due"], RUN_END, key))
+        row["run_end_due"] = 0
+
+    # Life
+    def open(self, key, hint, now):
+        """A match that the market made: node and allocation are its word, all else must follow from what is known."""
+        job = self.jobs.rows[hint["job"]]
+        node = self.registry.nodes[hint["node"]]
+        spec = job["spec"]
+        row = {name: hint[name] for name in ("job", "node", "allocation", "price")}
+        row.update({
+            "attempt": job["attempts"], "requester": job["requester"], "provider": node["provider"],
+            "payout": self.registry.providers[node["provider"]]["payout"], "kind": spec["kind"],
+            "billing_milli": pricing.billing_milli(spec["resources"]), "rating": node["ratings"][spec["kind"]]["cu"],
+            "cap": job["cap"], "expected_s": spec["expected_s"], "max_s": spec["max_s"],
+            "manifest_hash": spec["manifest_hash"], "inputs": spec["inputs"], "input_bytes": spec["input_bytes"],
+            "state": ASSIGNED, "matched": now, "timer": 0, "timer_due": 0, "result_hash": ZERO32, "outputs": [],
+            "proof_hash": ZERO32, "bill": dict(pricing.NOTHING), "prior_claim": ZERO20,
+            "prior_bill": dict(pricing.NOTHING)})
+        row.update({name: 0 for name in (
+            "acknowledged", "started", "last_progress", "progress_run_ms", "stopped", "delivered", "ended", "run_end_due",
+            "metered_ms", "end_reason", "party", "refund", "compute_units")})
+        assert key == derived_id("contract", hint["job"], job["attempts"]), "the id of a contract"
+        assert node["status"] == 1, "a match on a node that is not Active"
+        self.rows[key] = row
+        self.registry.hold(hint["node"], hint["allocation"], -1)
+        self.set_timer(key, ACK_DUE, now + self.params["AckMs"])
+        self.jobs.matched(hint["job"], key, hint["price"]["unit"], now)
+
+    def acknowledge(self, op, sender, now):
+        row = self.mine(op["contract"], sender, "provider", (ASSIGNED,))
+        row["state"], row["acknowledged"] = PREPARING, now
+        fetching = 1000 * (row["input_bytes"] // self.params["InputBytesPerSecond"])  # whole seconds: economics section 0
+        self.set_timer(op["contract"], START_DUE, now + self.params["StartMs"] + fetching)
+
+    def decline(self, op, sender, now):
+        self.mine(op["contract"], sender, "provider", (ASSIGNED, PREPARING))
+        self.providers_fault(op["contract"], PROVIDER_REFUSED, now)
+
+    def start(self, op, sender, now):
+        row = self.mine(op["contract"], sender, "provider", (PREPARING,))
+        row["state"], row["started"], row["last_progress"] = RUNNING, now, now
+        self.set_timer(op["contract"], SILENCE_DUE, now + self.params["SilenceMs"])
+        row["run_end_due"] = now + 1000 * row["max_s"] + self.params["RunGraceMs"]
+        self.timers.add((row["run_end_due"], RUN_END, op["contract"]))
+
+    def progress(self, op, sender, now):
+        live, back = [], False
+        for entry in op["entries"]:
+            row = self.rows.get(entry["contract"])
+            if row is None:
+                raise Refused(UNKNOWN)
+            if row["provider"] != sender:
+                raise Refused(NOT_PROVIDER)
+            if row["state"] == RUNNING:
+                if entry["run_ms"] < row["progress_run_ms"]:
+                    back = True
+                else:
+                    live.append(entry)
+        if back and not live:
+            raise Refused(GOES_BACK)
+        for entry in live:
+            self.report(entry["contract"], entry["run_ms"], now)
+            self.set_timer(entry["contract"], SILENCE_DUE, now + self.params["SilenceMs"])
+
+    def report(self, key, run_ms, now):
+        row = self.rows[key]
+        row["last_progress"], row["progress_run_ms"] = now, run_ms
+
+    def complete(self, op, sender, now):
+        key = op["contract"]
+        row = self.mine(key, sender, "provider", (RUNNING,))
+        if op["run_ms"] < row["progress_run_ms"]:
+            raise Refused(GOES_BACK)
+        self.report(key, op["run_ms"], now)
+        row["result_hash"], row["outputs"], row["proof_hash"] = op["result_hash"], op["outputs"], op["proof_hash"]
+        row["state"], row["delivered"] = DELIVERED, now
+        self.stop(row, now)
+        self.drop_timers(key)
+        window = min(max(1000 * row["max_s"] // 4, self.params["AcceptMinMs"]), self.params["AcceptMaxMs"])
+        self.set_timer(key, ACCEPT_DUE, now + window)
+        self.release(row, now)
+
+    def fail(self, op, sender, now):
+        key = op["contract"]
+        row = self.mine(key, sender, "provider", (PREPARING, RUNNING))
+        if op["run_ms"] < row["progress_run_ms"]:
+            raise Refused(GOES_BACK)
+        if row["started"]:
+            row["last_progress"] = now
+        row["progress_run_ms"] = op["run_ms"]
+        row["proof_hash"] = op["report_hash"] or ZERO32
+        if op["reason"] in REQUESTERS_FAULT:
+            self.requesters_fault(key, op["reason"], now)
+        else:
+            self.providers_fault(key, op["reason"], now)
+
+    def accept(self, op, sender, now):
+        self.mine(op["contract"], sender, "requester", (DELIVERED,))
+        self.settle(op["contract"], ACCEPTED, now)
+
+    def cancel(self, key, now):
+        delivered = self.rows[key]["state"] == DELIVERED
+        self.settle(key, ACCEPTED if delivered else CANCELLED_REQUESTER, now)
+
+    def timer_is_due(self, key, kind, now):
+        row = self.rows[key]
+        if kind == ACK_DUE:
+            self.providers_fault(key, PROVIDER_REFUSED, now)
+        elif kind == START_DUE:
+            self.providers_fault(key, PROVIDER_LATE, now)
+        elif kind == SILENCE_DUE:
+            self.providers_fault(key, PROVIDER_LOST, now)
+        elif kind == RUN_END:
+            unheard = row["last_progress"] == row["started"] and row["progress_run_ms"] == 0
+            if unheard:
+                self.providers_fault(key, PROVIDER_LOST, now)
+            else:
+                self.settle(key, TIMEOUT_REQUESTER, now)
+        else:
+            self.settle(key, COMPLETED, now)
+
+    # Meter and ends
+    def stop(self, row, now):
+        """The least of what the clock, the last report, the node's word and the limits allow; a minimum once it ran."""
+        if not row["started"]:
+            return
+        row["stopped"] = now
+        slack = self.params["ProgressSlackMs"]
+        over = 1000 * row["expected_s"] * self.params["MeterOverExpectedPpm"] // 10**6
+        most = min(now - row["started"], row["last_progress"] - row["started"] + slack, row["progress_run_ms"] + slack,
+                   over, 1000 * row["max_s"])
+        row["metered_ms"] = max(most, self.params["MinimumMeterMs"])
+        resources = self.jobs.rows[row["job"]]["spec"]["resources"]
+        devices = 0 if resources["gpus"] == 0 else row["billing_milli"]
+        row["compute_units"] = devices * (row["metered_ms"] // 1000) * row["rating"] // 1000
+
+    def release(self, row, now):
+        self.jobs.assigned.discard(row["job"])
+        self.registry.give_back(row["node"], row["allocation"], now)
+
+    def bill_of(self, row, at_most):
+        due = pricing.cost(row["price"]["unit"], row["billing_milli"], row["metered_ms"] // 1000 * 1000)
+        due = min(max(due, self.params["MinimumJobFee"]), row["cap"], at_most)
+        return pricing.split(due, row["price"]["log_price"], row["price"]["slow_log_price"], self.params)
+
+    def pay(self, row, bill):
+        job = row["job"]
+        self.money.take(ledger.ESCROW, job, bill["pay"])
+        self.money.burn(bill["surge_burn"] + bill["burn"])
+        self.money.fund_pool(ledger.STAKERS, bill["stakers"])
+        self.money.fund_pool(ledger.TREASURY, bill["treasury"])
+        self.money.fund_pool(ledger.INSURANCE, bill["insurance"])
+        self.money.credit(row["payout"], ledger.AGPU, bill["provider"])
+
+    def end(self, key, state, reason, now):
+        row = self.rows[key]
+        if row["state"] != DELIVERED:
+            self.stop(row, now)
+            self.release(row, now)
+        self.drop_timers(key)
+        row["state"], row["end_reason"], row["party"], row["ended"] = state, reason, party_of(reason), now
+
+    def outcome(self, row, outcome, now):
+        if row["requester"] not in (row["provider"], row["payout"]):
+            self.scores.record(row["node"], row["kind"], outcome, now)
+
+    def settle(self, key, reason, now, prior=None):
+        """The bill if it ran, else nothing; the rest goes back to the requester."""
+        row = self.rows[key]
+        ran = row["started"] != 0
+        paid = 0
+        self.end(key, SETTLED if ran else REFUNDED, reason, now)
+        if prior is not None:
+            first = self.rows[prior]
+            row["prior_claim"] = prior
+            if first["started"]:
+                row["prior_bill"] = self.bill_of(first, row["cap"])
+                self.pay(first, row["prior_bill"])
+                paid += row["prior_bill"]["pay"]
+        if ran:
+            row["bill"] = self.bill_of(row, row["cap"] - paid)
+            self.pay(row, row["bill"])
+            paid += row["bill"]["pay"]
+        if reason in (COMPLETED, ACCEPTED):
+            self.outcome(row, reputation.SUCCESS, now)
+        row["refund"] = row["cap"] - paid
+        if paid and row["state"] == REFUNDED:
+            row["state"] = SETTLED
+        self.jobs.end(row["job"], row["state"] == SETTLED, reason, paid, 0, now)
+
+    def providers_fault(self, key, reason, now):
+        self.outcome(self.rows[key], reputation.LATE if reason == PROVIDER_LATE else reputation.FAILURE, now)
+        self.again_or_refund(key, reason, now)
+
+    def requesters_fault(self, key, reason, now):
+        row = self.rows[key]
+        for attempt in range(row["attempt"]):
+            other = derived_id("contract", row["job"], attempt)
+            if self.rows[other]["end_reason"] == reason and not self.linked(self.rows[other], row):
+                self.settle(key, reason, now, prior=other)
+                return
+        if self.again_or_refund(key, reason, now) and self.jobs.rows[row["job"]]["fault_claim"] == ZERO20:
+            self.jobs.rows[row["job"]]["fault_claim"] = key
+
+    def linked(self, a, b):
+        return bool({a["provider"], a["payout"]} & {b["provider"], b["payout"]})
+
+    def again_or_refund(self, key, reason, now):
+        row = self.rows[key]
+        again = self.jobs.can_be_queued_again(row["job"], now, self.hinted.get(key) == REQUEUED)
+        self.end(key, REQUEUED if again else REFUNDED, reason, now)
+        if again:
+            self.jobs.queue_again(row["job"], row["provider"])
+        else:
+            row["refund"] = row["cap"]
+            self.jobs.end(row["job"], False, reason, 0, 0, now)
+        return again

@@ -1,0 +1,200 @@
+"""Jobs from admission to their end (protocol section 2, src/protocol/job and market README). What only the match index can
+know (which node, whether some node could run it, what the price envelope makes of max_price 0) is taken from the receipt."""
+
+import ledger
+import pricing
+from wire import Refused, derived_id
+
+INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
+CLIENT_ID_REUSED, CAP_TOO_SMALL, ESCROW_NOT_COVERED, NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START = range(4101, 4107)
+DEADLINE_PASSED, TOO_MANY_JOBS, UNKNOWN_JOB, NOT_REQUESTER, JOB_ENDED = 4107, 4108, 4110, 4111, 4112
+BUDGET_TOO_SMALL, PRICE_ABOVE_CAP = 4113, 4114
+OF_THE_INDEX = (NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START, BUDGET_TOO_SMALL, CAP_TOO_SMALL, PRICE_ABOVE_CAP)
+QUEUED, ACTIVE, SETTLED, REFUNDED = range(4)
+JOB_DEADLINE = 2
+CANCELLED_REQUESTER, NO_CAPACITY, DEADLINE_REASON = 5, 23, 25
+ZERO20 = bytes(20)
+
+
+def need(condition, code=INVALID_FIELD):
+    if not condition:
+        raise Refused(code)
+
+
+def plain(text, most):
+    return len(text.encode()) <= most and all(33 <= ord(c) <= 126 for c in text)
+
+
+def spec_shape(spec):
+    """The order of src/protocol/job/README.md. Fields that do not fit their type in the state come first."""
+    res, where = spec["resources"], spec["where"]
+    need(spec["kind"] <= 3 and len(spec["image"]) in (0, 32) and len(spec["manifest_hash"]) == 32)
+    need(all(len(h) == 32 for h in spec["inputs"]) and res["interconnect"] < 256 and spec["placement"] <= 2)
+    need(spec["urgency"] <= 2 and spec["tier"] <= 3 and all(kind < 256 for kind in where["tee_kinds"]))
+    need(all(where[n] < 256 for n in ("site_tier_min", "sandbox_tier_min", "reputation_min")))
+    need(all(len(account) == 20 for account in where["excluded_providers"]))
+    need(plain(spec["runtime"], 64) and spec["manifest_hash"] != bytes(32))
+    need(len(spec["inputs"]) <= 64, TOO_MANY_ITEMS)
+    need(spec["input_bytes"] <= 2**52 and bytes(32) not in spec["inputs"])
+    need(len(res["classes"]) <= 32, TOO_MANY_ITEMS)
+    need(all(0 < len(n) and plain(n, 32) for n in res["classes"]) and sorted(set(res["classes"])) == res["classes"])
+    need(res["gpus"] <= 4096 and res["gpu_memory_bytes"] <= 2**42 and res["cpu_milli"] <= 4_096_000)
+    need(res["ram_bytes"] <= 2**47 and res["disk_bytes"] <= 2**52 and res["interconnect"] <= 7)
+    share = res["gpu_share_milli"]
+    need(share == 0 or (10 <= share <= 990 and share % 10 == 0 and res["gpus"] == 1))
+    need(res["gpus"] > 0 or (res["gpu_memory_bytes"] == 0 and res["cpu_milli"] > 0))
+    need(60 <= spec["max_s"] <= 31_536_000 and 1 <= spec["expected_s"] <= spec["max_s"])
+    need(spec["deadline_ms"] <= 253_402_300_799_999 and spec["start_within_ms"] <= 31_536_000_000)
+    need(spec["latency_ms"] <= 60_000 and not (spec["dedicated"] and share))
+    for names in (where["prefer"], where["allow"]):
+        need(len(names) <= 64, TOO_MANY_ITEMS)
+        need(all(0 < len(n) and plain(n, 32) for n in names) and len(set(names)) == len(names))
+    need(sorted(where["allow"]) == where["allow"])
+    country = where["residency"]
+    need(country == "" or (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()))
+    need(where["site_tier_min"] <= 4 and where["sandbox_tier_min"] <= 3)
+    need(len(where["tee_kinds"]) <= 8, TOO_MANY_ITEMS)
+    need(all(kind <= 15 for kind in where["tee_kinds"]) and sorted(set(where["tee_kinds"])) == where["tee_kinds"])
+    need(where["reputation_min"] <= 240)
+    need(len(where["excluded_providers"]) <= 64, TOO_MANY_ITEMS)
+    need(sorted(set(where["excluded_providers"])) == where["excluded_providers"])
+    need(spec["max_price"] <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
+    need(spec["budget"] > 0, ledger.AMOUNT_ZERO)
+    need(spec["budget"] <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
+
+
+def spec_row(spec, halted):
+    """The specification as the state keeps it: the deadline in market time."""
+    row = {name: spec[name] for name in (
+        "kind", "runtime", "manifest_hash", "inputs", "input_bytes", "placement", "expected_s", "max_s", "latency_ms",
+        "urgency", "dedicated", "tier", "allow_downgrade", "wait", "max_price", "budget", "preemptible", "where")}
+    res = dict(spec["resources"])
+    res["share_milli"] = res.pop("gpu_share_milli")
+    row["resources"] = res
+    row["image"] = spec["image"] or bytes(32)
+    row["start_within"] = spec["start_within_ms"]
+    row["deadline"] = spec["deadline_ms"] and max(0, spec["deadline_ms"] - halted)
+    return row
+
+
+class Jobs:
+    def __init__(self, params, money, registry, timers):
+        self.params, self.money, self.registry, self.timers = params, money, registry, timers
+        self.rows, self.clients, self.assigned = {}, {}, set()
+
+    def submit_shape(self, op):
+        need(plain(op["client_id"], 64))
+        spec_shape(op["spec"])
+
+    def submit(self, op, sender, sequence, now, halted, verdict):
+        """`verdict` is what the index said: a refusal of its own, or the job's tier, max_price and place in the order."""
+        spec, client = op["spec"], (sender, op["client_id"])
+        if op["client_id"] and client in self.clients:
+            first, same = self.clients[client]
+            if same != spec:
+                raise Refused(CLIENT_ID_REUSED)
+            return "j", first
+        live = sum(1 for row in self.rows.values() if row["requester"] == sender and row["state"] in (QUEUED, ACTIVE))
+        need(live < self.params["LiveJobsMax"], TOO_MANY_JOBS)
+        row = spec_row(spec, halted)
+        need(not spec["deadline_ms"] or row["deadline"] >= now + 1000 * spec["max_s"], DEADLINE_PASSED)
+        for name in spec["resources"]["classes"]:
+            self.registry.find(self.registry.classes, name, 3105)
+        for name in spec["where"]["prefer"] + spec["where"]["allow"]:
+            self.registry.find(self.registry.regions, name, 3106)
+        if isinstance(verdict, int) and verdict in OF_THE_INDEX:
+            raise Refused(verdict)
+        billing = pricing.billing_milli(spec["resources"])
+        if verdict == ESCROW_NOT_COVERED:
+            # Without a max_price of its own the cap is known to the index only, and at most the budget.
+            most = spec["budget"]
+            if spec["max_price"]:
+                most = min(most, pricing.cost(spec["max_price"], billing, 1000 * spec["max_s"]))
+            need(self.money.balance(sender) >= most, ESCROW_NOT_COVERED)
+            raise AssertionError("refused an escrow that the balance covers")
+        job = derived_id("job", sender, sequence)
+        assert isinstance(verdict, dict), "admitted nothing"
+        if spec["max_price"]:
+            assert verdict["max_price"] == spec["max_price"], "max_price is the requester's"
+        cap = min(spec["budget"], pricing.cost(verdict["max_price"], billing, 1000 * spec["max_s"]))
+        need(self.money.balance(sender) >= cap, ESCROW_NOT_COVERED)
+        if spec["tier"]:
+            assert verdict["tier"] == spec["tier"] - 1 or (spec["allow_downgrade"] and verdict["tier"] == spec["tier"] - 2)
+        self.rows[job] = {
+            "requester": sender, "sequence": sequence, "spec": row, "state": QUEUED, "tier": verdict["tier"],
+            "max_price": verdict["max_price"], "cap": cap, "submitted": now, "attempts": 0, "unit": 0, "contract": ZERO20,
+            "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0}
+        if op["client_id"]:
+            self.clients[client] = (job, spec)
+        self.money.lock(ledger.ESCROW, job, sender, cap)
+        self.money.add_role(sender)
+        if row["deadline"]:
+            self.timers.add((self.deadline_due(row), JOB_DEADLINE, job))
+        return "j", job
+
+    @staticmethod
+    def deadline_due(spec):
+        """The latest start; a job leaves the queue then."""
+        return max(0, spec["deadline"] - 1000 * spec["max_s"])
+
+    def cancel_shape(self, op):
+        need(len(op["job"]) == 20 and op["job"] != ZERO20)
+
+    def cancel(self, op, sender, now, contracts):
+        row = self.rows.get(op["job"])
+        need(row is not None, UNKNOWN_JOB)
+        need(row["requester"] == sender, NOT_REQUESTER)
+        need(row["state"] in (QUEUED, ACTIVE), JOB_ENDED)
+        if row["state"] == ACTIVE:
+            contracts.cancel(row["contract"], now)
+            return
+        burned = 0
+        if now - row["submitted"] >= self.params["TickMs"]:
+            minute = pricing.cost(row["max_price"], pricing.billing_milli(row["spec"]["resources"]), 60_000)
+            burned = min(pricing.ceil_div(row["cap"] * self.params["CancelBurnPpm"], 10**6), minute)
+        self.end(op["job"], False, CANCELLED_REQUESTER, 0, burned, now)
+
+    def matched(self, job, contract, unit, now):
+        row = self.rows[job]
+        assert row["state"] == QUEUED, "a match of a job that does not wait"
+        row["state"], row["contract"], row["unit"] = ACTIVE, contract, unit
+        row["attempts"] += 1
+        self.assigned.add(job)
+        self.drop_deadline(job)
+
+    def drop_deadline(self, job):
+        spec = self.rows[job]["spec"]
+        if spec["deadline"]:
+            self.timers.discard((self.deadline_due(spec), JOB_DEADLINE, job))
+
+    def can_be_queued_again(self, job, now, served):
+        """`served`: the index's word that some other node could run it at its first price."""
+        row = self.rows[job]
+        if row["attempts"] > self.params["AttemptsMax"]:
+            return False
+        if row["spec"]["deadline"] and now > self.deadline_due(row["spec"]):
+            return False
+        return served
+
+    def queue_again(self, job, provider):
+        row = self.rows[job]
+        row["state"] = QUEUED
+        if row["attempts"] == 1:
+            row["max_price"] = row["unit"]  # the first unit price is the ceiling of later attempts
+        row["avoided"] = sorted(set(row["avoided"]) | {provider})
+        if row["spec"]["deadline"]:
+            self.timers.add((self.deadline_due(row["spec"]), JOB_DEADLINE, job))
+
+    def deadline_is_due(self, job, now):
+        self.end(job, False, DEADLINE_REASON, 0, 0, now)
+
+    def end(self, job, settled, reason, paid, burned, now):
+        row = self.rows[job]
+        self.drop_deadline(job)
+        if burned:
+            self.money.take(ledger.ESCROW, job, burned)
+            self.money.burn(burned)
+        row["refunded"] = self.money.unlock(ledger.ESCROW, job)
+        row["state"], row["end_reason"], row["ended"] = SETTLED if settled else REFUNDED, reason, now
+        row["paid"], row["burned"] = paid, burned
+        self.money.add_role(row["requester"], -1)

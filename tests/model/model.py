@@ -1,0 +1,230 @@
+"""The protocol a second time: blocks of transactions in, what each did out. Written from the design and docs/formats; it
+shares nothing with the programs but the registry of parameters. It is slow and plain on purpose.
+
+`hint` is what the programs said of a step; only the choices of matching are taken from it (see jobs.py and contracts.py)."""
+
+import pathlib
+import re
+
+import contracts as csc
+import jobs as queue
+import ledger
+import pricing
+import registry as supply
+import reputation
+import rows
+from wire import Refused, Transaction, UNKNOWN_OPERATION, text_of
+
+EXPIRED, TOO_FAR, SEQUENCE_USED, SEQUENCE_AHEAD, UNKNOWN_ACCOUNT, FEE_NOT_COVERED = range(1101, 1107)
+TICK, EPOCH, NOTHING = 0, 1, bytes(20)
+PARAMETERS = pathlib.Path(__file__).resolve().parents[2] / "src/protocol/params/parameters.def"
+DIVISOR = {0: 1, 1: 5, 2: 10}  # presets main, test and dev: protocol section 0.7
+
+
+def parameters(preset):
+    """The values of a preset by name, and the number of each name."""
+    pattern = r"^PARAMETER\((\d+), (\w+), \w+, ([\d']+), [\d']+, [\d']+, (\w+),"
+    values, numbers = {}, {}
+    for number, name, value, scale in re.findall(pattern, PARAMETERS.read_text(), re.M):
+        value = int(value.replace("'", ""))
+        values[name] = value // DIVISOR[preset] if scale == "Time" else value
+        numbers[name] = int(number)
+    if preset == 2:
+        values["PriceScale"] *= 1000
+    return values, numbers
+
+
+class Hint:
+    """The rows that a step of the programs left, decoded when they are asked for."""
+
+    def __init__(self, changes):
+        self.changes = changes
+
+    def of(self, table):
+        return [(key, rows.decode(table, row)) for number, key, row in self.changes if number == table and row is not None]
+
+
+class Model:
+    def __init__(self, genesis, hint):
+        self.params, self.numbers = parameters(genesis["preset"])
+        self.stated = dict(self.params)
+        self.chain = {"chain_id": genesis["chain_id"], "preset": genesis["preset"], "height": 0,
+                      "block_time": genesis["time"], "halted": 0, "ticks": 0, "epochs": 0}
+        self.timers = set()
+        self.money = ledger.Ledger(self.params)
+        self.registry = supply.Registry(self.params, self.money, self.timers)
+        self.scores = reputation.Reputation(self.params)
+        self.jobs = queue.Jobs(self.params, self.money, self.registry, self.timers)
+        self.contracts = csc.Contracts(self.params, self.money, self.registry, self.scores, self.jobs, self.timers)
+        for account, *amounts in genesis["accounts"]:
+            self.money.mint(bytes.fromhex(account), amounts)
+        self.money.mint_to_pool(ledger.TREASURY, genesis["treasury"])
+        self.registry.operators = {bytes.fromhex(account) for account in genesis["operators"]}
+        # The governed tables of classes and regions are given; their prices must follow.
+        self.registry.classes = [row for _, row in sorted(hint.of(rows.CLASSES), key=lambda pair: pair[0])]
+        self.registry.regions = [row for _, row in sorted(hint.of(rows.REGIONS), key=lambda pair: pair[0])]
+        self.timers.add((genesis["time"] + self.params["TickMs"], TICK, NOTHING))
+        self.timers.add((genesis["time"] + self.params["EpochMs"], EPOCH, NOTHING))
+
+    @property
+    def now(self):
+        return self.chain["block_time"] - self.chain["halted"]
+
+    # Blocks
+    def begin(self, height, time, hint):
+        gap = time - self.chain["block_time"]
+        if gap > 2 * self.params["TickMs"]:
+            self.chain["halted"] += gap
+        self.chain["height"], self.chain["block_time"] = height, time
+        self.contracts.hinted = {key: row["state"] for key, row in hint.of(rows.CONTRACTS)}
+        matched = {row["job"] for _, row in hint.of(rows.CONTRACTS) if row["state"] == csc.ASSIGNED}
+        while self.timers and min(self.timers)[0] <= self.now:
+            timer = min(self.timers)
+            self.timers.remove(timer)
+            self.fire(timer, matched)
+        self.follow_matches(hint)
+
+    def fire(self, timer, matched):
+        _, kind, subject = timer
+        if kind == TICK:
+            self.chain["ticks"] += 1
+            self.timers.add((self.now + self.params["TickMs"], TICK, NOTHING))
+        elif kind == EPOCH:
+            self.chain["epochs"] += 1
+            self.timers.add((self.now + self.params["EpochMs"], EPOCH, NOTHING))
+        elif kind == queue.JOB_DEADLINE:
+            # Matched in the same block means: by a timer before this one.
+            if subject not in matched:
+                self.jobs.deadline_is_due(subject, self.now)
+        elif kind == supply.LOCK_RELEASE:
+            self.registry.lock_is_due(subject)
+        else:
+            self.contracts.timer_is_due(subject, kind, self.now)
+
+    def execute(self, data, hint, verdict):
+        """The fate of a transaction: (code, fee, subject), where the fee is None for one that no block may hold."""
+        try:
+            transaction = Transaction(data, self.chain["chain_id"])
+            self.envelope(transaction)
+            self.shape(transaction)
+        except Refused as refusal:
+            return refusal.code, None, ""
+        self.contracts.hinted = {key: row["state"] for key, row in hint.of(rows.CONTRACTS)}
+        fee = self.money.charge_fee(transaction.account)
+        try:
+            subject = self.apply(transaction, hint, verdict)
+        except Refused as refusal:
+            subject = None
+            code = refusal.code
+        else:
+            code = 0
+        self.follow_matches(hint)
+        return code, fee, text_of(*subject) if subject else ""
+
+    def envelope(self, transaction):
+        ahead = transaction.expires - self.chain["block_time"]
+        if ahead < 0:
+            raise Refused(EXPIRED)
+        if ahead > self.params["ExpiryMaxMs"]:
+            raise Refused(TOO_FAR)
+        # A closed account keeps its row, so that no old transaction runs again: it has a sequence, but pays no fee.
+        if transaction.account not in self.money.accounts:
+            raise Refused(UNKNOWN_ACCOUNT)
+        due = self.money.accounts[transaction.account]["next_sequence"]
+        if transaction.sequence != due:
+            raise Refused(SEQUENCE_USED if transaction.sequence < due else SEQUENCE_AHEAD)
+        if self.money.balance(transaction.account) < self.params["TxFee"]:
+            raise Refused(FEE_NOT_COVERED)
+
+    def shape(self, transaction):
+        shapes = {10: self.money.transfer_shape, 11: self.money.close_shape, 20: self.registry.provider_shape,
+                  21: self.registry.node_shape, 22: self.registry.update_shape, 23: self.registry.status_shape,
+                  24: self.registry.telemetry_shape, 30: self.jobs.submit_shape, 31: self.jobs.cancel_shape,
+                  43: self.contracts.progress_shape, 44: self.contracts.complete_shape, 45: self.contracts.fail_shape}
+        if transaction.number not in shapes and transaction.number not in (40, 41, 42, 46):
+            raise Refused(UNKNOWN_OPERATION)
+        shapes.get(transaction.number, self.contracts.id_shape)(transaction.operation)
+
+    def apply(self, transaction, hint, verdict):
+        """Gives what the operation made or touched: (prefix, id)."""
+        op, sender, now = transaction.operation, transaction.account, self.now
+        sequence, number = transaction.sequence, transaction.number
+        if number == 10:
+            return self.money.transfer(op, sender)
+        if number == 11:
+            return self.money.close(op, sender)
+        if number == 20:
+            return self.registry.register_provider(op, sender, now)
+        if number == 21:
+            return self.registry.register_node(op, sender, sequence, now)
+        if number == 22:
+            return self.registry.update_node(op, sender, now, self.chain["epochs"])
+        if number == 23:
+            return self.registry.set_node_status(op, sender, now)
+        if number == 24:
+            return self.registry.telemetry(op, sender, now)
+        if number == 30:
+            if verdict == 0:
+                verdict = next((row for _, row in hint.of(rows.JOBS) if (row["requester"], row["sequence"]) ==
+                                (sender, sequence)), None)
+            return self.jobs.submit(op, sender, sequence, now, self.chain["halted"], verdict)
+        if number == 31:
+            self.jobs.cancel(op, sender, now, self.contracts)
+            return "j", op["job"]
+        step = {40: "acknowledge", 41: "decline", 42: "start", 43: "progress", 44: "complete", 45: "fail", 46: "accept"}
+        getattr(self.contracts, step[number])(op, sender, now)
+        return ("c", op["contract"]) if number != 43 else None
+
+    def follow_matches(self, hint):
+        """What the market did after a step: contracts that it opened, jobs that it gave up."""
+        for key, row in hint.of(rows.CONTRACTS):
+            if key not in self.contracts.rows:
+                self.check_price(row)
+                self.contracts.open(key, row, self.now)
+        for key, row in hint.of(rows.JOBS):
+            mine = self.jobs.rows.get(key)
+            if mine and mine["state"] == queue.QUEUED and row["state"] == queue.REFUNDED:
+                self.give_up(key, mine, row["end_reason"])
+
+    def give_up(self, key, mine, reason):
+        """Only a job that was matched before may be given up by the market, and it keeps its last fault as the reason."""
+        assert mine["attempts"], "the market gave up a job that never had a match"
+        assert reason == self.contracts.rows[mine["contract"]]["end_reason"], "given up for another reason than its fault"
+        self.jobs.end(key, False, reason, 0, 0, self.now)
+
+    def check_price(self, contract):
+        """WRK-4: the recorded inputs give the unit price, and they are those of the chain."""
+        price, job = contract["price"], self.jobs.rows[contract["job"]]
+        p = self.params
+        product, unit = pricing.unit_price(price["base"], price["factors"]["ppm"], p["FactorMinPpm"], p["FactorMaxPpm"])
+        assert product == price["factors"]["product_ppm"], "the product of the factors"
+        assert price["ceiling"] == job["max_price"], "the ceiling is the job's max_price"
+        assert price["unit"] == min(unit, price["ceiling"]), "the unit price"
+        assert price["tier"] == job["tier"], "the tier of the price"
+        node = self.registry.nodes[contract["node"]]
+        assert price["hardware_class"] == node["hardware_class"], "the class of the price"
+        assert price["base"] == self.base_price(job, node), "the base price"
+        region = self.registry.regions[node["offer"]["region"]]["price_factor"]
+        # The quality of a node is its own history; only its bounds are known here.
+        quality = price["factors"]["ppm"][9]
+        assert 900_000 <= quality <= 1_100_000, "the bounds of the quality"
+        # Side vector jobs have no device whose memory could be short.
+        memory = node["hardware"]["device_memory_bytes"] if job["spec"]["resources"]["gpus"] else 0
+        wanted = pricing.factors(job["spec"], job["tier"], self.now, memory, region, 1, node["offer"]["energy"]["verified"],
+                                 800_000, p)
+        assert price["factors"]["ppm"][:9] == wanted[:9], f"factors {price['factors']['ppm']} for {wanted}"
+
+    def base_price(self, job, node):
+        """The price of the tier and class at its anchor, in the order of the tiers; the side vector without a GPU."""
+        res, p = job["spec"]["resources"], self.params
+        if res["gpus"] == 0:
+            side = pricing.ceil_div(res["cpu_milli"] * p["SidePriceCpuHour"], 1000)
+            side += pricing.ceil_div(res["ram_bytes"] * p["SidePriceRamGibHour"], 2**30)
+            return side * p["PriceScale"]
+        anchor = self.registry.classes[node["hardware_class"]]["anchor"]
+        prices = []
+        for ratio, above in ((600_000, 100), (1_000_000, 110), (1_600_000, 115)):
+            floor = anchor * ratio // 10**6 // p["AnchorOverFloor"]
+            price = floor * pricing.exp_q32(5954088943) >> 32
+            prices.append(max(price, pricing.ceil_div(prices[-1] * above, 100)) if prices else price)
+        return prices[job["tier"]]

@@ -1,0 +1,204 @@
+"""Deliberate bugs: each breaks one rule of the model, or one line of the corpus, and the comparison must see it. A rig that
+compares nothing would pass the campaign, but not this."""
+
+import contextlib
+import json
+from unittest import mock
+
+import contracts
+import jobs
+import ledger
+import model
+import pricing
+import registry
+import reputation
+import wire
+
+
+def changed(owner, name, after):
+    """A method whose work is followed by something that it should not do."""
+    original = getattr(owner, name)
+
+    def method(self, *given):
+        result = original(self, *given)
+        after(self, *given)
+        return result
+
+    return mock.patch.object(owner, name, method)
+
+
+def instead(owner, name, method):
+    return mock.patch.object(owner, name, method)
+
+
+def with_parameter(name, value):
+    """The rule works with another figure; the genesis still states the right one."""
+    original = model.Model.begin
+
+    def begin(self, *given):
+        if self.params[name] == self.stated[name]:
+            self.params[name] = value(self.params[name])
+        original(self, *given)
+
+    return mock.patch.object(model.Model, "begin", begin)
+
+
+def fee_not_burned(self, account):
+    fee = self.params["TxFee"]
+    self.debit(account, ledger.AGPU, fee)
+    self.fund_pool(ledger.TREASURY, fee)
+    self.accounts[account]["next_sequence"] += 1
+    return fee
+
+
+def fee_skipped(self, account):
+    self.accounts[account]["next_sequence"] += 1
+    return self.params["TxFee"]
+
+
+def split_without_treasury(pay, log_price, slow, params, original=pricing.split):
+    parts = original(pay, log_price, slow, params)
+    parts["provider"] += parts["treasury"]
+    parts["treasury"] = 0
+    return parts
+
+
+def end_without_refund(self, job, settled, reason, paid, burned, now, original=jobs.Jobs.end):
+    original(self, job, settled, reason, paid, burned, now)
+    row = self.rows[job]
+    self.money.debit(row["requester"], ledger.AGPU, row["refunded"])
+    self.money.fund_pool(ledger.TREASURY, row["refunded"])
+
+
+def pay_twice(self, row, bill):
+    job = row["job"]
+    if self.money.locks[ledger.ESCROW, job, 0]["amount"] >= bill["provider"]:
+        self.money.take(ledger.ESCROW, job, bill["provider"])
+        self.money.credit(row["payout"], ledger.AGPU, bill["provider"])
+
+
+def canonical_off(schema, data, original=wire.read_message):
+    try:
+        return original(schema, data)
+    except wire.NotCanonical:
+        return original(wire.SIGNED, b"")
+
+
+def no_party(reason, original=contracts.party_of):
+    return 1 if reason == contracts.PROVIDER_LATE else original(reason)
+
+
+IN_THE_MODEL = {
+    "the fee is not taken": lambda: instead(ledger.Ledger, "charge_fee", fee_skipped),
+    "the fee goes to the treasury": lambda: instead(ledger.Ledger, "charge_fee", fee_not_burned),
+    "costs are rounded down": lambda: instead(pricing, "ceil_div", lambda a, b: a // b),
+    "no share for the treasury": lambda: instead(pricing, "split", split_without_treasury),
+    "the burned share is too small": lambda: with_parameter("FeeBurnPpm", lambda v: v - 1),
+    "a bill is paid twice": lambda: changed(contracts.Contracts, "pay", pay_twice),
+    "the rest of an escrow is not returned": lambda: instead(jobs.Jobs, "end", end_without_refund),
+    "a sequence may be used again": lambda: changed(
+        ledger.Ledger, "charge_fee", lambda self, account: self.accounts[account].update(
+            next_sequence=self.accounts[account]["next_sequence"] - 1)),
+    "an account is opened without a deposit": lambda: instead(
+        ledger.Ledger, "take_deposit", lambda self, account: self.accounts[account].update(deposit=1)),
+    "a cancelled job in the queue burns nothing": lambda: with_parameter("CancelBurnPpm", lambda v: 0),
+    "the meter forgets its minimum": lambda: with_parameter("MinimumMeterMs", lambda v: 0),
+    "the meter forgets the last report": lambda: with_parameter("ProgressSlackMs", lambda v: 10**9),
+    "a job is given up after two attempts": lambda: instead(
+        jobs.Jobs, "can_be_queued_again", lambda self, job, now, served: self.rows[job]["attempts"] < 2 and served),
+    "the ceiling of later attempts falls with a cheaper one": lambda: changed(
+        jobs.Jobs, "queue_again", lambda self, job, provider: self.rows[job].update(
+            max_price=min(self.rows[job]["max_price"], self.rows[job]["unit"]))),
+    "an equal claim of a second provider counts for nothing": lambda: instead(contracts.Contracts, "linked", lambda self, a, b: True),
+    "a failure counts as a success": lambda: instead(reputation, "FAILURE", reputation.SUCCESS),
+    "outcomes do not fade": lambda: instead(reputation, "exp_q32", lambda y: reputation.Q32),
+    "a late start is the requester's fault": lambda: instead(contracts, "party_of", no_party),
+    "silence is noticed too late": lambda: with_parameter("SilenceMs", lambda v: v + 1),
+    "halts do not move deadlines": lambda: changed(
+        model.Model, "begin", lambda self, *given: self.chain.update(halted=0)),
+    "the lock of a node is too small": lambda: with_parameter("NodeLock", lambda v: v - 1),
+    "capacity is never given back": lambda: instead(
+        registry.Registry, "give_back", lambda self, key, allocation, now: None),
+    "a signature is not looked at": lambda: instead(wire.Transaction, "check_signature", staticmethod(lambda signed: None)),
+    "bytes that are not canonical pass": lambda: instead(wire, "read_message", canonical_off),
+}
+
+
+def one_unit_more(record):
+    """One base unit more in the first account that a transaction of the corpus changed."""
+    for sent in record.get("sent", []):
+        for change in sent.get("changes", []):
+            if change[0] == 3 and change[2]:
+                change[2] = f"{int(change[2][:16], 16) + 1:016x}" + change[2][16:]
+                return True
+    return False
+
+
+def another_code(record):
+    """But for the refusals that are the index's word."""
+    for sent in record.get("sent", []):
+        if sent.get("code") and sent["code"] not in range(jobs.CAP_TOO_SMALL, jobs.PRICE_ABOVE_CAP + 1):
+            sent["code"] += 1
+            return True
+    return False
+
+
+def a_change_left_out(record):
+    for sent in record.get("sent", []):
+        for change in sent.get("changes", []):
+            if change[0] == 3:
+                sent["changes"].remove(change)
+                return True
+    return False
+
+
+def a_transaction_left_out(record):
+    for index, sent in enumerate(record.get("sent", [])):
+        if sent.get("code") == 0:
+            record["sent"].pop(index)
+            return True
+    return False
+
+
+IN_THE_CORPUS = {
+    "a balance is one unit off": one_unit_more,
+    "a refusal has another code": another_code,
+    "a changed row is missing": a_change_left_out,
+    "a transaction is missing": a_transaction_left_out,
+}
+
+
+def spoiled(lines, spoil):
+    """The corpus with the first spoilable line after a third of it spoiled."""
+    out = list(lines)
+    for index in range(len(lines) // 3, len(lines)):
+        record = json.loads(lines[index])
+        if spoil(record):
+            out[index] = json.dumps(record)
+            return out
+    raise AssertionError("nothing to spoil")
+
+
+def found(lines, compare, difference, breaking):
+    with breaking:
+        try:
+            compare(lines)
+        except difference as seen:
+            return str(seen)
+    return None
+
+
+def check(lines, compare, difference):
+    """0 where every planted bug was seen."""
+    missed = 0
+    for name, breaking in IN_THE_MODEL.items():
+        seen = found(lines, compare, difference, breaking())
+        print(f"planted: {name}: {'seen at ' + seen[:150] if seen else 'MISSED'}")
+        missed += seen is None
+    for name, spoil in IN_THE_CORPUS.items():
+        seen = found(spoiled(lines, spoil), compare, difference, contextlib.nullcontext())
+        print(f"planted: {name}: {'seen at ' + seen[:150] if seen else 'MISSED'}")
+        missed += seen is None
+    total = len(IN_THE_MODEL) + len(IN_THE_CORPUS)
+    print(f"{total - missed} of {total} planted bugs seen")
+    return 1 if missed else 0

@@ -1,0 +1,117 @@
+"""Rows of the state as docs/formats/encoding.md section 1 encodes them: fields one after the other, big-endian. The lists
+of fields are those of the rows.h of each module."""
+
+TIMERS, PARAMETERS, ACCOUNTS, LOCKS, POOLS, SUPPLY, REPUTATION, PROVIDERS, NODES, CAPACITY, CLASSES, REGIONS = range(1, 13)
+CHAIN, OPERATORS, TIERS, PRICES, JOBS, CLIENT_IDS, ASSIGNMENTS, CONTRACTS = 0, 14, 15, 16, 17, 18, 20, 21
+
+U8, U16, U32, U64 = 1, 2, 4, 8
+
+
+class Bytes(int):
+    """Bytes of a fixed length: an id, a hash."""
+
+
+ID, HASH = Bytes(20), Bytes(32)
+
+
+def listed(kind):
+    return ("list", kind)
+
+
+def times(count, kind):
+    return ("array", count, kind)
+
+
+ENERGY = [("g_co2_per_kwh", U32), ("renewable_ppm", U32), ("pue_ppm", U32), ("certificate", HASH), ("verified", U8)]
+HARDWARE = [("model", "text"), ("devices", U32), ("device_memory_bytes", U64), ("interconnect", U8), ("cpu_threads", U32),
+            ("ram_bytes", U64), ("disk_bytes", U64), ("network_up_mbps", U32), ("network_down_mbps", U32)]
+OFFER = [("region", U8), ("country", "text"), ("site_tier", U8), ("sandbox_tier", U8), ("last_mile_level", U8),
+         ("floor_32nds", U8), ("energy", ENERGY), ("runtimes", listed(U64)), ("runtime_names", listed("text")),
+         ("images", listed(U64))]
+ALLOCATION = [("devices", listed(U8)), ("milli_per_device", U16), ("cpu_milli", U32), ("ram_bytes", U64),
+              ("disk_bytes", U64)]
+RESOURCES = [("classes", listed("text")), ("gpus", U32), ("share_milli", U32), ("gpu_memory_bytes", U64),
+             ("cpu_milli", U32), ("ram_bytes", U64), ("disk_bytes", U64), ("interconnect", U8)]
+FACTORS = [("ppm", times(10, U32)), ("product_ppm", U32)]
+PRICE_INPUTS = [("tier", U8), ("hardware_class", U8), ("base", U64), ("log_price", U64), ("slow_log_price", U64),
+                ("factors", FACTORS), ("ceiling", U64), ("unit", U64)]
+SPLIT = [(name, U64) for name in ("pay", "surge_burn", "burn", "stakers", "treasury", "insurance", "referrer", "provider")]
+
+SCHEMAS = {
+    CHAIN: [("chain_id", "text"), ("preset", U8), ("height", U64), ("block_time", U64), ("halted", U64), ("ticks", U64),
+            ("epochs", U64)],
+    TIMERS: [("armed", U8)],
+    PARAMETERS: [("value", U64)],
+    ACCOUNTS: [("balance", times(3, U64)), ("next_sequence", U64), ("roles", U32), ("deposit", U64)],
+    LOCKS: [("owner", ID), ("amount", U64)],
+    POOLS: [("amount", U64)],
+    SUPPLY: [("minted", U64), ("burned", U64)],
+    REPUTATION: [("milli", times(4, U64)), ("updated", U64)],
+    PROVIDERS: [("display_name", "text"), ("payout", ID), ("node_count", U32), ("registered", U64)],
+    NODES: [("provider", ID), ("name", "text"), ("dense_id", U32), ("hardware_class", U8), ("hardware", HARDWARE),
+            ("offer", OFFER), ("ratings", times(4, [("cu", U32), ("benchmark", HASH)])), ("status", U8), ("leaving", U8),
+            ("registered", U64), ("status_since", U64), ("lock_until", U64), ("floor_epoch", U64), ("suspect_ms", U64),
+            ("silent_since", ("optional", U64)), ("rating_in_doubt", U8)],
+    CAPACITY: [("device_free_milli", listed(U16)), ("cpu_free_milli", U32), ("ram_free_bytes", U64),
+               ("disk_free_bytes", U64), ("jobs", U32)],
+    CLASSES: [("name", "text"), ("anchor", U64), ("rating", times(4, U32)), ("device_memory_bytes", U64),
+              ("rating_low", U64), ("rating_high", U64), ("rating_times_max", U32)],
+    REGIONS: [("name", "text"), ("price_factor", U64)],
+    PRICES: [("floor", U64), ("log_price", U64), ("slow_log_price", U64), ("price", U64)],
+    JOBS: "job",  # see job_row
+    ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("allocation", ALLOCATION), ("gpu_milli", U64),
+                  ("projected_end", U64)],
+    CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
+                ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
+                ("cap", U64), ("expected_s", U64), ("max_s", U64), ("manifest_hash", HASH), ("inputs", listed(HASH)),
+                ("input_bytes", U64), ("state", U8), ("matched", U64), ("acknowledged", U64), ("started", U64),
+                ("last_progress", U64), ("progress_run_ms", U64), ("stopped", U64), ("delivered", U64), ("ended", U64),
+                ("timer", U8), ("timer_due", U64), ("run_end_due", U64), ("metered_ms", U64), ("result_hash", HASH),
+                ("outputs", listed(HASH)), ("proof_hash", HASH), ("end_reason", U8), ("party", U8), ("bill", SPLIT),
+                ("prior_claim", ID), ("prior_bill", SPLIT), ("refund", U64), ("compute_units", U64)],
+}
+# The part of a job's row after its specification.
+JOB_TAIL = [("state", U8), ("parked", U8), ("tier", U8), ("tier_reason", U8), ("max_price", U64), ("cap", U64),
+            ("submitted", U64), ("key_ms", U64), ("attempts", U32), ("unit", U64), ("contract", ID),
+            ("avoided", listed(ID)), ("fault_claim", ID), ("end_reason", U8), ("ended", U64), ("paid", U64),
+            ("refunded", U64), ("burned", U64)]
+WHERE = [("prefer", listed("text")), ("allow", listed("text")), ("residency", "text"), ("site_tier_min", U8),
+         ("sandbox_tier_min", U8), ("tee_kinds", listed(U8)), ("reputation_min", U8), ("excluded_providers", listed(ID))]
+SPEC = [("kind", U8), ("runtime", "text"), ("image", HASH), ("manifest_hash", HASH), ("inputs", listed(HASH)),
+        ("input_bytes", U64), ("resources", RESOURCES), ("placement", U8), ("expected_s", U64), ("max_s", U64),
+        ("deadline", U64), ("start_within", U64), ("latency_ms", U32), ("urgency", U8), ("dedicated", U8), ("tier", U8),
+        ("allow_downgrade", U8), ("wait", U8), ("where", WHERE), ("max_price", U64), ("budget", U64), ("preemptible", U8)]
+SCHEMAS[JOBS] = [("requester", ID), ("sequence", U64), ("client_key", HASH), ("spec_digest", HASH),
+                 ("spec", SPEC)] + JOB_TAIL
+
+
+def read(kind, data, at):
+    if isinstance(kind, Bytes):
+        return data[at:at + kind], at + kind
+    if isinstance(kind, int):
+        return int.from_bytes(data[at:at + kind], "big"), at + kind
+    if kind == "text":
+        length = int.from_bytes(data[at:at + 4], "big")
+        return data[at + 4:at + 4 + length].decode(), at + 4 + length
+    if isinstance(kind, list):
+        out = {}
+        for name, inner in kind:
+            out[name], at = read(inner, data, at)
+        return out, at
+    if kind[0] == "optional":
+        return read(kind[1], data, at + 1) if data[at] else (None, at + 1)
+    count, inner = kind[1:] if kind[0] == "array" else (int.from_bytes(data[at:at + 4], "big"), kind[1])
+    at += 0 if kind[0] == "array" else 4
+    items = []
+    for _ in range(count):
+        item, at = read(inner, data, at)
+        items.append(item)
+    return items, at
+
+
+def decode(table, data):
+    """The row as a dict. A row that is longer or shorter than its fields is a fault of the corpus."""
+    row, at = read(SCHEMAS[table], data, 0)
+    if at != len(data):
+        raise ValueError(f"a row of table {table} has {len(data)} bytes, its fields {at}")
+    return row

@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Campaign A2: plays a corpus of model_dump on the model and compares after each transaction its fate, fee, subject and
+every row of the tables that the model knows. Ends with 1 at the first difference.
+
+  run.py --dump build/dev/tests/model/model_dump --seeds 20 --transactions 500
+  run.py --dump ... --planted        also breaks the model in many ways: each break must be caught"""
+
+import argparse
+import collections
+import json
+import subprocess
+import sys
+
+import planted
+import rows
+from model import Hint, Model
+
+JOB_FIELDS = ("requester", "sequence", "spec", "state", "tier", "max_price", "cap", "submitted", "attempts", "unit",
+              "contract", "avoided", "fault_claim", "end_reason", "ended", "paid", "refunded", "burned")
+
+
+class Difference(Exception):
+    pass
+
+
+def tables_of(model):
+    """The model's state as the rows that it should have: table -> key -> row."""
+    money, registry = model.money, model.registry
+    return {
+        rows.CHAIN: {b"\0": model.chain},
+        rows.TIMERS: {due.to_bytes(8, "big") + bytes([kind]) + subject: {"armed": 1} for due, kind, subject in model.timers},
+        rows.PARAMETERS: {model.numbers[name].to_bytes(2, "big"): {"value": value} for name, value in model.stated.items()},
+        rows.ACCOUNTS: money.accounts,
+        rows.LOCKS: {bytes([purpose]) + subject + bytes([asset]): row for (purpose, subject, asset), row in money.locks.items()},
+        rows.POOLS: {bytes(key): row for key, row in money.pools.items()},
+        rows.SUPPLY: {bytes([asset]): row for asset, row in money.supply.items()},
+        rows.REPUTATION: {node + bytes([kind]): row for (node, kind), row in model.scores.rows.items()},
+        rows.PROVIDERS: registry.providers,
+        rows.NODES: registry.nodes,
+        rows.CAPACITY: registry.free,
+        rows.JOBS: model.jobs.rows,
+        rows.CONTRACTS: model.contracts.rows,
+    }
+
+
+def compared(table, row):
+    return {name: row[name] for name in JOB_FIELDS} if table == rows.JOBS else row
+
+
+def differing(mine, there):
+    """The fields that differ, for people."""
+    if mine is None or there is None:
+        return f"model {mine}, chain {there}"
+    return ", ".join(f"{name}: model {mine.get(name)}, chain {there[name]}" for name in there if mine.get(name) != there[name])
+
+
+class Comparison:
+    def __init__(self):
+        self.counts = collections.Counter()
+        self.fates = collections.Counter()
+        self.model, self.there = None, {}
+
+    def follow(self, changes):
+        for table, key, row in changes:
+            if table not in rows.SCHEMAS:
+                continue
+            known = self.there.setdefault(table, {})
+            if row is None:
+                known.pop(key, None)
+            else:
+                known[key] = compared(table, rows.decode(table, row))
+
+    def compare_changed(self, changes, where):
+        mine = tables_of(self.model)
+        for table, key, row in changes:
+            if table not in mine:
+                continue
+            self.counts["rows"] += 1
+            here, there = mine[table].get(key), self.there[table].get(key)
+            if (here and compared(table, here)) != there:
+                if table == rows.TIMERS:
+                    continue  # named below, after what it belongs to
+                raise Difference(f"{where}: table {table} key {key.hex()}: {differing(here, there)}")
+        # Money that moved where the chain moved none.
+        for table in (rows.ACCOUNTS, rows.LOCKS, rows.POOLS, rows.SUPPLY, rows.TIMERS):
+            self.compare_table(table, mine[table], where)
+
+    def compare_table(self, table, mine, where):
+        there = self.there.get(table, {})
+        if mine.keys() != there.keys():
+            key = min(mine.keys() ^ there.keys())
+            raise Difference(f"{where}: table {table} key {key.hex()}: {differing(mine.get(key), there.get(key))}")
+        for key, row in mine.items():
+            if compared(table, row) != there[key]:
+                raise Difference(f"{where}: table {table} key {key.hex()}: {differing(compared(table, row), there[key])}")
+
+    def compare_all(self, where):
+        for table, mine in tables_of(self.model).items():
+            self.compare_table(table, mine, where)
+        if not self.model.money.is_conserved():
+            raise Difference(f"{where}: the model does not conserve")
+
+    def line(self, text):
+        record = json.loads(text)
+        if "genesis" in record:
+            if self.model:
+                self.compare_all("the end of a chain")
+            changes = self.bytes_of(record["changes"])
+            self.there = {}
+            self.follow(changes)
+            self.model = Model(record["genesis"], Hint(changes))
+            self.compare_all("genesis")
+            self.counts["chains"] += 1
+            return
+        where = f"chain {self.counts['chains']} block {record['height']}"
+        self.counts["blocks"] += 1
+        changes = self.bytes_of(record["begin"])
+        self.follow(changes)
+        self.step(lambda: self.model.begin(record["height"], record["time"], Hint(changes)), changes, where + " begin")
+        for index, sent in enumerate(record["sent"]):
+            self.transaction(sent, f"{where} transaction {index}")
+        if self.counts["blocks"] % 16 == 0:
+            self.compare_all(where)
+
+    def transaction(self, sent, where):
+        self.counts["transactions"] += 1
+        changes = self.bytes_of(sent.get("changes", []))
+        self.follow(changes)
+        if "refused" in sent:
+            theirs = (sent["refused"], None, "")
+        else:
+            theirs = (sent["code"], sent["fee"], "" if sent["code"] else sent["subject"])
+
+        def execute():
+            mine = self.model.execute(bytes.fromhex(sent["tx"]), Hint(changes), theirs[0])
+            if mine != theirs:
+                raise Difference(f"{where}: model says {mine}, chain {theirs}")
+
+        self.step(execute, changes, where)
+        self.fates["applied" if theirs[0] == 0 else "kept out" if theirs[1] is None else "refused with fee"] += 1
+        self.fates[theirs[0]] += 1
+
+    def step(self, work, changes, where):
+        try:
+            work()
+        except (AssertionError, ArithmeticError, KeyError, IndexError) as error:
+            raise Difference(f"{where}: {type(error).__name__} {error}") from error
+        self.compare_changed(changes, where)
+
+    @staticmethod
+    def bytes_of(changes):
+        return [(table, bytes.fromhex(key), None if row is None else bytes.fromhex(row)) for table, key, row in changes]
+
+    def report(self):
+        counts, fates = self.counts, self.fates
+        codes = " ".join(f"{code}:{fates[code]}" for code in sorted(c for c in fates if isinstance(c, int) and c))
+        return (f"{counts['transactions']} transactions in {counts['blocks']} blocks of {counts['chains']} chains: "
+                f"{fates['applied']} applied, {fates['refused with fee']} refused with fee, {fates['kept out']} kept out; "
+                f"{counts['rows']} changed rows equal\nrefusals: {codes}")
+
+
+def compare(lines):
+    """The comparison of a whole corpus, or the first difference."""
+    comparison = Comparison()
+    for text in lines:
+        comparison.line(text)
+    comparison.compare_all("the end")
+    return comparison
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dump", required=True, help="the program model_dump")
+    parser.add_argument("--first", type=int, default=1, help="first seed")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--transactions", type=int, default=500, help="of each seed")
+    parser.add_argument("--planted", action="store_true", help="break the model on purpose, too")
+    given = parser.parse_args()
+    command = [given.dump, str(given.first), str(given.seeds), str(given.transactions)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dump:
+        kept = []
+        try:
+            comparison = compare(kept.append(line) or line for line in dump.stdout) if given.planted else compare(dump.stdout)
+        except Difference as difference:
+            dump.kill()
+            print(f"{' '.join(command)}\nDIFFERENT: {difference}")
+            return 1
+    if dump.returncode != 0 or comparison.counts["transactions"] < given.seeds * given.transactions:
+        print(f"the corpus is not whole: {comparison.report()}")
+        return 1
+    print(f"seeds {given.first} to {given.first + given.seeds - 1}: {comparison.report()}")
+    return planted.check(kept, compare, Difference) if given.planted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
