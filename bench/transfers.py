@@ -38,10 +38,10 @@ class Accounts:
 class Node:
     """One starminerd on a fresh chain, with limits of rate off: they would be measured in place of the node."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, accounts=None):
         self.market = Market(programs(), folder)
         # A lane of the rate tests has its accounts; each plan is run once to warm up, and the receiver of one is spare.
-        self.accounts = Accounts((REPEATS + 1) * (BATCH_LANES * BATCH + SINGLE_LANES) + 2)
+        self.accounts = Accounts(accounts or (REPEATS + 1) * (BATCH_LANES * BATCH + SINGLE_LANES) + 2)
 
     def start(self):
         self.market.make_chain("dev", [])
@@ -51,6 +51,10 @@ class Node:
         genesis["accounts"] += [{"address": address, "agpu": FUNDS, "amax": "0", "usd": "0"} for address in addresses]
         genesis_file.write_text(json.dumps(genesis))
         self.chain_id = genesis["chain_id"]
+        self.serve()
+
+    def serve(self):
+        (self.market.data / "api.url").unlink(missing_ok=True)
         self.market.start("starminerd", ["run", "--data-dir", str(self.market.data), "--api-listen", "127.0.0.1:0",
                                          "--api-transaction-rate", "0", "--log-level", "warning"], "starminerd.log")
         self.market.wait_until("starting starminerd", (self.market.data / "api.url").exists)

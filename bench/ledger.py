@@ -1,0 +1,88 @@
+"""The ledger beside PostgreSQL at equal durability, and the restart after a kill."""
+
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+
+from measuring import Failed, bench_program, median, run_json, say
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "peers"))
+import postgres  # noqa: E402
+import transfers  # noqa: E402
+
+POSTGRES_NAMES = ("ledger_batch_per_s", "ledger_over_postgres_batch", "ledger_single_per_s",
+                  "ledger_over_postgres_single")
+RECOVERY_NAMES = ("recovery_s_1m_tx",)
+REPEATS = 3
+SECONDS = 6
+RECOVERY_LANES = 4
+RECOVERY_BATCH = 1_000
+RECOVERY_REQUESTS = 250
+
+
+def ours(mode):
+    with tempfile.TemporaryDirectory(prefix="starminer-bench-", dir="/var/tmp") as folder:
+        return run_json(bench_program("ledger_bench"), mode, "--folder", folder, "--accounts", postgres.ACCOUNTS,
+                        "--clients", postgres.CLIENTS, "--batch", postgres.BATCH,
+                        "--seconds", SECONDS)["transfers_per_s"]
+
+
+def measure_postgres(figures):
+    try:
+        cluster = postgres.Cluster()
+    except postgres.Missing as missing:
+        raise Failed(str(missing)) from missing
+    singles, batches = ([], []), ([], [])
+    try:
+        cluster.start()
+        for _ in range(REPEATS):
+            singles[0].append(ours("single"))
+            singles[1].append(cluster.transactions_per_s(postgres.SINGLE, postgres.CLIENTS, SECONDS))
+            batches[0].append(ours("batch"))
+            batches[1].append(max(cluster.transactions_per_s(postgres.BATCH_SQL, clients, SECONDS) * postgres.BATCH
+                                  for clients in (1, postgres.CLIENTS)))
+    except RuntimeError as failure:
+        raise Failed(str(failure)) from failure
+    finally:
+        cluster.stop()
+    settings = f"{postgres.ACCOUNTS} accounts, in turns, median of {REPEATS}; PostgreSQL {postgres.VERSION}: " \
+               f"{postgres.described()}"
+    batch = (f"blocks of {postgres.BATCH} transfers in this process, with root, receipts, history and sync, signatures "
+             f"checked before the clock; the peer: one statement a commit, rows made in the server, the better of 1 and "
+             f"{postgres.CLIENTS} clients with accounts of their own; {settings}")
+    single = (f"{postgres.CLIENTS} threads submit one transfer each to the engine and wait until it is durable, signature "
+              f"check included; the peer: {postgres.CLIENTS} clients call a prepared function over a unix socket; "
+              f"{settings}")
+    for kind, corpus, (mine, theirs) in (("batch", batch, batches), ("single", single, singles)):
+        reference = (f"PostgreSQL, transfers per s, {kind}", median(theirs))
+        figures.add(f"ledger_{kind}_per_s", median(mine), "1/s", corpus, reference)
+        figures.add(f"ledger_over_postgres_{kind}", median([a / b for a, b in zip(mine, theirs)]), "ratio", corpus,
+                    reference)
+
+
+def measure_recovery(figures):
+    count = RECOVERY_LANES * RECOVERY_BATCH * RECOVERY_REQUESTS
+    with tempfile.TemporaryDirectory(prefix="starminer-bench-", dir="/var/tmp") as folder:
+        node = transfers.Node(pathlib.Path(folder), RECOVERY_LANES * RECOVERY_BATCH)
+        try:
+            node.start()
+            say(f"  signing and sending {count} transfers")
+            node.load("batch", RECOVERY_LANES, RECOVERY_REQUESTS, RECOVERY_BATCH)
+            before = node.market.get("/v1/status")
+            _, _, process = node.market.processes.pop()
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            begin = time.monotonic()
+            node.serve()
+            after = node.market.get("/v1/status")
+            took = time.monotonic() - begin
+        finally:
+            node.market.stop()
+    if after["height"] < before["height"]:
+        raise Failed(f"height {after['height']} after the kill, {before['height']} before: blocks were lost")
+    figures.add("recovery_s_1m_tx", took, "s",
+                f"{count} transfers through the batch endpoint, then kill -9, then the time from the start of starminerd "
+                "to its first answer: database and log are read, state and history are hashed and compared with the tip")
