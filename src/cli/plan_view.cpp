@@ -290,7 +290,7 @@ std::string plan_text(const terminal::Terminal& terminal, const PlanFacts& facts
   add_price(lines, terminal, facts);
   add_cost(lines, facts);
   add_start(lines, facts);
-  lines.add("Verify", "accept: you look at the result before it is paid");
+  lines.add("Verify", "accept: paid when you accept it, or when its window closes");
   add_nodes(lines, facts);
   add_balance(lines, facts);
   std::string text = lines.render(terminal);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kChainKey = 0;
 constexpr std::size_t kTimersPerBlock = 10'000;
-constexpr std::uint64_t kHaltTicks = 2;
+constexpr std::uint64_t kLateShareOfAck = 6;
 constexpr std::uint64_t kFullCheckEveryBlocks = 256;
 
 }  // namespace
@@ -117,7 +117,7 @@ void Machine::begin_block(const BlockHeader& header, const SeedStep& step) {
   open_->result.events.reserve(receipts_before_);
   open_->result.leaves.reserve(receipts_before_);
   const DurationMs gap = elapsed(header.time, row.block_time);
-  if (gap.ms > kHaltTicks * params_.get(Parameter::TickMs)) {
+  if (is_halt(gap, {elapsed(header.time, {row.halted.ms}).ms})) {
     row.halted.ms += gap.ms;
     open_->context.emit({.kind = EventKind::Halted, .amount = gap.ms});
   }
@@ -132,6 +132,14 @@ void Machine::begin_block(const BlockHeader& header, const SeedStep& step) {
   open_->context.seed = step.seed();
   open_->result.seed = step.seed();
   run_timers();
+}
+
+// A chain that runs makes a block when its next timer is due, at the latest at the next tick. One that comes late was
+// away, and nobody could keep a deadline meanwhile: that time counts for no one.
+bool Machine::is_halt(DurationMs gap, TimeMs market_time) const {
+  const std::uint64_t late_ms = params_.get(Parameter::AckMs) / kLateShareOfAck;
+  const auto due = timers_.next_due();
+  return gap.ms > late_ms && due && elapsed(market_time, *due).ms > late_ms;
 }
 
 void Machine::run_timers() {

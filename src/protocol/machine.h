@@ -181,6 +181,8 @@ class Machine {
 
   [[nodiscard]] Result<void, Refusal> check_envelope(const VerifiedTransaction& transaction, TimeMs now,
                                                      std::uint64_t pending) const;
+  /// Whether nobody could act between the last block and this one, which begins at `market_time`.
+  [[nodiscard]] bool is_halt(DurationMs gap, TimeMs market_time) const;
   void run_timers();
   void on_timer(const TimerKey& timer);
   /// What became of a well-formed operation.

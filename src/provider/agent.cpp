@@ -153,8 +153,10 @@ void Agent::take_assignments() {
   for (Running& job : jobs_) {
     if (!live.contains(job.runner->contract()) && !job.runner->finished()) job.runner->cancel();
   }
+  std::erase_if(done_with_, [&live](const ContractId& contract) { return !live.contains(contract); });
   for (const ContractId& contract : live) {
     const bool known =
+        done_with_.contains(contract) ||
         std::any_of(jobs_.begin(), jobs_.end(), [&](const Running& job) { return job.runner->contract() == contract; });
     if (!known) launch(contract);
   }
@@ -173,7 +175,9 @@ void Agent::launch(const ContractId& contract) {
 
 void Agent::reap() {
   for (Running& job : jobs_) {
-    if (job.runner->finished()) job.thread.join();
+    if (!job.runner->finished()) continue;
+    job.thread.join();
+    done_with_.insert(job.runner->contract());
   }
   std::erase_if(jobs_, [](const Running& job) { return job.runner->finished() && !job.thread.joinable(); });
 }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,6 +58,7 @@ class Agent {
   sandbox::Sandbox sandbox_;
   Journal journal_;
   std::vector<Running> jobs_;
+  std::set<ContractId> done_with_;  ///< contracts that this agent has left, for as long as the chain still lists them
   std::atomic<bool> stopping_{false};
   std::mutex wake_mutex_;
   std::condition_variable wake_;

@@ -14,7 +14,8 @@ constexpr Grant kGrant{600, 1000, 300};
 Manifest fitting() {
   Manifest manifest;
   manifest.limits.wall_s = 600;
-  manifest.limits.disk_bytes = 1000;
+  manifest.limits.disk_bytes = 900;
+  manifest.limits.output_bytes = 100;
   manifest.inputs = {{"a", {}, 100}, {"b", {}, 200}};
   return manifest;
 }
@@ -34,8 +35,8 @@ TEST(Grant, NamesWhatGoesBeyond) {
     EXPECT_THAT(fault_against(manifest, kGrant), HasSubstr("max_s 600"));
   }
   Manifest disk = fitting();
-  disk.limits.disk_bytes = 1001;
-  EXPECT_EQ(fault_against(disk, kGrant), "limits.disk_bytes is 1001, the contract grants 1000");
+  disk.limits.disk_bytes = 901;
+  EXPECT_EQ(fault_against(disk, kGrant), "limits.disk_bytes is 901, limits.output_bytes 100, the contract grants 1000");
   Manifest inputs = fitting();
   inputs.inputs.back().size = 201;
   EXPECT_EQ(fault_against(inputs, kGrant), "the inputs have 301 bytes, the contract says 300");

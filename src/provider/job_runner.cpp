@@ -276,16 +276,26 @@ JobRunner::Step JobRunner::start_or_adopt() {
 
 JobRunner::Step JobRunner::confirm_start() {
   if (state_ == "running") return Step::Go;
-  const auto receipt = context_.chain.start(contract_);
-  if (receipt) {
-    state_ = "running";
-    return Step::Go;
+  for (;;) {
+    const auto receipt = context_.chain.start(contract_);
+    if (receipt) {
+      state_ = "running";
+      return Step::Go;
+    }
+    if (detach_) return Step::Stop;
+    const bool wanted = chain_wants_us();
+    if (wanted && state_ == "running") return Step::Go;
+    if (wanted && receipt.error().is_transient()) {
+      note_obstacle(receipt.error());
+      std::this_thread::sleep_for(kRetryPause);
+      continue;
+    }
+    note(client::describe(receipt.error()));
+    end_job();
+    // What stands in the way here, such as a fee that the account cannot pay, is this provider's.
+    if (wanted) deliver_failure(EndReason::ProviderError, client::describe(receipt.error()));
+    return Step::Stop;
   }
-  // Lost answers are repeated below the surface; a refusal means that the chain has moved on.
-  if (chain_wants_us() && state_ == "running") return Step::Go;
-  note(client::describe(receipt.error()));
-  if (!detach_) end_job();
-  return Step::Stop;
 }
 
 JobRunner::Step JobRunner::follow() {

@@ -24,6 +24,7 @@ constexpr std::string_view kMagic = "SMLOG001";
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kChecksumBytes = 16;
 constexpr std::size_t kHeadBytes = 8 + 8 + 8 + kChecksumBytes;
+constexpr std::size_t kSaltFileBytes = 64;  // the salt and its SHA-256
 constexpr std::string_view kSuffix = ".log";
 constexpr std::size_t kZeroes = 1U << 20;
 
@@ -148,17 +149,33 @@ Result<std::unique_ptr<BlockLog>, StorageError> BlockLog::open(std::filesystem::
 
 Result<void, StorageError> BlockLog::read_salt() {
   const std::filesystem::path path = folder_ / "salt";
-  if (const auto bytes = read_file(path)) {
-    const auto salt = Hash32::from_view(*bytes);
-    if (!salt) return fail(corrupt(path, 0, "the salt of the checksums is damaged"));
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) {
+    // With another salt every record would look torn, so the file proves itself.
+    const auto bytes = read_file(path);
+    const auto salt = bytes && bytes->size() == kSaltFileBytes
+                          ? Hash32::from_view(ByteView(*bytes).first(kSaltFileBytes / 2))
+                          : std::nullopt;
+    const Hash32 proof = salt ? sha256(salt->view()) : Hash32{};
+    if (!salt || !std::equal(proof.bytes.begin(), proof.bytes.end(), bytes->begin() + kSaltFileBytes / 2)) {
+      return fail(corrupt(path, 0, "the salt of the checksums is damaged"));
+    }
     salt_ = *salt;
     return {};
   }
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    if (entry.path().extension() == kSuffix) {
+      return fail(corrupt(path, 0, "the salt of the checksums is missing, and there are records"));
+    }
+  }
   std::random_device device;
   for (std::uint8_t& byte : salt_.bytes) byte = static_cast<std::uint8_t>(device());
+  Bytes as_file(salt_.bytes.begin(), salt_.bytes.end());
+  const Hash32 proof = sha256(salt_.view());
+  as_file.insert(as_file.end(), proof.bytes.begin(), proof.bytes.end());
   const std::filesystem::path made = folder_ / "salt.new";
   const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool good = fd >= 0 && write_all(fd, salt_.view(), 0) && ::fsync(fd) == 0;
+  const bool good = fd >= 0 && write_all(fd, as_file, 0) && ::fsync(fd) == 0;
   const int error = errno;
   if (fd >= 0) ::close(fd);
   if (!good || ::rename(made.c_str(), path.c_str()) != 0 || !sync_folder(folder_)) {

@@ -219,5 +219,25 @@ TEST(BlockLog, DamagedOrForeignFilesAreNamed) {
   EXPECT_NE(opened.error->text.find("salt"), std::string::npos);
 }
 
+// With another salt no record checks, and an acknowledged log would be taken for one torn at its first record.
+TEST(BlockLog, NoBitOfTheSaltMayFlipAndItMayNotBeMissing) {
+  const Folder folder;
+  append(*folder.open().log, 1, 2, 10);
+  const std::filesystem::path salt = folder.path() / "salt";
+  const Bytes whole = Folder::read(salt);
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    Bytes damaged = whole;
+    damaged[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+    Folder::write(salt, damaged);
+    ASSERT_TRUE(folder.open().error.has_value()) << bit;
+  }
+  std::filesystem::remove(salt);
+  const Opened opened = folder.open();
+  ASSERT_TRUE(opened.error.has_value());
+  EXPECT_NE(opened.error->text.find("missing"), std::string::npos);
+  Folder::write(salt, whole);
+  EXPECT_EQ(folder.open().records.size(), 2U);
+}
+
 }  // namespace
 }  // namespace starminer::storage

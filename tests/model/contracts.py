@@ -229,7 +229,8 @@ class Contracts:
         self.money.fund_pool(ledger.STAKERS, bill["stakers"])
         self.money.fund_pool(ledger.TREASURY, bill["treasury"])
         self.money.fund_pool(ledger.INSURANCE, bill["insurance"])
-        self.money.credit(row["payout"], ledger.AGPU, bill["provider"])
+        payee = row["payout"] if self.money.exists(row["payout"]) else row["provider"]
+        self.money.credit(payee, ledger.AGPU, bill["provider"])
 
     def end(self, key, state, reason, now):
         row = self.rows[key]

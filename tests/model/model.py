@@ -73,7 +73,9 @@ class Model:
     # Blocks
     def begin(self, height, time, hint):
         gap = time - self.chain["block_time"]
-        if gap > 2 * self.params["TickMs"]:
+        late = self.params["AckMs"] // 6
+        oldest = min(self.timers)[0] if self.timers else time
+        if gap > late and time - self.chain["halted"] - oldest > late:
             self.chain["halted"] += gap
         self.chain["height"], self.chain["block_time"] = height, time
         self.contracts.hinted = {key: row["state"] for key, row in hint.of(rows.CONTRACTS)}

@@ -120,7 +120,7 @@ class Registry:
         if not self.money.exists(payout):
             raise Refused(PAYOUT_UNKNOWN)
         self.providers[sender] = {"display_name": op["display_name"], "payout": payout, "node_count": 0, "registered": now}
-        self.money.add_role(payout)
+        self.money.add_role(sender)
 
     def find(self, rows, name, code):
         for number, row in enumerate(rows):

@@ -39,7 +39,8 @@ protocol::JobSpec make_spec(const JobFile& job, const SpecContext& context) {
   spec.resources.gpu_memory_bytes = job.resources.gpu_memory_bytes;
   spec.resources.cpu_milli = job.resources.cpu_milli;
   spec.resources.ram_bytes = job.resources.memory_bytes;
-  spec.resources.disk_bytes = job.resources.disk_bytes;
+  // Scratch and results lie on the node's disk side by side.
+  spec.resources.disk_bytes = saturating_add(job.resources.disk_bytes, job.limits.output_bytes);
   spec.resources.interconnect = job.resources.interconnect;
   spec.placement = job.placement;
   spec.max_s = static_cast<std::uint64_t>(job.time.max.count());

@@ -54,7 +54,8 @@ FeeSplit Contracts::pay(const ContractRow& row, Agpu at_most) {
   ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Stakers, bill.stakers);
   ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Treasury, bill.treasury);
   ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Insurance, bill.insurance);
-  ledger_.pay_from_lock(LockPurpose::Escrow, subject, row.payout, bill.provider);
+  const AccountId& payee = ledger_.exists(row.payout) ? row.payout : row.provider;
+  ledger_.pay_from_lock(LockPurpose::Escrow, subject, payee, bill.provider);
   return bill;
 }
 

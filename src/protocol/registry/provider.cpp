@@ -25,8 +25,9 @@ Result<Checked<ProviderRegister>, Refusal> Registry::check(const Valid<ProviderR
 void Registry::apply(const Checked<ProviderRegister>& op, const Sender& sender, const BlockContext& context) {
   const AccountId payout = op->payout.is_zero() ? sender.account : op->payout;
   providers_.put(sender.account, {op->display_name, payout, 0, context.time});
-  // Payments may arrive long after the last node has left, so the account that receives them stays open.
-  ledger_.add_role(payout);
+  // Payments may arrive long after the last node has left, so the provider's account stays open. A payout account is
+  // somebody's who was not asked: it may close, and what it would get goes to the provider then.
+  ledger_.add_role(sender.account);
 }
 
 }  // namespace starminer::protocol

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""The power fails: what had reached the disk at that moment is taken as the disk, and a node is started on it. The disk
+is an image of its own; the node is stopped in its tracks, the image copied as it stands, without what the kernel still
+holds in memory, and mounted anew.
+Campaign B3.  REQ: AUD-1, TOK-3
+
+Usage: power_cut_test.py --bin DIR [--cuts N] [--seed S]
+"""
+
+import argparse
+import http.client
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+from node import Broken, Node, Witness, programs_of
+from small_disk import SmallDisk, need_disks
+
+SENDERS = 3
+
+
+def send_for_ever(node, witness, who):
+    try:
+        connection = node.connect()
+        while witness.send(node, connection, who)[0] == 200:
+            pass
+    except (OSError, http.client.HTTPException, ValueError):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--cuts", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    programs = programs_of(options.bin)
+    need_disks()
+    with tempfile.TemporaryDirectory(prefix="starminer-power-cut-") as folder:
+        folder = pathlib.Path(folder)
+        witness = Witness(SENDERS)
+        disk = SmallDisk(folder, "disk", 256)
+        disk.__enter__()
+        node = Node(programs, disk.mount_point)
+        node.log = folder / "starminerd.log"
+        node.init([*witness.keys, witness.receiver])
+        os.sync()
+        for cut in range(options.cuts):
+            node.start()
+            threads = [threading.Thread(target=send_for_ever, args=(node, witness, who)) for who in range(SENDERS)]
+            for thread in threads:
+                thread.start()
+            time.sleep(rng.uniform(0.01, 0.5))
+            os.killpg(node.process.pid, signal.SIGSTOP)
+            after = folder / "after.img"
+            shutil.copyfile(disk.image, after)
+            node.kill()
+            for thread in threads:
+                thread.join()
+            disk.__exit__()
+            after.rename(disk.image)
+            disk.mount()
+            node.start()
+            try:
+                witness.check(node)
+            except Broken as broken:
+                raise Broken(f"cut {cut}: {broken}; repeat with --seed {options.seed}") from broken
+            node.stop()
+        node.start()
+        witness.check(node)
+        node.stop()
+        node.replay()
+        disk.__exit__()
+        print(f"seed {options.seed}: {options.cuts} cuts, {len(witness.acknowledged)} transfers stand", flush=True)
+        if not witness.acknowledged:
+            raise Broken("no transfer was acknowledged: the rig is dead")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Broken as broken:
+        sys.exit(f"BROKEN: {broken}")

@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+"""starminerd serves several senders and is killed at random moments, again and again over the same data. Every answer
+that a sender got must stand after every restart, each transfer once.
+Campaign B2.  REQ: AUD-1, TOK-3
+
+Usage: random_kills_test.py --bin DIR [--kills N] [--seed S]
+"""
+
+import argparse
+import http.client
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+
+from node import Broken, Node, Witness, programs_of
+
+SENDERS = 4
+
+
+def send_until_it_dies(node, witness, who):
+    try:
+        connection = node.connect()
+        while True:
+            status, answer = witness.send(node, connection, who)
+            if status != 200:
+                raise Broken(f"a transfer was refused: {answer}")
+    except (OSError, http.client.HTTPException, ValueError):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    with tempfile.TemporaryDirectory(prefix="starminer-random-kills-") as folder:
+        node = Node(programs_of(options.bin), pathlib.Path(folder))
+        witness = Witness(SENDERS)
+        node.init([*witness.keys, witness.receiver])
+        node.start()
+        for kill in range(options.kills):
+            threads = [threading.Thread(target=send_until_it_dies, args=(node, witness, who)) for who in range(SENDERS)]
+            for thread in threads:
+                thread.start()
+            time.sleep(rng.uniform(0, 0.3))
+            node.kill()
+            for thread in threads:
+                thread.join()
+            node.start()
+            try:
+                witness.check(node)
+            except Broken as broken:
+                raise Broken(f"after kill {kill}: {broken}; repeat with --seed {options.seed}") from broken
+        node.stop()
+        node.replay()
+        print(f"seed {options.seed}: {options.kills} kills, {len(witness.acknowledged)} transfers stand, none is lost or "
+              "doubled", flush=True)
+        if not witness.acknowledged:
+            raise Broken("no transfer was acknowledged: the rig is dead")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Broken as broken:
+        sys.exit(f"BROKEN: {broken}")
