@@ -113,6 +113,7 @@ class Witness:
         self.sequence = [0] * count
         self.acknowledged = {}  # transaction id -> (height, index)
         self.sent = {}          # transaction id -> bytes whose fate is unknown
+        self.refused = []       # answers that no healthy node gives
 
     def send(self, node, connection, who):
         """One transfer. Raises OSError or HTTPException when the node dies under it."""
@@ -129,8 +130,22 @@ class Witness:
             self.sequence[who] = max(self.sequence[who], answer["sequence"] + 1)
         return status, answer
 
+    def send_until_it_dies(self, node, who):
+        """For a thread of its own: what a node refuses before it dies is kept for `check`."""
+        try:
+            connection = node.connect()
+            while True:
+                status, answer = self.send(node, connection, who)
+                if status != 200:
+                    self.refused.append(answer)
+                    return
+        except (OSError, http.client.HTTPException, ValueError):
+            pass
+
     def check(self, node):
         """Every acknowledged transfer stands where the receipt said; the unknown ones stand once or not at all."""
+        if self.refused:
+            raise Broken(f"a transfer was refused: {self.refused[0]}")
         connection = node.connect()
         for name, (height, index) in self.acknowledged.items():
             status, receipt = call(connection, "GET", "/v1/transactions/" + name)

@@ -8,7 +8,6 @@ Usage: power_cut_test.py --bin DIR [--cuts N] [--seed S]
 """
 
 import argparse
-import http.client
 import os
 import pathlib
 import random
@@ -23,15 +22,6 @@ from node import Broken, Node, Witness, programs_of
 from small_disk import SmallDisk, need_disks
 
 SENDERS = 3
-
-
-def send_for_ever(node, witness, who):
-    try:
-        connection = node.connect()
-        while witness.send(node, connection, who)[0] == 200:
-            pass
-    except (OSError, http.client.HTTPException, ValueError):
-        pass
 
 
 def main():
@@ -54,7 +44,7 @@ def main():
         os.sync()
         for cut in range(options.cuts):
             node.start()
-            threads = [threading.Thread(target=send_for_ever, args=(node, witness, who)) for who in range(SENDERS)]
+            threads = [threading.Thread(target=witness.send_until_it_dies, args=(node, who)) for who in range(SENDERS)]
             for thread in threads:
                 thread.start()
             time.sleep(rng.uniform(0.01, 0.5))

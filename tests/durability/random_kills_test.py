@@ -7,7 +7,6 @@ Usage: random_kills_test.py --bin DIR [--kills N] [--seed S]
 """
 
 import argparse
-import http.client
 import pathlib
 import random
 import sys
@@ -18,17 +17,6 @@ import time
 from node import Broken, Node, Witness, programs_of
 
 SENDERS = 4
-
-
-def send_until_it_dies(node, witness, who):
-    try:
-        connection = node.connect()
-        while True:
-            status, answer = witness.send(node, connection, who)
-            if status != 200:
-                raise Broken(f"a transfer was refused: {answer}")
-    except (OSError, http.client.HTTPException, ValueError):
-        pass
 
 
 def main():
@@ -44,7 +32,7 @@ def main():
         node.init([*witness.keys, witness.receiver])
         node.start()
         for kill in range(options.kills):
-            threads = [threading.Thread(target=send_until_it_dies, args=(node, witness, who)) for who in range(SENDERS)]
+            threads = [threading.Thread(target=witness.send_until_it_dies, args=(node, who)) for who in range(SENDERS)]
             for thread in threads:
                 thread.start()
             time.sleep(rng.uniform(0, 0.3))
