@@ -101,7 +101,8 @@ constexpr std::array kSchemas = {
                "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
                "region:string, country:string, site_tier:int, sandbox_tier:int, devices:int, device_memory_bytes:int, "
                "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
-               "network_down_mbps:int, free:FreeCapacity, ratings:int{}, reputation:int{}, floor_price:Price, "
+               "network_down_mbps:int, free:FreeCapacity, ratings:int{}, reputation:int{}, floor_32nds:int, "
+               "floor_price:Price, "
                "energy:Energy, runtimes:string[], registered_ms:int, status_since_ms:int",
                "ratings: compute units per device-second x 1000; reputation: 0 to 240."},
     SchemaText{"Nodes", "nodes:Node[], next:NodeId?", ""},

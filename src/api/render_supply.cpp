@@ -70,6 +70,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
           {"free", render_free(capacity)},
           {"ratings", render_ratings(row)},
           {"reputation", reputation},
+          {"floor_32nds", row.offer.floor_32nds},
           {"floor_price", number(floor_price(machine, row).nagpu_per_gpu_hour)},
           {"energy",
            {{"g_co2_per_kwh", row.offer.energy.g_co2_per_kwh},

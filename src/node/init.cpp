@@ -118,7 +118,10 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
                   {"name another folder: --data-dir", "or start this one: starminerd run"});
   }
   std::filesystem::create_directories(folder.root, error);
-  if (error) return refuse(call, ExitCode::Failure, "no data folder", folder.root.string() + ": " + error.message());
+  if (error) {
+    return refuse(call, ExitCode::Failure, "no data folder", folder.root.string() + ": " + error.message(),
+                  {"make the folder above it writable for this user, or name another: --data-dir"});
+  }
   const auto operator_account = key_at(folder.operator_key());
   if (!operator_account) return refuse(call, ExitCode::Failure, "no operator key", operator_account.error());
   const auto vrf_key = std::filesystem::exists(folder.vrf_key(), error) ? client::load_vrf_key_file(folder.vrf_key())

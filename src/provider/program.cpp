@@ -15,6 +15,8 @@
 #include "provider/agent.h"
 #include "provider/devices/discover.h"
 #include "provider/devices/report.h"
+#include "provider/devices/runtimes.h"
+#include "provider/offer.h"
 #include "provider/sandbox/self_check.h"
 #include "provider/state_lock.h"
 #include "starminer/v1/transaction.pb.h"
@@ -127,6 +129,9 @@ void ProviderProgram::add_commands() {
   const auto prepared = [this](auto command) {
     return [this, command](const Invocation& call) {
       settings_.state_dir = std::filesystem::absolute(state_dir_);
+      for (const config::Option& option : options_.all()) {
+        if (option.origin.layer != config::Layer::Default) settings_.stated.insert(option.name);
+      }
       std::error_code error;
       std::filesystem::create_directories(settings_.state_dir, error);
       if (!error) std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all, error);
@@ -136,6 +141,7 @@ void ProviderProgram::add_commands() {
                       {"make it writable for this user, or name another: --state-dir"});
       }
       spdlog::set_default_logger(spdlog::get("agent") ? spdlog::get("agent") : spdlog::stderr_color_mt("agent"));
+      spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
       spdlog::set_level(spdlog::level::from_str(log_level_));
       return std::invoke(command, this, call);
     };
@@ -271,6 +277,12 @@ ExitCode ProviderProgram::serve(const Invocation& call) const {
   if (!lock) return failed(call, "the agent cannot start", lock.error());
   const Session session = open_session(call, settings_);
   if (!session.chain) return session.code;
+  // What the owner has changed in the settings or installed since: a market that does not answer now hears at the next
+  // start, as serving matters more.
+  const auto say = [](const std::string& line) { spdlog::info("{}", line); };
+  const auto current =
+      update_offers(*session.chain, settings_, devices::probe_runtimes("").present, registered.nodes, say);
+  if (!current) spdlog::warn("the offer could not be compared with the market's: {}", current.error());
   for (const NodeRecord& node : registered.nodes)
     spdlog::info("node {} ({}) serves", node.id.text(), node.hardware_class);
   auto agent = Agent::open(settings_, *session.chain, std::move(registered.nodes));
@@ -318,6 +330,16 @@ ExitCode ProviderProgram::change_status(const Invocation& call, int change, cons
   if (!session.chain) return session.code;
   json list = json::array();
   for (const NodeRecord& node : registered.nodes) {
+    const auto shown = session.chain->get("/v1/nodes/" + node.id.text());
+    if (!shown) return unreachable(call, shown.error());
+    if (shown->value("status", "") == "left") {
+      if (change != v1::NodeSetStatus::LEAVE) {
+        return failed(call, "the node has left", node.id.text(),
+                      {"register it as a new one: starminer-provider setup"});
+      }
+      if (!call.json) call.out.line(fmt::format("{} {} has left before", call.out.tick(), node.id.text()));
+      continue;
+    }
     v1::TransactionBody body;
     body.mutable_node_set_status()->set_node(to_text(node.id.view()));
     body.mutable_node_set_status()->set_change(static_cast<v1::NodeSetStatus::Change>(change));

@@ -19,8 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kNodesFile = "nodes.json";
-constexpr std::uint32_t kSandboxTier = 1;
-
 std::string raw(ByteView bytes) { return to_text(bytes); }
 
 json to_json(const NodeRecord& node) {
@@ -87,15 +85,6 @@ void fill_hardware(v1::Hardware& hardware, const AgentSettings& settings, const 
   hardware.set_network_down_mbps(network);
 }
 
-void fill_offer(v1::Offer& offer, const AgentSettings& settings, const devices::Inventory& inventory) {
-  offer.set_region(settings.region);
-  offer.set_country(settings.country);
-  offer.set_site_tier(settings.site_tier);
-  offer.set_sandbox_tier(kSandboxTier);
-  offer.set_floor_32nds(settings.floor_32nds);
-  for (const devices::Runtime& runtime : inventory.runtimes) offer.add_runtimes(runtime.tag);
-}
-
 Result<NodeRecord, std::string> register_node(Chain& chain, const AgentSettings& settings,
                                               const devices::Inventory& inventory,
                                               const devices::NodeCandidate& candidate, const Say& say) {
@@ -112,7 +101,7 @@ Result<NodeRecord, std::string> register_node(Chain& chain, const AgentSettings&
   v1::TransactionBody body;
   auto* message = body.mutable_node_register();
   fill_hardware(*message->mutable_hardware(), settings, inventory, candidate);
-  fill_offer(*message->mutable_offer(), settings, inventory);
+  *message->mutable_offer() = make_offer(settings, inventory.runtimes);
   message->set_name(settings.name);
   std::string measured;
   for (const benchmark::NodeRating& rating : report->ratings) {
@@ -171,6 +160,16 @@ std::optional<NodeRecord> find_on_chain(Chain& chain, const devices::Inventory& 
   return std::nullopt;
 }
 
+/// A node that has left can not come back: its devices register again, as a new node.
+Result<void, std::string> forget_left_nodes(Chain& chain, std::vector<NodeRecord>& nodes) {
+  for (auto node = nodes.begin(); node != nodes.end();) {
+    const auto shown = chain.get("/v1/nodes/" + node->id.text());
+    if (!shown) return fail(client::describe(shown.error()));
+    node = shown->value("status", "") == "left" ? nodes.erase(node) : node + 1;
+  }
+  return {};
+}
+
 bool is_country(const std::string& code) {
   const auto capital = [](char letter) { return letter >= 'A' && letter <= 'Z'; };
   return code.size() == 2 && capital(code[0]) && capital(code[1]);
@@ -203,13 +202,15 @@ Result<std::string, ApiError> fault_of_offer(Chain& chain, const AgentSettings& 
     return fmt::format("offer.country: \"{}\" is no country code: expected two capital letters, such as DE",
                        settings.country);
   }
+  const auto nodes = load_nodes(settings.state_dir);
+  const bool keeps_region = nodes && !nodes->empty() && !settings.stated.contains("offer.region");
   const auto answer = chain.get("/v1/regions");
   if (!answer) return fail(answer.error());
   std::string names;
   bool known = false;
   for (const json& region : answer->value("regions", json::array())) {
     const std::string name = region.value("name", "");
-    known = known || name == settings.region;
+    known = known || keeps_region || name == settings.region;
     names += (names.empty() ? "" : ", ") + name;
   }
   if (!known) return fmt::format("offer.region: there is no region \"{}\": expected {}", settings.region, names);
@@ -237,6 +238,7 @@ Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, cons
                                                               const devices::Inventory& inventory, const Say& say) {
   auto nodes = load_nodes(settings.state_dir);
   if (!nodes) return nodes;
+  if (const auto asked = forget_left_nodes(chain, *nodes); !asked) return fail(asked.error());
   if (inventory.nodes.empty()) {
     std::string why = "no usable device was found on this machine";
     for (const devices::SourceReport& source : inventory.sources) {
@@ -250,7 +252,7 @@ Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, cons
       return node.hardware_class == candidate.hardware_class && node.model == candidate.model;
     });
     if (known) {
-      say(fmt::format("{} x {} was registered before and keeps its offer", candidate.devices.size(), candidate.model));
+      say(fmt::format("{} x {} was registered before", candidate.devices.size(), candidate.model));
       continue;
     }
     if (auto found = find_on_chain(chain, inventory, candidate, settings.name)) {
@@ -262,6 +264,10 @@ Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, cons
     }
     if (const auto saved = save_nodes(settings.state_dir, *nodes); !saved) return fail(saved.error());
   }
+  if (const auto current = update_offers(chain, settings, inventory.runtimes, *nodes, say); !current) {
+    return fail(current.error());
+  }
+  if (const auto saved = save_nodes(settings.state_dir, *nodes); !saved) return fail(saved.error());
   return nodes;
 }
 

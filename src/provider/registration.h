@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "base/result.h"
 #include "provider/chain.h"
 #include "provider/devices/inventory.h"
+#include "provider/offer.h"
 #include "provider/settings.h"
 
 namespace starminer::provider {
@@ -27,9 +27,6 @@ struct NodeRecord {
   std::map<std::string, std::vector<std::string>> runtime_paths;  ///< runtime tag to read-only host paths
 };
 
-/// Says what is being done, for a person who waits.
-using Say = std::function<void(const std::string& line)>;
-
 /// Nodes registered by an earlier run, empty where there are none.
 [[nodiscard]] Result<std::vector<NodeRecord>, std::string> load_nodes(const std::filesystem::path& state_dir);
 
@@ -37,8 +34,8 @@ using Say = std::function<void(const std::string& line)>;
 /// error is that the node could not be asked.
 [[nodiscard]] Result<std::string, ApiError> fault_of_offer(Chain& chain, const AgentSettings& settings);
 
-/// Registers the provider and every node candidate of the inventory that is not registered yet. The error is a sentence
-/// with what to do.
+/// Registers the provider and every node candidate of the inventory that is not registered yet or has left, and brings
+/// the offers of the others up to date. The error is a sentence with what to do.
 [[nodiscard]] Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, const AgentSettings& settings,
                                                                             const devices::Inventory& inventory,
                                                                             const Say& say);

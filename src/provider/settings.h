@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 
 namespace starminer::provider {
@@ -22,6 +23,7 @@ struct AgentSettings {
   std::uint64_t disk_bytes = 0;   ///< offered to jobs; 0: half of what is free in the state folder
   bool quick_benchmark = false;   ///< shorter measurement, for demonstrations and tests
   std::string cgroup_parent = "starminer";
+  std::set<std::string> stated;  ///< options that file, environment or flags set: "offer.region"
 };
 
 }  // namespace starminer::provider

@@ -317,6 +317,46 @@ class RunTest(CliTest):
         self.assertEqual("".join(line["text"] for line in lines), "evil\n")
 
 
+class OfferTest(CliTest):
+    """What an owner offers changes by its settings, and only where they state something.  REQ: REG-1, REG-3"""
+
+    provider = "quarry"
+
+    def agent_says(self, command, *arguments):
+        done = subprocess.run([str(PROGRAMS / "starminer-provider"), command, *arguments,
+                               *self.market.state_of(self.provider), "--api-url", self.market.url],
+                              env=self.environment(), capture_output=True, text=True, timeout=PATIENCE_S)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def nodes(self):
+        return self.market.get("/v1/nodes")["nodes"]
+
+    def test_set_up_again_changes_what_is_stated(self):
+        node = self.nodes()[0]
+        self.assertEqual((node["region"], node["floor_32nds"]), ("local", 0))
+        self.assertIn("floor 0/32 -> 8/32", self.agent_says("setup", "--offer-floor", "8"))
+        self.assertNotIn("offers now", self.agent_says("setup"), "what is not stated stays")
+        said = self.agent_says("setup", "--offer-floor", "4", "--offer-region", "eu-central", "--offer-country", "DE")
+        self.assertIn("keeps its offer", said)
+        self.assertIn("floor 8/32 of the anchor since epoch", said, "a floor changes once an epoch")
+        self.assertIn("country ZZ -> DE", self.agent_says("setup", "--offer-country", "DE", "--offer-region", "eu-central"))
+        node = self.nodes()[0]
+        self.assertEqual((node["region"], node["country"], node["floor_32nds"]), ("eu-central", "DE", 8))
+        # The runtimes that serving finds are told by `run`, which keeps what set-up stated.
+        self.market.start_provider(self.provider)
+        self.market.wait_for_nodes()
+        offered = ("region", "country", "site_tier", "floor_32nds", "runtimes", "ratings")
+        self.assertEqual([self.nodes()[0][name] for name in offered], [node[name] for name in offered])
+
+        self.agent_says("leave")
+        self.assertEqual(self.nodes()[0]["status"], "left")
+        self.assertIn("has left before", self.agent_says("leave"))
+        self.assertIn("registered", self.agent_says("setup", "--benchmark-quick"))
+        self.assertEqual([node["status"] for node in self.nodes()].count("left"), 1)
+        self.assertEqual(len(self.nodes()), 2, "a node that has left is registered anew")
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] != "--bin":
         sys.exit(__doc__)

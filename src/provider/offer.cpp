@@ -1,0 +1,91 @@
+#include "provider/offer.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "provider/chain.h"
+#include "provider/registration.h"
+#include "starminer/v1/transaction.pb.h"
+
+namespace starminer::provider {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kSandboxTier = 1;
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+v1::Offer make_offer(const AgentSettings& settings, const std::vector<devices::Runtime>& runtimes) {
+  v1::Offer offer;
+  offer.set_region(settings.region);
+  offer.set_country(settings.country);
+  offer.set_site_tier(settings.site_tier);
+  offer.set_sandbox_tier(kSandboxTier);
+  offer.set_floor_32nds(settings.floor_32nds);
+  for (const devices::Runtime& runtime : runtimes) offer.add_runtimes(runtime.tag);
+  return offer;
+}
+
+v1::Offer renew_offer(AgentSettings settings, const std::vector<devices::Runtime>& runtimes, const json& shown) {
+  const auto keep = [&](const char* option, const char* name, auto& setting) {
+    if (!settings.stated.contains(option)) setting = shown.value(name, setting);
+  };
+  keep("offer.region", "region", settings.region);
+  keep("offer.country", "country", settings.country);
+  keep("offer.site_tier", "site_tier", settings.site_tier);
+  keep("offer.floor", "floor_32nds", settings.floor_32nds);
+  return make_offer(settings, runtimes);
+}
+
+std::string describe_change(const json& shown, const v1::Offer& offer) {
+  std::vector<std::string> changes;
+  const auto compare = [&](const char* name, const auto& before, const auto& now) {
+    if (before != now) changes.push_back(fmt::format("{} {} -> {}", name, before, now));
+  };
+  compare("region", shown.value("region", ""), offer.region());
+  compare("country", shown.value("country", ""), offer.country());
+  compare("site tier", shown.value("site_tier", 0U), offer.site_tier());
+  compare("sandbox tier", shown.value("sandbox_tier", 0U), offer.sandbox_tier());
+  if (const auto floor = shown.value("floor_32nds", 0U); floor != offer.floor_32nds()) {
+    changes.push_back(fmt::format("floor {}/32 -> {}/32", floor, offer.floor_32nds()));
+  }
+  const auto before = sorted(shown.value("runtimes", std::vector<std::string>{}));
+  const auto now = sorted({offer.runtimes().begin(), offer.runtimes().end()});
+  if (before != now) {
+    changes.push_back(fmt::format("runtimes [{}] -> [{}]", fmt::join(before, ", "), fmt::join(now, ", ")));
+  }
+  return fmt::format("{}", fmt::join(changes, ", "));
+}
+
+Result<void, std::string> update_offers(Chain& chain, const AgentSettings& settings,
+                                        const std::vector<devices::Runtime>& runtimes, std::vector<NodeRecord>& nodes,
+                                        const Say& say) {
+  for (NodeRecord& node : nodes) {
+    node.runtime_paths.clear();
+    for (const devices::Runtime& runtime : runtimes) node.runtime_paths[runtime.tag] = runtime.read_only_paths;
+    const auto shown = chain.get("/v1/nodes/" + node.id.text());
+    if (!shown) return fail(client::describe(shown.error()));
+    const v1::Offer offer = renew_offer(settings, runtimes, *shown);
+    const std::string change = describe_change(*shown, offer);
+    if (change.empty() || shown->value("status", "") == "left") continue;
+    v1::TransactionBody body;
+    body.mutable_node_update()->set_node(to_text(node.id.view()));
+    *body.mutable_node_update()->mutable_offer() = offer;
+    const auto receipt = chain.send(body);
+    say(receipt ? fmt::format("node {} offers now: {}", node.id.text(), change)
+                : fmt::format("node {} keeps its offer ({}): {}", node.id.text(), change,
+                              client::describe(receipt.error())));
+  }
+  return {};
+}
+
+}  // namespace starminer::provider

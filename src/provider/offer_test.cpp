@@ -1,0 +1,48 @@
+#include "provider/offer.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "starminer/v1/transaction.pb.h"
+
+namespace starminer::provider {
+namespace {
+
+using nlohmann::json;
+
+json shown() {
+  return {{"region", "eu-central"}, {"country", "DE"},   {"site_tier", 2},
+          {"sandbox_tier", 1},      {"floor_32nds", 8U}, {"runtimes", {"debian/python-3.11", "debian/blender-3.4"}}};
+}
+
+std::vector<devices::Runtime> runtimes(const std::vector<std::string>& tags) {
+  std::vector<devices::Runtime> result;
+  for (const std::string& tag : tags)
+    result.push_back({.tag = tag, .version = "", .program = "", .read_only_paths = {}});
+  return result;
+}
+
+const auto kSame = runtimes({"debian/blender-3.4", "debian/python-3.11"});
+
+TEST(Offer, OfAMachineWhoseOwnerStatesNothingStaysAsItIs) {
+  EXPECT_EQ(describe_change(shown(), renew_offer({}, kSame, shown())), "");
+}
+
+TEST(Offer, ChangesInWhatTheOwnerStates) {
+  AgentSettings settings;
+  settings.region = "local";
+  settings.floor_32nds = 4;
+  settings.stated = {"offer.floor"};
+  EXPECT_EQ(describe_change(shown(), renew_offer(settings, kSame, shown())), "floor 8/32 -> 4/32");
+  settings.stated = {"offer.floor", "offer.region", "offer.country", "offer.site_tier"};
+  EXPECT_EQ(describe_change(shown(), renew_offer(settings, kSame, shown())),
+            "region eu-central -> local, country DE -> ZZ, site tier 2 -> 0, floor 8/32 -> 4/32");
+}
+
+TEST(Offer, FollowsTheRuntimesOfTheMachine) {
+  EXPECT_EQ(describe_change(shown(), renew_offer({}, runtimes({"debian/python-3.11"}), shown())),
+            "runtimes [debian/blender-3.4, debian/python-3.11] -> [debian/python-3.11]");
+}
+
+}  // namespace
+}  // namespace starminer::provider
