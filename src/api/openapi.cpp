@@ -83,6 +83,7 @@ std::string_view who_may(const std::string& auth) {
   if (auth == kProvider) return "the key of a registered provider";
   if (auth == kContractProvider) return "the key of the contract's provider";
   if (auth == kParty) return "the key of the contract's requester or provider";
+  if (auth == kOperator) return "the key of this node's operator";
   if (auth == kReader) return "the key of who uploaded the artifact, or of a party whose contract names it";
   return "";
 }

@@ -22,6 +22,8 @@ constexpr std::array kOperations = {
                   "old:int=height of the earlier history; new:int=height of the later one, the tip if not given", "",
                   "200:Consistency 400 404"},
     OperationText{"POST /v1/proofs", "getProofs", "chain", "", "ProofRequest", "200:Proofs 400 404 413 415"},
+    OperationText{"POST /v1/checkpoints", "makeCheckpoint", "chain", "", "CheckpointRequest",
+                  "200:Checkpoint 403 415 503"},
     OperationText{"GET /v1/streams/blocks", "streamBlocks", "chain", "", "", "200:text/event-stream 400"},
     // Transactions and accounts
     OperationText{"POST /v1/transactions", "submitTransaction", "transactions", "",

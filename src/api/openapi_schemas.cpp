@@ -63,6 +63,8 @@ constexpr std::array kSchemas = {
                "Inclusion proof of RFC 9162; app_hash covers height, state root, history root and tree size."},
     SchemaText{"Commitment", "height:int, state_root:Hash, history_root:Hash, history_size:int, app_hash:Hash",
                "app_hash is the hash of the others (docs/formats/encoding.md section 5)."},
+    SchemaText{"CheckpointRequest", "", "An empty object."},
+    SchemaText{"Checkpoint", "height:int", "The least height that the copy has."},
     SchemaText{"Consistency", "old:Commitment, new:Commitment, path:Hash[]",
                "Consistency proof of RFC 9162 between the two histories."},
     SchemaText{"RowRequest", "table:int, key:Hex", "Number of the table and encoded key."},

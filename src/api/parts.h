@@ -44,6 +44,8 @@ struct ServiceOptions {
   std::string version;
   /// The genesis as JSON, for whoever replays the chain; empty: not served.
   std::string genesis{};
+  /// Where POST /v1/checkpoints puts a copy of the chain; empty: refused.
+  std::filesystem::path checkpoint_folder{};
   /// Signs quotes and reports of telemetry.
   std::optional<SigningKey> operator_key;
   /// The account of that key is an operator of the network, so this node reports silent nodes.
@@ -76,6 +78,7 @@ struct Parts {
 
 void add_chain_routes(http::Router& router, const Parts& parts);
 void add_history_routes(http::Router& router, const Parts& parts);
+void add_checkpoint_routes(http::Router& router, const Parts& parts);
 void add_transaction_routes(http::Router& router, const Parts& parts);
 void add_market_routes(http::Router& router, const Parts& parts);
 void add_contract_routes(http::Router& router, const Parts& parts);

@@ -20,6 +20,9 @@ inline constexpr const char* kParty = "party";
 /// Signed by who uploaded the artifact, or by a party whose contract names it.
 inline constexpr const char* kReader = "reader";
 
+/// Signed by the key of the node's own operator.
+inline constexpr const char* kOperator = "operator";
+
 /// A read without a body.
 [[nodiscard]] inline http::RouteOptions reads(std::string summary, const char* auth = kPublic) {
   http::RouteOptions options;

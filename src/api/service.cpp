@@ -73,6 +73,7 @@ void Service::add_routes(http::Router& router) {
   const Parts& parts = impl_->parts;
   add_chain_routes(router, parts);
   add_history_routes(router, parts);
+  add_checkpoint_routes(router, parts);
   add_transaction_routes(router, parts);
   add_market_routes(router, parts);
   add_contract_routes(router, parts);

@@ -25,6 +25,19 @@ struct InitRequest {
                                      const std::string& version);
 /// Recomputes the block log and compares every root.
 [[nodiscard]] config::ExitCode replay(const config::Invocation& call, const Settings& settings);
+struct SnapshotRequest {
+  std::string folder;  // of the snapshot
+  std::string root;    // trusted app hash, or empty
+};
+
+/// Saves the chain as of now, from a node that goes on serving, or from a folder that none serves.
+[[nodiscard]] config::ExitCode snapshot_create(const config::Invocation& call, const Settings& settings,
+                                               const SnapshotRequest& request);
+/// Checks every chunk and the whole.
+[[nodiscard]] config::ExitCode snapshot_verify(const config::Invocation& call, const SnapshotRequest& request);
+/// Makes the chain of a data folder out of one.
+[[nodiscard]] config::ExitCode snapshot_restore(const config::Invocation& call, const Settings& settings,
+                                                const SnapshotRequest& request);
 /// Asks the node that serves this data folder.
 [[nodiscard]] config::ExitCode status(const config::Invocation& call, const Settings& settings);
 

@@ -32,6 +32,48 @@ void add_init(config::Program& program, const Settings& settings, InitRequest& r
       .run([&](const Invocation& call) { return init(call, settings, request); });
 }
 
+void add_snapshot(config::Program& program, const Settings& settings, SnapshotRequest& request) {
+  config::Command& group = program.root().add("snapshot", "Save a chain as hashed chunks, check them, start from them");
+  config::Command& create = group.add("create", "Save the chain as of now, while the node goes on serving");
+  create.describe(
+      "Asks the node of the data folder for a copy by hard links, which costs it a moment, and writes all that the "
+      "chain "
+      "holds from that as chunks with their hashes, at low priority. Where no node runs, the folder itself is read.");
+  create.option("--out", request.folder, "The folder for the snapshot; it must not exist.")
+      .required()
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  create.prints()
+      .example("starminerd snapshot create --data-dir dev --out snapshot-1", "Save the chain in the folder dev")
+      .returns(ExitCode::NotFound, "the data folder has no chain")
+      .run([&](const Invocation& call) { return snapshot_create(call, settings, request); });
+  const auto add_source = [&](config::Command& command) {
+    command.positional("snapshot", request.folder, "The folder of the snapshot.")
+        .required()
+        .placeholder("DIR")
+        .completes(config::Completion::Directory);
+    command.option("--root", request.root, "An app hash that you trust; the snapshot must be of it.")
+        .placeholder("HEX");
+  };
+  config::Command& verify = group.add("verify", "Check every chunk of a snapshot, and the whole against its root");
+  add_source(verify);
+  verify.prints()
+      .example("starminerd snapshot verify snapshot-1 --root 9f2c...", "Against an app hash from elsewhere")
+      .returns(ExitCode::Mismatch, "a chunk was altered, or the whole is another state")
+      .run([&](const Invocation& call) { return snapshot_verify(call, request); });
+  config::Command& restore = group.add("restore", "Make the chain of a data folder out of a snapshot");
+  restore.describe(
+      "Checks every chunk against its hash and everything together against the app hash, and writes the chain and its "
+      "genesis. A chunk that was altered is named, and nothing is left behind. Copy the keys into the folder yourself: "
+      "a "
+      "snapshot has none.");
+  add_source(restore);
+  restore.prints()
+      .example("starminerd snapshot restore snapshot-1 --data-dir copy --root 9f2c...", "Start a node from it")
+      .returns(ExitCode::Mismatch, "a chunk was altered, or the whole is another state")
+      .run([&](const Invocation& call) { return snapshot_restore(call, settings, request); });
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
@@ -66,6 +108,8 @@ int run_program(int argc, const char* const* argv) {
       .example("starminerd status --data-dir dev", "Chain, height and address of the API")
       .returns(ExitCode::Unreachable, "no node serves this folder")
       .run([&](const Invocation& call) { return status(call, settings); });
+  SnapshotRequest snapshot;
+  add_snapshot(program, settings, snapshot);
   program.configure(options, {"/etc/starminer/starminerd.toml"});
   return program.run(argc, argv);
 }

@@ -15,6 +15,7 @@
 #include "client/vrf_key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
+#include "storage/snapshot.h"
 
 namespace starminer::node {
 namespace {
@@ -116,6 +117,7 @@ Result<api::ServiceOptions, std::string> service_options(const Settings& setting
   api::ServiceOptions options;
   options.version = version;
   options.genesis = client::format_genesis(genesis);
+  options.checkpoint_folder = folder.checkpoint();
   options.relay_folder = folder.relay();
   options.log_bytes_max = settings.log_stream_max.bytes;
   options.relay_bytes_max = settings.logs_total.bytes;
@@ -157,6 +159,12 @@ class Node {
     folder_ = {settings.data_folder};
     const auto genesis = client::load_genesis(folder_.genesis());
     if (!genesis) return fail(genesis.error());
+    if (const auto restoring = storage::restoring_folder(folder_.chain()); std::filesystem::exists(restoring)) {
+      return fail(
+          fmt::format("{} stands: a snapshot is being restored, or that broke off. Restore it again, or remove "
+                      "the folder where there is nothing to restore",
+                      restoring.string()));
+    }
     auto chain = storage::ChainStore::open(folder_.chain());
     if (!chain) return fail(chain.error().text);
     const storage::Recovery recovery = (*chain)->recovery();

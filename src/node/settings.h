@@ -67,6 +67,8 @@ struct DataFolder {
   [[nodiscard]] std::filesystem::path vrf_key() const { return root / "vrf.key.json"; }
   [[nodiscard]] std::filesystem::path faucet_key() const { return root / "faucet.key.json"; }
   [[nodiscard]] std::filesystem::path chain() const { return root / "chain"; }
+  /// A copy of the chain that a snapshot is read from; there while one is made.
+  [[nodiscard]] std::filesystem::path checkpoint() const { return root / "checkpoint"; }
   [[nodiscard]] std::filesystem::path artifacts() const { return root / "artifacts"; }
   [[nodiscard]] std::filesystem::path relay() const { return root / "relay"; }
   /// The address that the API listens on, written when it does: how scripts find a free port.

@@ -80,6 +80,17 @@ bool Machine::finish_load(const Hash32& app_hash) {
   return app_hash_ == app_hash && check_invariants().has_value();
 }
 
+bool Machine::load_row_alone(state::TableId table, ByteView key, ByteView row) {
+  return store_.load_row(table, key, row);
+}
+
+bool Machine::adopt_commitment(state::MerkleTree tree, const Hash32& app_hash) {
+  if (chain_.size() != 1 || !chain_.contains(kChainKey)) return false;
+  store_.adopt(std::move(tree));
+  app_hash_ = make_app_hash(commitment());
+  return app_hash_ == app_hash;
+}
+
 const ChainRow& Machine::chain() const { return chain_.get(kChainKey); }
 
 Commitment Machine::commitment() const { return {chain().height, store_.root(), history_.root(), history_.size()}; }

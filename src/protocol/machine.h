@@ -125,6 +125,11 @@ class Machine {
   void load_history_leaf(const Hash32& leaf_hash);
   /// False if the loaded state does not hash to `app_hash` or an invariant is broken.
   [[nodiscard]] bool finish_load(const Hash32& app_hash);
+  // The same with the commitment built beside (state::MerkleBuilder): all rows and leaf hashes, then
+  // `adopt_commitment`. Invariants may be checked meanwhile, by `check_invariants`.
+  [[nodiscard]] bool load_row_alone(state::TableId table, ByteView key, ByteView row);
+  /// False if the state does not hash to `app_hash`. Requires: the commitment of exactly the rows that were loaded.
+  [[nodiscard]] bool adopt_commitment(state::MerkleTree tree, const Hash32& app_hash);
 
   /// What keeps a transaction out of the next block now, if anything: envelope checks against the state, shape of the
   /// operation. `pending` is how many transactions of the account wait before it.

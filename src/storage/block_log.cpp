@@ -1,7 +1,6 @@
 #include "storage/block_log.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/hash.h"
+#include "storage/files.h"
 
 namespace starminer::storage {
 namespace {
@@ -69,42 +69,6 @@ std::optional<std::pair<std::uint64_t, Found>> find_later(const Hash32& salt, By
     if (found && found->height >= height) return std::pair{at, *found};
   }
   return std::nullopt;
-}
-
-bool sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool good = ::fsync(fd) == 0;
-  ::close(fd);
-  return good;
-}
-
-bool write_all(int fd, ByteView bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += static_cast<std::uint64_t>(written);
-  }
-  return true;
-}
-
-std::optional<Bytes> read_file(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
-  struct stat status {};
-  Bytes bytes(::fstat(fd, &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0);
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t got = ::pread(fd, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  ::close(fd);
-  if (filled < bytes.size()) return std::nullopt;
-  return bytes;
 }
 
 StorageError corrupt(const std::filesystem::path& path, std::uint64_t offset, std::string_view what) {
@@ -294,20 +258,24 @@ Result<void, StorageError> BlockLog::create(const std::filesystem::path& path) c
 
 Result<void, StorageError> BlockLog::roll(std::uint64_t first_height) {
   const std::filesystem::path path = path_of(first_height);
-  bool spare = false;
+  bool renamed = false;
   {
+    // In one piece: meanwhile the other thread may put a new spare under the same name.
     const std::lock_guard lock(mutex_);
-    spare = std::exchange(has_spare_, false);
-  }
-  if (!spare) {
-    if (auto made = create(spare_path()); !made) {
-      failure_ = made.error().text;
-      return made;
+    if (std::exchange(has_spare_, false)) {
+      if (::rename(spare_path().c_str(), path.c_str()) != 0) return fail(broken(path, "rename", errno));
+      renamed = true;
     }
   }
-  if (::rename(spare_path().c_str(), path.c_str()) != 0 || !sync_folder(folder_)) {
-    return fail(broken(path, "rename", errno));
+  if (!renamed) {
+    const std::filesystem::path made = folder_ / "next.new";
+    if (auto created = create(made); !created) {
+      failure_ = created.error().text;
+      return created;
+    }
+    if (::rename(made.c_str(), path.c_str()) != 0) return fail(broken(path, "rename", errno));
   }
+  if (!sync_folder(folder_)) return fail(broken(path, "rename", errno));
   if (file_ >= 0) ::close(file_);
   file_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (file_ < 0) return fail(broken(path, "open", errno));

@@ -1,8 +1,10 @@
 #include "storage/block_log.h"
 
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -129,6 +131,30 @@ TEST(BlockLog, SegmentsThatAreNotNeededAreUsedAgain) {
   ASSERT_TRUE(gap.error.has_value());
   EXPECT_EQ(gap.error->fault, StorageFault::Corrupt);
   EXPECT_NE(gap.error->text.find("missing"), std::string::npos) << gap.error->text;
+}
+
+// The thread of checkpoints makes spares and gives segments back while the writer takes them.
+TEST(BlockLog, SparesComeAndGoWhileRecordsAreAppended) {
+  const Folder folder;
+  constexpr std::uint64_t kRecords = 600;
+  {
+    const Opened opened = folder.open();
+    std::atomic<std::uint64_t> height = 0;
+    std::thread other([&] {
+      while (height < kRecords) {
+        opened.log->prepare_spare();
+        if (height > 20) opened.log->drop_through(height - 20);
+      }
+    });
+    std::optional<StorageError> error;
+    for (std::uint64_t next = 1; next <= kRecords && !error; ++next) {
+      if (auto appended = opened.log->append(next, payload_of(next, 30'000)); !appended) error = appended.error();
+      height = error ? kRecords : next;
+    }
+    other.join();
+    ASSERT_FALSE(error.has_value()) << error->text;
+  }
+  expect_records(folder.open(kRecords - 10), kRecords - 9, kRecords, 30'000);
 }
 
 // B6: a torn tail is dropped and reported; what is damaged before a later record is refused with file and offset.

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
@@ -13,6 +14,7 @@
 #include "base/codec.h"
 #include "storage/database.h"
 #include "storage/recent_blocks.h"
+#include "storage/state_loader.h"
 
 namespace starminer::storage {
 namespace {
@@ -31,6 +33,8 @@ struct ChainStore::Impl {
 
   mutable std::shared_mutex mutex;  // guards what follows
   std::optional<Tip> tip;
+  std::uint64_t in_database = 0;  // height of the last checkpoint
+  std::uint64_t wanted = 0;       // height that somebody waits to see there
   RecentBlocks recent;
   std::unique_ptr<const RecentBlocks> leaving;  // on its way into the database
   std::optional<StorageError> failure;          // of a checkpoint
@@ -55,7 +59,8 @@ struct ChainStore::Impl {
 
   /// Has a checkpoint begin where it is time. Requires: `mutex` held.
   void begin_checkpoint() {
-    if (recent.bytes() < options.checkpoint_bytes || leaving != nullptr) return;
+    if (leaving != nullptr || recent.empty()) return;
+    if (recent.bytes() < options.checkpoint_bytes && wanted <= in_database) return;
     leaving = std::make_unique<const RecentBlocks>(std::exchange(recent, {}));
     changed.notify_all();
   }
@@ -79,6 +84,7 @@ struct ChainStore::Impl {
         // After a failure the blocks stay where queries find them; the log holds them, too.
         if (!failure) {
           done = std::move(leaving);
+          in_database = height;
           begin_checkpoint();  // the writer may wait for it
         }
       }
@@ -112,6 +118,7 @@ Result<std::unique_ptr<ChainStore>, StorageError> ChainStore::open(const std::fi
   impl->database = std::move(*database);
   impl->tip = impl->database->tip();
   const std::uint64_t height = impl->tip ? impl->tip->height : 0;
+  impl->in_database = height;
   auto log = BlockLog::open(directory / "log", options.log, height, [&](std::uint64_t number, ByteView payload) {
     auto record = decode<LogRecord>(payload);
     if (!record || record->block.height != number || !impl->tip) return false;
@@ -163,34 +170,45 @@ Result<void, StorageError> ChainStore::write(StoredBlock block, const protocol::
   return {};
 }
 
+Result<void, StorageError> ChainStore::copy_to(const std::filesystem::path& folder) const {
+  {
+    std::unique_lock lock(impl_->mutex);
+    if (!impl_->tip) return fail(impl_->database->corrupt("there is no genesis"));
+    const std::uint64_t height = impl_->tip->height;
+    impl_->wanted = std::max(impl_->wanted, height);
+    impl_->begin_checkpoint();
+    impl_->changed.wait(lock, [&] { return impl_->failure || impl_->in_database >= height; });
+    if (impl_->failure) return fail(*impl_->failure);
+  }
+  return impl_->database->copy_to(folder);
+}
+
 Result<void, StorageError> ChainStore::load(protocol::Machine& machine) const {
   // Called before anything is written: no checkpoint has begun, and the recent blocks are those of the log.
   const std::shared_lock lock(impl_->mutex);
   if (!impl_->tip) return fail(impl_->database->corrupt("there is no genesis"));
-  const auto load_row = [&](ByteView key, ByteView row) {
-    return !key.empty() && machine.load_row(static_cast<protocol::state::TableId>(key.front()), key.subspan(1), row);
-  };
+  StateLoader loader(machine);
   const auto& newer = impl_->recent.rows;
   Bytes probe;
-  auto loaded = impl_->database->for_each_row([&](ByteView key, ByteView row) {
-    probe.assign(key.begin(), key.end());
-    return newer.contains(probe) || load_row(key, row);
+  auto loaded = impl_->database->for_each(Part::State, [&](ByteView key, ByteView row) {
+    if (!newer.empty()) {
+      probe.assign(key.begin(), key.end());
+      if (newer.contains(probe)) return true;
+    }
+    return loader.add_row(key, row);
   });
   if (!loaded) return loaded;
   for (const auto& [key, row] : newer) {
-    if (row && !load_row(key, *row)) {
+    if (row && !loader.add_row(key, *row)) {
       return fail(impl_->database->corrupt(fmt::format("the row with key {} does not decode", to_hex(key))));
     }
   }
-  const auto load_leaf = [&](ByteView leaf) {
-    machine.load_history_leaf(protocol::audit::HistoryTree::leaf_hash(leaf));
-  };
-  loaded = impl_->database->for_each_leaf(load_leaf);
+  loaded = impl_->database->for_each_leaf([&](ByteView leaf) { loader.add_leaf(leaf); });
   if (!loaded) return loaded;
-  for (const Bytes& leaf : impl_->recent.leaves()) load_leaf(leaf);
-  if (!machine.finish_load(impl_->tip->app_hash)) {
-    return fail(
-        impl_->database->corrupt(fmt::format("the state of height {} does not match its hash", impl_->tip->height)));
+  for (const Bytes& leaf : impl_->recent.leaves()) loader.add_leaf(leaf);
+  if (const auto finished = loader.finish(impl_->tip->app_hash); !finished) {
+    return fail(impl_->database->corrupt(
+        fmt::format("the state of height {} is not what it should be: {}", impl_->tip->height, finished.error())));
   }
   return {};
 }

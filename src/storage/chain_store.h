@@ -58,6 +58,10 @@ class ChainStore {
   /// Loads state and history into a fresh machine and checks them against the tip.
   [[nodiscard]] Result<void, StorageError> load(protocol::Machine& machine) const;
 
+  /// Copies the chain as of now into a folder that must not exist, by hard links and while blocks go on; snapshots are
+  /// made from that. The copy is a database alone, which has at least the blocks that are durable when this is called.
+  [[nodiscard]] Result<void, StorageError> copy_to(const std::filesystem::path& folder) const;
+
   [[nodiscard]] std::optional<StoredBlock> find_block(std::uint64_t height) const;
   [[nodiscard]] std::optional<StoredReceipt> find_receipt(const Hash32& transaction) const;
   /// Bytes of a history leaf.

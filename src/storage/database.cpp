@@ -9,6 +9,7 @@
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include "base/check.h"
 #include "base/codec.h"
@@ -16,14 +17,18 @@
 namespace starminer::storage {
 namespace {
 
-enum Family : std::size_t { kDefault = 0, kState, kBlocks, kLeaves, kReceipts, kSettlements, kFamilyCount };
-constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default", "state",    "blocks",
-                                                                "leaves",  "receipts", "settlements"};
+enum Family : std::size_t { kDefault = 0, kState, kLeaves, kReceipts, kSettlements, kBlocks, kFamilyCount };
+constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "state",       "leaves",
+                                                                "receipts", "settlements", "blocks"};
+static_assert(kFamilyCount == 1 + kPartCount, "each part has a family, in the same order");
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kTipKey = "tip";
 constexpr std::uint64_t kFormat = 2;
-constexpr std::size_t kLeavesPerRecord = 64;
 constexpr double kBloomBits = 10;
+constexpr std::uint64_t kFileBytes = 64U << 20;  // of a file that fills the database
+constexpr std::size_t kReadAhead = 4U << 20;     // of whoever reads everything
+
+Family family_of(Part part) { return static_cast<Family>(1 + static_cast<std::size_t>(part)); }
 
 rocksdb::Slice slice(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
@@ -56,6 +61,8 @@ std::vector<const typename Map::value_type*> sorted(const Map& map) {
 
 }  // namespace
 
+std::string_view part_name(Part part) { return kFamilyNames[family_of(part)]; }
+
 struct Database::Impl {
   std::filesystem::path folder;
   rocksdb::Options options = make_options();
@@ -73,27 +80,33 @@ struct Database::Impl {
     return decode<T>(view(bytes));
   }
 
-  [[nodiscard]] std::filesystem::path file_of(Family family) const {
-    return folder / "checkpoint" / fmt::format("{}.sst", kFamilyNames[family]);
+  [[nodiscard]] std::filesystem::path file_of(std::string_view name) const {
+    return folder / "checkpoint" / fmt::format("{}.sst", name);
+  }
+  /// How a sorted file comes in. Requires: it is whole.
+  [[nodiscard]] rocksdb::IngestExternalFileArg ingestion(Family family, std::vector<std::string> paths) const {
+    rocksdb::IngestExternalFileArg files;
+    files.column_family = families[family];
+    files.external_files = std::move(paths);
+    files.options.move_files = true;
+    files.options.snapshot_consistency = false;
+    files.options.write_global_seqno = false;
+    return files;
+  }
+  [[nodiscard]] static rocksdb::Status put_tip(rocksdb::SstFileWriter& writer, const Tip& tip) {
+    const rocksdb::Status put = writer.Put(slice(kFormatKey), slice(encode(kFormat)));
+    return put.ok() ? writer.Put(slice(kTipKey), slice(encode(tip))) : put;
   }
 
   /// Writes the sorted file of a family; nothing where `fill` puts nothing.
   template <class Fill>
   rocksdb::Status write_file(Family family, std::vector<rocksdb::IngestExternalFileArg>& files, Fill&& fill) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options, families[family]);
-    const std::string path = file_of(family).string();
+    const std::string path = file_of(kFamilyNames[family]).string();
     rocksdb::Status status = writer.Open(path);
     if (status.ok()) status = fill(writer);
-    rocksdb::ExternalSstFileInfo info;
-    if (status.ok()) status = writer.Finish(&info);
-    if (!status.ok()) return status;
-    rocksdb::IngestExternalFileArg file;
-    file.column_family = families[family];
-    file.external_files = {path};
-    file.options.move_files = true;
-    file.options.snapshot_consistency = false;
-    file.options.write_global_seqno = false;
-    files.push_back(std::move(file));
+    if (status.ok()) status = writer.Finish();
+    if (status.ok()) files.push_back(ingestion(family, {path}));
     return status;
   }
 
@@ -152,9 +165,7 @@ rocksdb::Status Database::Impl::write_files(const RecentBlocks& recent,
   });
   const auto& last = recent.blocks().back();
   write(true, kDefault, [&](Writer& writer) {
-    const rocksdb::Status put = writer.Put(slice(kFormatKey), slice(encode(kFormat)));
-    return put.ok() ? writer.Put(slice(kTipKey), slice(encode(Tip{last.height, last.app_hash, last.history_size})))
-                    : put;
+    return put_tip(writer, {last.height, last.app_hash, last.history_size});
   });
   return status;
 }
@@ -230,11 +241,24 @@ std::optional<std::uint64_t> Database::find_settlement(const ContractId& contrac
   return impl_->read<std::uint64_t>(kSettlements, slice(contract.view()));
 }
 
-Result<void, StorageError> Database::for_each_row(const std::function<bool(ByteView, ByteView)>& f) const {
-  const std::unique_ptr<rocksdb::Iterator> rows(impl_->db->NewIterator({}, impl_->families[kState]));
+Result<std::optional<Bytes>, StorageError> Database::find_row(ByteView key) const {
+  rocksdb::PinnableSlice bytes;
+  const rocksdb::Status status = impl_->db->Get({}, impl_->families[kState], slice(key), &bytes);
+  if (status.IsNotFound()) return std::optional<Bytes>();
+  if (!status.ok()) return fail(corrupt(status.ToString()));
+  const ByteView row = view(bytes);
+  return std::optional<Bytes>(std::in_place, row.begin(), row.end());
+}
+
+Result<void, StorageError> Database::for_each(Part part, const Visitor& f) const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = kReadAhead;
+  const std::unique_ptr<rocksdb::Iterator> rows(impl_->db->NewIterator(options, impl_->families[family_of(part)]));
   for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
     if (!f(view(rows->key()), view(rows->value()))) {
-      return fail(corrupt(fmt::format("the row with key {} does not decode", to_hex(view(rows->key())))));
+      return fail(corrupt(
+          fmt::format("the row of part {} with key {} does not decode", part_name(part), to_hex(view(rows->key())))));
     }
   }
   if (!rows->status().ok()) return fail(corrupt(rows->status().ToString()));
@@ -242,20 +266,82 @@ Result<void, StorageError> Database::for_each_row(const std::function<bool(ByteV
 }
 
 Result<void, StorageError> Database::for_each_leaf(const std::function<void(ByteView)>& f) const {
-  const std::unique_ptr<rocksdb::Iterator> records(impl_->db->NewIterator({}, impl_->families[kLeaves]));
   std::uint64_t index = 0;
-  for (records->SeekToFirst(); records->Valid(); records->Next()) {
-    const auto leaves = decode<std::vector<Bytes>>(view(records->value()));
-    if (decode<std::uint64_t>(view(records->key())) != index || !leaves) {
-      return fail(corrupt(fmt::format("history leaf {} is missing or damaged", index)));
-    }
+  auto read = for_each(Part::Leaves, [&](ByteView key, ByteView record) {
+    const auto leaves = decode<std::vector<Bytes>>(record);
+    if (decode<std::uint64_t>(key) != index || !leaves) return false;
     for (const Bytes& leaf : *leaves) f(leaf);
     index += leaves->size();
-  }
-  if (!records->status().ok()) return fail(corrupt(records->status().ToString()));
+    return true;
+  });
+  if (!read) return read;
   const std::uint64_t expected = tip().value_or(Tip{}).history_size;
   if (index != expected) return fail(corrupt(fmt::format("{} history leaves found, {} expected", index, expected)));
   return {};
+}
+
+Result<void, StorageError> Database::copy_to(const std::filesystem::path& folder) const {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> copy(made);
+  if (status.ok()) status = copy->CreateCheckpoint(folder.string());
+  if (status.ok()) return {};
+  return fail(StorageError{StorageFault::Write, fmt::format("{}: {}", folder.string(), status.ToString())});
+}
+
+struct Database::Filler::State {
+  Impl& impl;
+  Family family = kDefault;  // of the open file
+  std::unique_ptr<rocksdb::SstFileWriter> writer;
+  std::array<std::vector<std::string>, kFamilyCount> files;
+
+  rocksdb::Status open(Family wanted) {
+    family = wanted;
+    writer = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), impl.options, impl.families[family]);
+    const std::string name = fmt::format("{}-{}", kFamilyNames[family], files[family].size());
+    files[family].push_back(impl.file_of(name).string());
+    return writer->Open(files[family].back());
+  }
+  rocksdb::Status close() {
+    if (writer == nullptr) return {};
+    const rocksdb::Status status = writer->Finish();
+    writer.reset();
+    return status;
+  }
+  [[nodiscard]] Result<void, StorageError> result(const rocksdb::Status& status) const {
+    if (status.ok()) return {};
+    return fail(StorageError{StorageFault::Write, fmt::format("{}: cannot be filled: {}; free disk space",
+                                                              impl.folder.string(), status.ToString())});
+  }
+};
+
+Database::Filler::Filler(Database& database) : state_(new State{*database.impl_, kDefault, {}, {}}) {
+  STARMINER_CHECK(!database.tip());
+}
+Database::Filler::~Filler() = default;
+
+Result<void, StorageError> Database::Filler::add(Part part, ByteView key, ByteView value) {
+  rocksdb::Status status;
+  if (state_->family != family_of(part) || state_->writer->FileSize() >= kFileBytes) {
+    status = state_->close();
+    if (status.ok()) status = state_->open(family_of(part));
+  }
+  if (status.ok()) status = state_->writer->Put(slice(key), slice(value));
+  return state_->result(status);
+}
+
+Result<void, StorageError> Database::Filler::finish(const Tip& tip) {
+  rocksdb::Status status = state_->close();
+  if (status.ok()) status = state_->open(kDefault);
+  if (status.ok()) status = Impl::put_tip(*state_->writer, tip);
+  if (status.ok()) status = state_->close();
+  std::vector<rocksdb::IngestExternalFileArg> files;
+  for (std::size_t family = 0; family < kFamilyCount; ++family) {
+    auto& paths = state_->files[family];
+    if (!paths.empty()) files.push_back(state_->impl.ingestion(static_cast<Family>(family), std::move(paths)));
+  }
+  if (status.ok()) status = state_->impl.db->IngestExternalFiles(files);
+  return state_->result(status);
 }
 
 StorageError Database::corrupt(std::string_view what) const {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/result.h"
 #include "storage/recent_blocks.h"
@@ -21,8 +22,19 @@ struct Tip {
   std::uint64_t history_size = 0;
 };
 
+/// What the database holds besides the tip, by part. Numbers are those of snapshots: frozen once used.
+enum class Part : std::uint8_t { State = 0, Leaves = 1, Receipts = 2, Settlements = 3, Blocks = 4 };
+inline constexpr std::uint8_t kPartCount = 5;
+[[nodiscard]] constexpr std::uint8_t enum_count(Part) { return kPartCount; }
+[[nodiscard]] std::string_view part_name(Part part);
+
+/// The leaves of the history stand in records of at most so many.
+inline constexpr std::size_t kLeavesPerRecord = 64;
+
 class Database {
  public:
+  using Visitor = std::function<bool(ByteView key, ByteView value)>;
+
   [[nodiscard]] static Result<std::unique_ptr<Database>, StorageError> open(const std::filesystem::path& folder);
   ~Database();
   Database(const Database&) = delete;
@@ -37,16 +49,42 @@ class Database {
   [[nodiscard]] std::optional<ReceiptPlace> find_receipt(const Hash32& transaction) const;
   [[nodiscard]] std::optional<Bytes> find_leaf(std::uint64_t index) const;
   [[nodiscard]] std::optional<std::uint64_t> find_settlement(const ContractId& contract) const;
+  /// A row of the state by table number and key.
+  [[nodiscard]] Result<std::optional<Bytes>, StorageError> find_row(ByteView key) const;
 
-  /// All rows and then all leaves in order; false from a visitor means that what it got makes no sense.
-  [[nodiscard]] Result<void, StorageError> for_each_row(const std::function<bool(ByteView key, ByteView row)>& f) const;
+  /// Everything of a part in the order of its keys; false from the visitor means that what it got makes no sense.
+  [[nodiscard]] Result<void, StorageError> for_each(Part part, const Visitor& f) const;
+  /// All leaves in order.
   [[nodiscard]] Result<void, StorageError> for_each_leaf(const std::function<void(ByteView leaf)>& f) const;
+
+  /// Makes the folder, which must not exist, a copy that another process may open: by hard links, at no cost, and whole
+  /// whatever is written meanwhile.
+  [[nodiscard]] Result<void, StorageError> copy_to(const std::filesystem::path& folder) const;
+
+  /// Fills an empty database, all or none: nothing stands in it before `finish`.
+  class Filler {
+   public:
+    /// Requires: the database is empty, and outlives this.
+    explicit Filler(Database& database);
+    ~Filler();
+    Filler(const Filler&) = delete;
+    Filler& operator=(const Filler&) = delete;
+
+    /// Requires: within a part keys rise, and no part is come back to.
+    [[nodiscard]] Result<void, StorageError> add(Part part, ByteView key, ByteView value);
+    [[nodiscard]] Result<void, StorageError> finish(const Tip& tip);
+
+   private:
+    struct State;
+    std::unique_ptr<State> state_;
+  };
 
   /// What every finding of damage says.
   [[nodiscard]] StorageError corrupt(std::string_view what) const;
 
  private:
   struct Impl;
+  friend class Filler;
   explicit Database(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -42,6 +42,11 @@ class Ref {
   [[nodiscard]] bool is_leaf() const { return !empty() && (bits_ & 1U) != 0; }
   [[nodiscard]] bool is_inner() const { return !empty() && (bits_ & 1U) == 0; }
   [[nodiscard]] std::uint32_t number() const { return bits_ >> 1U; }
+  /// The same node where the nodes of its pool got higher numbers.
+  [[nodiscard]] Ref moved(std::uint32_t leaves, std::uint32_t inners) const {
+    if (empty()) return *this;
+    return is_leaf() ? leaf(number() + leaves) : inner(number() + inners);
+  }
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffffU;
@@ -84,6 +89,20 @@ class Pool {
     return used_++;
   }
   void give_back(std::uint32_t number) { free_.push_back(number); }
+  /// One more than the highest number in use.
+  [[nodiscard]] std::uint32_t end() const { return used_; }
+
+  /// Takes the nodes of another pool over; their numbers grow by what it returns.
+  std::uint32_t absorb(Pool&& other) {
+    while (used_ % kBlock != 0) free_.push_back(used_++);
+    const std::uint32_t offset = used_;
+    STARMINER_CHECK(other.used_ < kNumberLimit - used_);
+    for (auto& block : other.blocks_) blocks_.push_back(std::move(block));
+    for (const std::uint32_t number : other.free_) free_.push_back(number + offset);
+    used_ += other.used_;
+    other = Pool();
+    return offset;
+  }
 
  private:
   static constexpr std::uint32_t kBlock = 256;
@@ -124,6 +143,10 @@ std::vector<std::uint32_t> order_by_path(std::span<const MerkleUpdate> updates) 
 
 class MerkleTree::Nodes {
  public:
+  Nodes() = default;
+  Nodes(Pool<Leaf> leaves, Pool<Inner> inners, const Subtree& whole)
+      : leaves_(std::move(leaves)), inners_(std::move(inners)), whole_(whole) {}
+
   void add(const MerkleUpdate& update) {
     pending_.push_back(update);
     if (pending_.size() == kPendingMax) static_cast<void>(whole());
@@ -249,7 +272,10 @@ class MerkleTree::Nodes {
 };
 
 MerkleTree::MerkleTree() : nodes_(std::make_unique<Nodes>()) {}
+MerkleTree::MerkleTree(std::unique_ptr<Nodes> nodes) : nodes_(std::move(nodes)) {}
 MerkleTree::~MerkleTree() = default;
+MerkleTree::MerkleTree(MerkleTree&&) noexcept = default;
+MerkleTree& MerkleTree::operator=(MerkleTree&&) noexcept = default;
 
 void MerkleTree::put(const Hash32& path, const Hash32& value) { nodes_->add({path, value, true}); }
 
@@ -263,6 +289,90 @@ void MerkleTree::apply(std::span<const MerkleUpdate> updates, std::span<const st
 Hash32 MerkleTree::root() const { return nodes_->whole().hash; }
 
 MerkleProof MerkleTree::prove(const Hash32& path) const { return nodes_->prove(path); }
+
+struct MerkleBuilder::Half {
+  struct Entry {
+    std::uint64_t front = 0;
+    std::uint32_t leaf = 0;
+  };
+  static constexpr unsigned kFrontBits = 64;
+  static constexpr std::ptrdiff_t kAhead = 16;
+
+  Pool<Leaf> leaves;
+  Pool<Inner> inners;
+  std::vector<Entry> entries;
+  Subtree whole;
+  bool distinct = true;
+
+  void add(const Hash32& path, const Hash32& value) {
+    const std::uint32_t number = leaves.take();
+    leaves[number] = {path, value};
+    entries.push_back({front_of(path), number});
+  }
+
+  void build() {
+    std::sort(entries.begin(), entries.end(), [this](const Entry& a, const Entry& b) {
+      return a.front != b.front ? a.front < b.front : leaves[a.leaf].path < leaves[b.leaf].path;
+    });
+    if (!entries.empty()) whole = subtree(entries.data(), entries.data() + entries.size(), 1);
+    entries = {};
+  }
+
+  /// Of one entry or more, whose paths have their first `depth` bits in common.
+  Subtree subtree(const Entry* begin, const Entry* end, unsigned depth) {
+    if (end - begin == 1) {
+      if (entries.data() + entries.size() - begin > kAhead) leaves.prefetch(begin[kAhead].leaf);
+      const Leaf& leaf = leaves[begin->leaf];
+      return {Ref::leaf(begin->leaf), hash_leaf(leaf.path, leaf.value)};
+    }
+    if (depth == kDepthMax) {
+      distinct = false;
+      return {};
+    }
+    const Entry* middle = std::partition_point(begin, end, [&](const Entry& entry) {
+      return depth < kFrontBits ? (entry.front >> (kFrontBits - 1 - depth) & 1U) == 0
+                                : !bit_of(leaves[entry.leaf].path, depth);
+    });
+    std::array<Subtree, 2> child{};
+    if (middle != begin) child[0] = subtree(begin, middle, depth + 1);
+    if (middle != end) child[1] = subtree(middle, end, depth + 1);
+    const std::uint32_t number = inners.take();
+    inners[number] = {{child[0].hash, child[1].hash}, {child[0].ref, child[1].ref}};
+    return {Ref::inner(number), hash_inner(child[0].hash, child[1].hash)};
+  }
+};
+
+MerkleBuilder::MerkleBuilder() : halves_{std::make_unique<Half>(), std::make_unique<Half>()} {}
+MerkleBuilder::~MerkleBuilder() = default;
+
+void MerkleBuilder::add(const Hash32& path, const Hash32& value) { halves_[bit_of(path, 0) ? 1 : 0]->add(path, value); }
+
+void MerkleBuilder::build_half(bool bit) { halves_[bit ? 1 : 0]->build(); }
+
+std::optional<MerkleTree> MerkleBuilder::finish() {
+  Half& low = *halves_[0];
+  Half& high = *halves_[1];
+  STARMINER_CHECK(low.entries.empty() && high.entries.empty());
+  if (!low.distinct || !high.distinct) return std::nullopt;
+  const std::uint32_t leaf_offset = low.leaves.absorb(std::move(high.leaves));
+  const std::uint32_t inner_offset = low.inners.absorb(std::move(high.inners));
+  for (std::uint32_t number = inner_offset; number < low.inners.end(); ++number) {
+    for (Ref& child : low.inners[number].child) child = child.moved(leaf_offset, inner_offset);
+  }
+  const std::array<Subtree, 2> child = {low.whole, {high.whole.ref.moved(leaf_offset, inner_offset), high.whole.hash}};
+  Subtree whole;
+  if (child[0].ref.empty() && !child[1].ref.is_inner()) {
+    whole = child[1];
+  } else if (child[1].ref.empty() && !child[0].ref.is_inner()) {
+    whole = child[0];
+  } else {
+    const std::uint32_t number = low.inners.take();
+    low.inners[number] = {{child[0].hash, child[1].hash}, {child[0].ref, child[1].ref}};
+    whole = {Ref::inner(number), hash_inner(child[0].hash, child[1].hash)};
+  }
+  auto nodes = std::make_unique<MerkleTree::Nodes>(std::move(low.leaves), std::move(low.inners), whole);
+  return MerkleTree(std::move(nodes));
+}
 
 bool verify_merkle_proof(const Hash32& root, const Hash32& path, const std::optional<Hash32>& value,
                          const MerkleProof& proof) {

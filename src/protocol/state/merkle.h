@@ -41,6 +41,8 @@ class MerkleTree {
  public:
   MerkleTree();
   ~MerkleTree();
+  MerkleTree(MerkleTree&&) noexcept;
+  MerkleTree& operator=(MerkleTree&&) noexcept;
 
   /// Takes effect, with others of its kind in one pass, at the next `root` or `prove`.
   void put(const Hash32& path, const Hash32& value);
@@ -55,8 +57,29 @@ class MerkleTree {
   [[nodiscard]] MerkleProof prove(const Hash32& path) const;
 
  private:
+  friend class MerkleBuilder;
   class Nodes;
+  explicit MerkleTree(std::unique_ptr<Nodes> nodes);
   std::unique_ptr<Nodes> nodes_;
+};
+
+/// The tree of many leaves at once: every node is hashed once, and nothing is looked up. The two halves of the tree
+/// have no part in common, so that a caller with two threads may build both at the same time.
+class MerkleBuilder {
+ public:
+  MerkleBuilder();
+  ~MerkleBuilder();
+
+  /// In any order.
+  void add(const Hash32& path, const Hash32& value);
+  /// Builds the leaves whose path begins with this bit. Requires: all leaves were added.
+  void build_half(bool bit);
+  /// The tree, or nothing where two leaves have one path. Requires: both halves were built.
+  [[nodiscard]] std::optional<MerkleTree> finish();
+
+ private:
+  struct Half;
+  std::unique_ptr<Half> halves_[2];
 };
 
 }  // namespace starminer::protocol::state

@@ -88,6 +88,56 @@ RC_GTEST_PROP(MerkleTree, RootIsThatOfTheDefinitionAfterEveryStep, ()) {
   }
 }
 
+Hash32 random_path(std::uint64_t number) { return sha256(std::to_string(number)); }
+
+RC_GTEST_PROP(MerkleBuilder, BuildsTheTreeOfTheDefinitionThatGoesOnLikeAnyOther, ()) {
+  MerkleBuilder builder;
+  Leaves leaves;
+  // Paths that share long starts, or paths as they are in life.
+  const bool dense = *rc::gen::arbitrary<bool>();
+  const auto count = *rc::gen::inRange<std::uint64_t>(0, 600);
+  const auto paths = *rc::gen::container<std::vector<Hash32>>(dense ? 12 : 0, any_path());
+  for (const Hash32& path : paths) leaves.emplace(path, value_of(7));
+  for (std::uint64_t i = 0; !dense && i < count; ++i) leaves.emplace(random_path(i), value_of(8));
+  for (const auto& [path, value] : leaves) builder.add(path, value);
+  builder.build_half(true);
+  builder.build_half(false);
+  auto tree = builder.finish();
+  RC_ASSERT(tree.has_value());
+  RC_ASSERT(tree->root() == reference_root(leaves));
+  for (const auto& [path, value] : leaves) {
+    RC_ASSERT(verify_merkle_proof(tree->root(), path, value, tree->prove(path)));
+  }
+  for (const Step& step : *any_steps()) {
+    if (step.value) {
+      tree->put(step.path, value_of(*step.value));
+      leaves[step.path] = value_of(*step.value);
+    } else {
+      tree->erase(step.path);
+      leaves.erase(step.path);
+    }
+  }
+  for (std::uint64_t i = 0; i < count; i += 3) {
+    tree->erase(random_path(i));
+    leaves.erase(random_path(i));
+    tree->put(random_path(i + 1'000), value_of(9));
+    leaves[random_path(i + 1'000)] = value_of(9);
+  }
+  RC_ASSERT(tree->root() == reference_root(leaves));
+}
+
+TEST(MerkleBuilder, RefusesTwoLeavesOfOnePath) {
+  for (const std::uint8_t first : {std::uint8_t{0x00}, std::uint8_t{0xff}}) {
+    MerkleBuilder builder;
+    builder.add(value_of(first), value_of(1));
+    builder.add(value_of(0x11), value_of(1));
+    builder.add(value_of(first), value_of(2));
+    builder.build_half(false);
+    builder.build_half(true);
+    EXPECT_FALSE(builder.finish().has_value());
+  }
+}
+
 // Many changes at once, some of the same path, against the definition and against one change at a time.
 RC_GTEST_PROP(MerkleTree, ABatchIsItsStepsInOrder, ()) {
   MerkleTree batched, stepped;

@@ -17,8 +17,10 @@ Hash32 row_path(TableId table, ByteView key) {
   bytes.reserve(1 + key.size());
   bytes.push_back(static_cast<std::uint8_t>(table));
   bytes.insert(bytes.end(), key.begin(), key.end());
-  return tagged_hash(kPathTag, bytes);
+  return row_path(bytes);
 }
+
+Hash32 row_path(ByteView stored_key) { return tagged_hash(kPathTag, stored_key); }
 
 Hash32 row_value(ByteView row) { return tagged_hash("starminer/value/1", row); }
 
@@ -38,7 +40,7 @@ std::vector<MerkleUpdate> ChangeSet::updates() const {
   const ByteView bytes(bytes_);
   for (const Entry& entry : entries_) {
     MerkleUpdate& update = updates.emplace_back();
-    update.path = tagged_hash(kPathTag, bytes.subspan(entry.start, entry.key_end - entry.start));
+    update.path = row_path(bytes.subspan(entry.start, entry.key_end - entry.start));
     update.present = entry.present;
     if (entry.present) update.value = row_value(bytes.subspan(entry.key_end, entry.end - entry.key_end));
   }
@@ -94,9 +96,13 @@ ChangeSet Store::take_changes() {
   return changes;
 }
 
-bool Store::load(TableId table, ByteView key, ByteView row) {
+bool Store::load_row(TableId table, ByteView key, ByteView row) {
   const auto at = static_cast<std::size_t>(table);
-  if (at >= tables_.size() || tables_[at] == nullptr || !tables_[at]->load(key, row)) return false;
+  return at < tables_.size() && tables_[at] != nullptr && tables_[at]->load(key, row);
+}
+
+bool Store::load(TableId table, ByteView key, ByteView row) {
+  if (!load_row(table, key, row)) return false;
   tree_.put(row_path(table, key), row_value(row));
   return true;
 }

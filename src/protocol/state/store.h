@@ -143,6 +143,10 @@ class Store {
 
   /// Puts a stored row in at start-up and folds it into the commitment. False if table or bytes are unknown.
   [[nodiscard]] bool load(TableId table, ByteView key, ByteView row);
+  /// The same without the commitment, for a loader that has it built beside; `adopt` brings it.
+  [[nodiscard]] bool load_row(TableId table, ByteView key, ByteView row);
+  /// Requires: the commitment of exactly the rows that `load_row` put in.
+  void adopt(MerkleTree tree) { tree_ = std::move(tree); }
 
   /// Proof that a row is present with its value, or absent, under `root()`.
   [[nodiscard]] MerkleProof prove(TableId table, ByteView key) const;
@@ -159,6 +163,8 @@ class Store {
 
 /// Leaf position and leaf value of a row in the commitment.
 [[nodiscard]] Hash32 row_path(TableId table, ByteView key);
+/// The same of a stored key: the table's number and the key in one piece.
+[[nodiscard]] Hash32 row_path(ByteView stored_key);
 [[nodiscard]] Hash32 row_value(ByteView row);
 
 }  // namespace starminer::protocol::state

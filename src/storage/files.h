@@ -1,0 +1,21 @@
+// Files as storage needs them: whole reads, synced writes, synced folders. On failure errno says why.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "base/bytes.h"
+
+namespace starminer::storage {
+
+/// Makes what was created, renamed or removed in a folder durable.
+[[nodiscard]] bool sync_folder(const std::filesystem::path& folder);
+/// All of the bytes at an offset.
+[[nodiscard]] bool write_all(int fd, ByteView bytes, std::uint64_t offset);
+/// Nothing where the file cannot be read as a whole.
+[[nodiscard]] std::optional<Bytes> read_file(const std::filesystem::path& path);
+/// Writes a new file and syncs it. Fails where the file exists.
+[[nodiscard]] bool write_new_file(const std::filesystem::path& path, ByteView bytes);
+
+}  // namespace starminer::storage

@@ -1,0 +1,166 @@
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/codec.h"
+#include "protocol/machine.h"
+#include "storage/files.h"
+#include "storage/snapshot.h"
+
+namespace starminer::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<void, std::string> write_file(const fs::path& path, ByteView bytes) {
+  if (write_new_file(path, bytes)) return {};
+  return fail(fmt::format("{} cannot be written: {}; free disk space", path.string(), std::strerror(errno)));
+}
+
+class Writer {
+ public:
+  Writer(fs::path folder, std::uint64_t chunk_bytes, const SnapshotProgress& progress)
+      : folder_(std::move(folder)), chunk_bytes_(chunk_bytes), progress_(progress) {}
+
+  /// False: it failed, and `failure` says why.
+  bool add(Part part, ByteView key, ByteView value) {
+    if (!rows_.empty() && (part != chunk_.part || rows_.size() >= chunk_bytes_) && !close()) return false;
+    chunk_.part = part;
+    ++chunk_.rows;
+    append_row(key, value, rows_);
+    return true;
+  }
+  bool close() {
+    if (rows_.empty()) return true;
+    const Bytes packed = pack_chunk(rows_);
+    chunk_.raw_bytes = rows_.size();
+    chunk_.bytes = packed.size();
+    chunk_.sha256 = sha256(packed);
+    if (auto written = write_file(folder_ / chunk_file(chunks_.size()), packed); !written) {
+      failure_ = std::move(written.error());
+      return false;
+    }
+    done_ += rows_.size();
+    if (progress_) progress_(done_);
+    chunks_.push_back(std::exchange(chunk_, {}));
+    rows_.clear();
+    return true;
+  }
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+  [[nodiscard]] std::vector<SnapshotChunk> take_chunks() { return std::move(chunks_); }
+
+ private:
+  fs::path folder_;
+  std::uint64_t chunk_bytes_;
+  const SnapshotProgress& progress_;
+  SnapshotChunk chunk_;
+  Bytes rows_;
+  std::uint64_t done_ = 0;
+  std::vector<SnapshotChunk> chunks_;
+  std::string failure_;
+};
+
+Result<void, StorageError> write_part(const Database& database, Part part, Writer& writer) {
+  if (part != Part::Leaves) {
+    return database.for_each(part, [&](ByteView key, ByteView value) { return writer.add(part, key, value); });
+  }
+  // How leaves are grouped in the database depends on when its checkpoints were.
+  std::vector<Bytes> group;
+  std::uint64_t first = 0;
+  bool good = true;
+  const auto close = [&] {
+    good = good && (group.empty() || writer.add(part, encode(first), encode(group)));
+    first += group.size();
+    group.clear();
+  };
+  auto read = database.for_each_leaf([&](ByteView leaf) {
+    group.emplace_back(leaf.begin(), leaf.end());
+    if (group.size() == kLeavesPerRecord) close();
+  });
+  close();
+  return read;
+}
+
+Result<void, std::string> write_parts(const Database& database, Writer& writer) {
+  for (std::uint8_t number = 0; number < kPartCount; ++number) {
+    const auto read = write_part(database, static_cast<Part>(number), writer);
+    if (!writer.failure().empty()) return fail(writer.failure());
+    if (!read) return fail(read.error().text);
+  }
+  if (!writer.close()) return fail(writer.failure());
+  return {};
+}
+
+Result<std::string, std::string> chain_id_of(const Database& database) {
+  const Bytes key{static_cast<std::uint8_t>(protocol::state::TableId::Chain), 0};
+  const auto bytes = database.find_row(key);
+  if (!bytes) return fail(bytes.error().text);
+  const auto row = *bytes ? decode<protocol::ChainRow>(**bytes) : std::nullopt;
+  if (!row) return fail(database.corrupt("the row of the chain is missing").text);
+  return row->chain_id;
+}
+
+Result<SnapshotManifest, std::string> manifest_of(const Database& database) {
+  const auto tip = database.tip();
+  if (!tip) return fail(std::string("the database is empty"));
+  const auto block = database.find_block(tip->height);
+  if (!block) return fail(database.corrupt("its last block is missing").text);
+  auto chain_id = chain_id_of(database);
+  if (!chain_id) return fail(std::move(chain_id.error()));
+  return SnapshotManifest{*std::move(chain_id),
+                          block->height,
+                          block->time,
+                          block->state_root,
+                          block->history_root,
+                          block->history_size,
+                          block->app_hash,
+                          block->seed,
+                          {},
+                          {}};
+}
+
+Result<SnapshotReport, std::string> write_all_files(const Database& database, const fs::path& folder,
+                                                    const std::string& genesis, std::uint64_t chunk_bytes,
+                                                    const SnapshotProgress& progress) {
+  auto manifest = manifest_of(database);
+  if (!manifest) return fail(std::move(manifest.error()));
+  Writer writer(folder, chunk_bytes, progress);
+  if (auto written = write_parts(database, writer); !written) return fail(std::move(written.error()));
+  manifest->genesis_sha256 = sha256(genesis);
+  manifest->chunks = writer.take_chunks();
+  for (auto written : {write_file(folder / kGenesisFile, as_bytes(genesis)),
+                       write_file(folder / kManifestFile, encode_manifest(*manifest))}) {
+    if (!written) return fail(std::move(written.error()));
+  }
+  SnapshotReport report{manifest_hash(*manifest), manifest->chain_id, manifest->height, manifest->app_hash};
+  for (const SnapshotChunk& chunk : manifest->chunks) {
+    ++report.chunks;
+    report.rows += chunk.rows;
+    report.bytes += chunk.bytes;
+  }
+  return report;
+}
+
+}  // namespace
+
+Result<SnapshotReport, std::string> create_snapshot(const Database& database, const fs::path& folder,
+                                                    const std::string& genesis, std::uint64_t chunk_bytes,
+                                                    const SnapshotProgress& progress) {
+  std::error_code error;
+  const fs::path target = fs::absolute(folder, error).lexically_normal();
+  if (fs::exists(target, error)) return fail(fmt::format("{} exists; name another folder", target.string()));
+  const fs::path making = target.string() + ".making";
+  fs::remove_all(making, error);  // of one that broke off
+  fs::create_directories(making, error);
+  if (error) return fail(fmt::format("{}: {}", making.string(), error.message()));
+  auto report = write_all_files(database, making, genesis, chunk_bytes, progress);
+  if (report &&
+      (!sync_folder(making) || ::rename(making.c_str(), target.c_str()) != 0 || !sync_folder(target.parent_path()))) {
+    report = fail(fmt::format("{}: {}", target.string(), std::strerror(errno)));
+  }
+  if (!report) fs::remove_all(making, error);
+  return report;
+}
+
+}  // namespace starminer::storage
