@@ -224,7 +224,6 @@ void Engine::verify(Call& call, std::size_t from, std::size_t to) {
 void Engine::enqueue(const std::shared_ptr<Call>& call) {
   std::vector<std::pair<std::size_t, Refused>> refused;
   std::vector<Pending> displaced;
-  bool enough = false;
   {
     const std::lock_guard lock(queue_->mutex);
     for (std::size_t i = 0; i < call->verified.size(); ++i) {
@@ -251,9 +250,8 @@ void Engine::enqueue(const std::shared_ptr<Call>& call) {
       }
     }
     counters_.waiting = queue_->unverified + queue_->verified.size();
-    enough = queue_->verified.size() >= queue_->wanted;
   }
-  if (enough) queue_->to_write.notify_one();
+  queue_->to_write.notify_one();
   counters_.refused += refused.size() + displaced.size();
   for (auto& [index, refusal] : refused) call->settle(index, fail(std::move(refusal)));
   for (const Pending& pending : displaced) {

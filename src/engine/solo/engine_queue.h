@@ -60,7 +60,6 @@ struct Engine::Queue {
   std::size_t unverified = 0;
   std::uint64_t unverified_bytes = 0;
   FairQueue<Pending> verified;
-  std::size_t wanted = 1;  // verified transactions that the writer waits for before it is woken
   bool stopping = false;
   std::vector<std::thread> threads;
 };

@@ -12,26 +12,11 @@ namespace {
 using protocol::Refusal;
 using protocol::RefusalCode;
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr auto kIdleWait = std::chrono::milliseconds(1'000);
-// Fewer in the last block: nobody is made to wait for company.
-constexpr std::size_t kCompany = 4;
-// A block costs its seed, its root and its sync whatever it holds; waiting longer than this would be felt.
-constexpr auto kGatherMax = std::chrono::milliseconds(2);
-
-/// What the next block waits for. Under load a fast disk would make many blocks of a few transactions each, and what a
-/// block costs would be missing for transactions; so the next one waits for twice as many, at most for as long as the
-/// last block took.
-struct Gathering {
-  std::size_t wanted = 1;
-  SteadyClock::time_point until;
-};
 
 }  // namespace
 
 void Engine::write_loop() {
-  Gathering gathering;
   for (;;) {
     const auto due = machine_->next_due();
     const auto until_due = due ? std::chrono::milliseconds(elapsed(*due, wall_clock()).ms) : kIdleWait;
@@ -40,23 +25,11 @@ void Engine::write_loop() {
       std::unique_lock lock(queue_->mutex);
       queue_->to_write.wait_for(lock, std::min<std::chrono::milliseconds>(until_due, kIdleWait),
                                 [this] { return queue_->stopping || !queue_->verified.empty(); });
-      if (queue_->verified.size() < gathering.wanted) {
-        queue_->wanted = gathering.wanted;
-        queue_->to_write.wait_until(lock, gathering.until,
-                                    [this] { return queue_->stopping || queue_->verified.size() >= queue_->wanted; });
-        queue_->wanted = 1;
-      }
       if (queue_->stopping) return;
       batch = queue_->verified.take(options_.block_transactions, options_.block_bytes);
       counters_.waiting = queue_->unverified + queue_->verified.size();
     }
-    const std::size_t taken = batch.size();
-    const auto begin = SteadyClock::now();
     write_block(std::move(batch));
-    const auto end = SteadyClock::now();
-    const bool busy = taken >= kCompany;
-    gathering = {busy ? std::min(2 * taken, options_.block_transactions) : 1,
-                 end + std::min<SteadyClock::duration>(end - begin, kGatherMax)};
     if (failed_) {
       refuse_waiting();
       return;
