@@ -16,11 +16,16 @@ import transfers  # noqa: E402
 POSTGRES_NAMES = ("ledger_batch_per_s", "ledger_over_postgres_batch", "ledger_single_per_s",
                   "ledger_over_postgres_single")
 RECOVERY_NAMES = ("recovery_s_1m_tx",)
+LARGE_NAMES = ("snapshot_load_s_10m_accounts", "store_load_s_10m_accounts", "snapshot_create_s_10m_accounts",
+               "snapshot_bytes_per_row", "memory_gib_10m_accounts", "proof_bytes_10m_accounts", "proof_us_10m_accounts",
+               "transfers_per_s_10m_accounts", "transfers_while_snapshot_over_alone")
 REPEATS = 3
 SECONDS = 6
 RECOVERY_LANES = 4
 RECOVERY_BATCH = 1_000
 RECOVERY_REQUESTS = 250
+LARGE_ACCOUNTS = int(os.environ.get("STARMINER_BENCH_ACCOUNTS", 10_000_000))
+LARGE_NODES = LARGE_ACCOUNTS // 10
 
 
 def ours(mode):
@@ -86,3 +91,38 @@ def measure_recovery(figures):
     figures.add("recovery_s_1m_tx", took, "s",
                 f"{count} transfers through the batch endpoint, then kill -9, then the time from the start of starminerd "
                 "to its first answer: database and log are read, state and history are hashed and compared with the tip")
+
+
+def measure_large(figures):
+    """Each command is a process of its own, so that its memory is its own. Takes some minutes and about 10 GiB of memory."""
+    with tempfile.TemporaryDirectory(prefix="starminer-bench-", dir="/var/tmp") as folder:
+        def large(command):
+            say(f"  {command}: {LARGE_ACCOUNTS} accounts, {LARGE_NODES} nodes")
+            return run_json(bench_program("snapshot_bench"), command, "--folder", folder, "--accounts", LARGE_ACCOUNTS,
+                            "--nodes", LARGE_NODES)
+
+        large("fill")
+        large("copy")
+        created, restored, started = large("create"), large("restore"), large("start")
+        loaded = large("load")
+    corpus = (f"{started['accounts']} accounts, {started['nodes']} nodes of {-(-LARGE_NODES // 4_000)} providers: "
+              f"{created['rows']} rows of all parts, {created['chunks']} chunks, {created['bytes'] / 2**20:.0f} MiB; in process")
+    gib = 2**30
+    figures.add("snapshot_load_s_10m_accounts", restored["restore_s"], "s",
+                f"every chunk hashed, all rows loaded into a machine, root and invariants checked, database written; at most "
+                f"{restored['memory_most_bytes'] / gib:.1f} GiB; {corpus}")
+    figures.add("store_load_s_10m_accounts", started["load_s"], "s",
+                f"store opened, rows loaded, root and invariants checked; {corpus}")
+    figures.add("snapshot_create_s_10m_accounts", created["create_s"], "s",
+                f"from a copy, at nice 10, files synced; at most {created['memory_most_bytes'] / gib:.2f} GiB; {corpus}")
+    figures.add("snapshot_bytes_per_row", created["bytes"] / created["rows"], "bytes", corpus)
+    figures.add("memory_gib_10m_accounts", started["memory_bytes"] / gib, "GiB",
+                f"resident after the store's start, at most {started['memory_most_bytes'] / gib:.1f} GiB on the way; {corpus}")
+    figures.add("proof_bytes_10m_accounts", started["proof_bytes"], "bytes", f"proof of an account, encoded, mean; {corpus}")
+    figures.add("proof_us_10m_accounts", started["proof_us"], "us", f"the same, time to make it, random accounts; {corpus}")
+    figures.add("transfers_per_s_10m_accounts", loaded["transfers_per_s"], "1/s",
+                f"durable blocks of 5,000 transfers to random accounts, signatures before the clock; {corpus}")
+    figures.add("transfers_while_snapshot_over_alone",
+                loaded["transfers_per_s_meanwhile"] / loaded["transfers_per_s"], "ratio",
+                f"while another process makes a snapshot; the copy itself took {loaded['copy_s']:.2f} s; {corpus}",
+                ("the same without a snapshot, 1/s", loaded["transfers_per_s"]))

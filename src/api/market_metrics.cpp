@@ -107,7 +107,7 @@ std::vector<Labelled> by_state(const std::array<double, kCount>& counts, Name na
 void add_engine(Families& out, const engine::solo::Engine& engine) {
   const engine::solo::EngineCounters& counters = engine.counters();
   const auto number = [](const std::atomic<std::uint64_t>& value) { return static_cast<double>(value.load()); };
-  out.gauge("starminer_engine_healthy", "1 while the disk takes blocks", engine.healthy() ? 1 : 0);
+  out.gauge("starminer_engine_healthy", "1 while the disk takes blocks", engine.healthy() && !engine.full() ? 1 : 0);
   out.gauge("starminer_transactions_waiting", "Transactions that wait for a block", number(counters.waiting));
   out.counter("starminer_transactions_submitted_total", "Transactions received", number(counters.submitted));
   out.counter("starminer_transactions_applied_total", "Transactions in blocks", number(counters.applied));

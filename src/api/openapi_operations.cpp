@@ -28,7 +28,7 @@ constexpr std::array kOperations = {
     // Transactions and accounts
     OperationText{"POST /v1/transactions", "submitTransaction", "transactions", "",
                   "starminer.v1.SignedTransaction in canonical encoding",
-                  "200:Receipt 400 402 409 413 415 422 429 503"},
+                  "200:Receipt 400 402 409 413 415 422 429 503 507"},
     OperationText{"POST /v1/transactions/batch", "submitTransactions", "transactions", "",
                   "each transaction as its length in four bytes, big-endian, and its bytes; at most 1024",
                   "200:BatchResults 400 413 415 429"},

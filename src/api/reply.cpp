@@ -1,6 +1,7 @@
 #include "api/reply.h"
 
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 namespace starminer::api {
 namespace {
@@ -9,6 +10,7 @@ using protocol::RefusalClass;
 using protocol::RefusalCode;
 
 constexpr int kBusyRetrySeconds = 1;
+constexpr int kFullRetrySeconds = 5;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ int status_of(RefusalCode code) {
     case RefusalCode::SequenceAhead:
     case RefusalCode::UnknownAccount: return 409;
     case RefusalCode::NodeBusy: return 503;
+    case RefusalCode::DiskFull: return 507;
     default: break;
   }
   return refusal_info(code).refusal_class == RefusalClass::Malformed ? 400 : 422;
@@ -37,6 +40,7 @@ http::Problem problem_of(const protocol::Refusal& refusal) {
   problem.detail = refusal.detail;
   problem.advice = refusal.info().advice;
   if (problem.status == 503) problem.retry_after_s = kBusyRetrySeconds;
+  if (problem.status == 507) problem.retry_after_s = kFullRetrySeconds;
   return problem;
 }
 
@@ -51,6 +55,15 @@ nlohmann::json render_refusal(const protocol::Refusal& refusal) {
 http::Problem no_such(std::string_view thing, std::string_view id) {
   return http::not_found("not_found", fmt::format("There is no {} {}.", thing, id),
                          "Check the id, and that this node serves the chain you mean.");
+}
+
+http::Problem damaged(const storage::StorageError& error) {
+  spdlog::critical("{}", error.text);
+  http::Problem problem = http::internal_error();
+  problem.code = "store_damaged";
+  problem.detail = "This node cannot read what it has stored, or it does not check.";
+  problem.advice = "Ask another node; the operator finds in the log what is damaged and what to do.";
+  return problem;
 }
 
 http::Problem bad_parameter(std::string_view name, std::string_view expected) {

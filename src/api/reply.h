@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "protocol/operation/refusal.h"
+#include "storage/storage_error.h"
 
 namespace starminer::api {
 
@@ -21,7 +22,8 @@ inline constexpr std::string_view kOctets = "application/octet-stream";
 
 [[nodiscard]] http::Response json_response(const nlohmann::json& value, int status = 200);
 
-/// HTTP status of a refusal: 400 malformed, 402 fee, 409 sequence and account, 422 charged, 503 busy.
+/// HTTP status of a refusal: 400 malformed, 402 fee, 409 sequence and account, 422 charged, 503 busy,
+/// 507 disk full.
 [[nodiscard]] int status_of(protocol::RefusalCode code);
 /// Code "E2104", title and advice of the registry, detail with the figures.
 [[nodiscard]] http::Problem problem_of(const protocol::Refusal& refusal);
@@ -29,6 +31,8 @@ inline constexpr std::string_view kOctets = "application/octet-stream";
 [[nodiscard]] nlohmann::json render_refusal(const protocol::Refusal& refusal);
 
 [[nodiscard]] http::Problem no_such(std::string_view thing, std::string_view id);
+/// 500: what is stored cannot be read or is damaged; which is not "there is none". Writes it to the log.
+[[nodiscard]] http::Problem damaged(const storage::StorageError& error);
 [[nodiscard]] http::Problem bad_parameter(std::string_view name, std::string_view expected);
 
 /// An id out of text that a client sent. Fails with 400 bad_id.

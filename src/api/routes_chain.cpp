@@ -26,6 +26,9 @@ Response health(const Parts& parts) {
     return http::unavailable("disk_failed", "The disk refused a block; this node takes nothing more and is ending.",
                              30);
   }
+  if (parts.engine.full()) {
+    return http::unavailable("disk_full", "The disk has no space; this node takes no transactions until it has.", 5);
+  }
   return parts.engine.read([](const Machine& machine) {
     return json_response(
         {{"status", "ok"}, {"height", machine.chain().height}, {"block_time_ms", machine.chain().block_time.ms}});
@@ -48,37 +51,40 @@ Response block(const Parts& parts, const Request& request) {
     return http::bad_request("bad_height", fmt::format("'{}' is no height.", text), "A height is a whole number.");
   }
   const auto stored = parts.engine.store().find_block(height);
-  if (!stored) return no_such("block", text);
-  return json_response(render_block(*stored));
+  if (!stored) return damaged(stored.error());
+  if (!*stored) return no_such("block", text);
+  return json_response(render_block(**stored));
 }
 
 Response receipt(const Parts& parts, const Request& request) {
   const auto hash = parse_hash(request.param("hash"));
   if (!hash) return hash.error();
   const auto stored = parts.engine.store().find_receipt(*hash);
-  if (!stored) return no_such("transaction", hash->hex());
-  return json_response(render_receipt(*stored, false));
+  if (!stored) return damaged(stored.error());
+  if (!*stored) return no_such("transaction", hash->hex());
+  return json_response(render_receipt(**stored, false));
 }
 
 /// Proof at the tip for a leaf: whoever knows the app hash of a height checks it without trusting this node.
-std::optional<json> render_proof(const Parts& parts, std::uint64_t index, std::string_view kind) {
-  return parts.engine.read([&](const Machine& machine) -> std::optional<json> {
+Response proof_of_leaf(const Parts& parts, std::uint64_t index, std::string_view kind) {
+  return parts.engine.read([&](const Machine& machine) -> Response {
     const std::uint64_t size = machine.history().size();
     const auto leaf = parts.engine.store().find_leaf(index);
+    if (!leaf) return damaged(leaf.error());
     const auto path = machine.history().inclusion_proof(index, size);
-    if (!leaf || !path) return std::nullopt;
+    if (!*leaf || !path) return no_such("history leaf", fmt::format("{}", index));
     json hashes = json::array();
     for (const Hash32& hash : *path) hashes.push_back(hash.hex());
-    return json{{"kind", kind},
-                {"leaf", to_hex(*leaf)},
-                {"leaf_index", index},
-                {"tree_size", size},
-                {"path", std::move(hashes)},
-                {"history_root", machine.history().root().hex()},
-                {"state_root", machine.state_root().hex()},
-                {"app_hash", machine.app_hash().hex()},
-                {"height", machine.chain().height},
-                {"block_time_ms", machine.chain().block_time.ms}};
+    return json_response({{"kind", kind},
+                          {"leaf", to_hex(**leaf)},
+                          {"leaf_index", index},
+                          {"tree_size", size},
+                          {"path", std::move(hashes)},
+                          {"history_root", machine.history().root().hex()},
+                          {"state_root", machine.state_root().hex()},
+                          {"app_hash", machine.app_hash().hex()},
+                          {"height", machine.chain().height},
+                          {"block_time_ms", machine.chain().block_time.ms}});
   });
 }
 
@@ -86,17 +92,17 @@ Response receipt_proof(const Parts& parts, const Request& request) {
   const auto hash = parse_hash(request.param("hash"));
   if (!hash) return hash.error();
   const auto stored = parts.engine.store().find_receipt(*hash);
-  const auto proof = stored ? render_proof(parts, stored->history_index, "receipt") : std::nullopt;
-  if (!proof) return no_such("transaction", hash->hex());
-  return json_response(*proof);
+  if (!stored) return damaged(stored.error());
+  if (!*stored) return no_such("transaction", hash->hex());
+  return proof_of_leaf(parts, (*stored)->history_index, "receipt");
 }
 
 Response settlement_proof(const Parts& parts, const Request& request) {
   const auto id = parse_id<ContractId>(request.param("id"));
   if (!id) return id.error();
   const auto index = parts.engine.store().find_settlement(*id);
-  const auto proof = index ? render_proof(parts, *index, "settlement") : std::nullopt;
-  if (proof) return json_response(*proof);
+  if (!index) return damaged(index.error());
+  if (*index) return proof_of_leaf(parts, **index, "settlement");
   const bool exists =
       parts.engine.read([&](const Machine& machine) { return machine.contracts().table().contains(*id); });
   if (!exists) return no_such("contract", id->text());

@@ -58,18 +58,21 @@ Response log(const Parts& parts, const Request& request) {
   std::string body;
   for (std::uint64_t i = 0; i < *limit && body.size() < kLogBytes; ++i) {
     const auto block = parts.engine.store().find_block(*from + i);
-    if (!block) break;
-    const Bytes bytes = encode(*block);
+    if (!block) return damaged(block.error());
+    if (!*block) break;
+    const Bytes bytes = encode(**block);
     for (std::size_t at = kLengthBytes; at-- > 0;) body.push_back(static_cast<char>(bytes.size() >> (8 * at)));
     body += as_text(bytes);
   }
   return Response::bytes(std::move(body), std::string(kOctets));
 }
 
-std::optional<Commitment> commitment_at(const Parts& parts, std::uint64_t height) {
+/// Fails with 404 where there is no such block.
+Result<Commitment, Problem> commitment_at(const Parts& parts, std::uint64_t height) {
   const auto block = parts.engine.store().find_block(height);
-  if (!block) return std::nullopt;
-  return Commitment{block->height, block->state_root, block->history_root, block->history_size};
+  if (!block) return fail(damaged(block.error()));
+  if (!*block) return fail(no_such("block", fmt::format("{}", height)));
+  return Commitment{(*block)->height, (*block)->state_root, (*block)->history_root, (*block)->history_size};
 }
 
 Response consistency(const Parts& parts, const Request& request) {
@@ -81,9 +84,9 @@ Response consistency(const Parts& parts, const Request& request) {
   if (!new_height) return new_height.error();
   if (*old_height > *new_height) return bad_parameter("new", fmt::format("a height of at least {}", *old_height));
   const auto before = commitment_at(parts, *old_height);
-  if (!before) return no_such("block", fmt::format("{}", *old_height));
+  if (!before) return before.error();
   const auto after = commitment_at(parts, *new_height);
-  if (!after) return no_such("block", fmt::format("{}", *new_height));
+  if (!after) return after.error();
   const auto path = parts.engine.read([&](const Machine& machine) {
     return machine.history().consistency_proof(before->history_size, after->history_size);
   });
@@ -145,9 +148,11 @@ Response proofs(const Parts& parts, const Request& request) {
     json leaves = json::array();
     for (const std::uint64_t index : asked->leaves) {
       const auto path = machine.history().inclusion_proof(index, commitment.history_size);
-      const auto leaf = path ? parts.engine.store().find_leaf(index) : std::nullopt;
-      if (!leaf) return no_such("history leaf", fmt::format("{}", index));
-      leaves.push_back({{"leaf_index", index}, {"leaf", to_hex(*leaf)}, {"path", hashes_of(*path)}});
+      if (!path) return no_such("history leaf", fmt::format("{}", index));
+      const auto leaf = parts.engine.store().find_leaf(index);
+      if (!leaf) return damaged(leaf.error());
+      if (!*leaf) return no_such("history leaf", fmt::format("{}", index));
+      leaves.push_back({{"leaf_index", index}, {"leaf", to_hex(**leaf)}, {"path", hashes_of(*path)}});
     }
     json answer = render_commitment(commitment);
     answer["rows"] = std::move(rows);

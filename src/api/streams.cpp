@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 #include "api/render.h"
 #include "engine/solo/engine.h"
@@ -229,8 +230,10 @@ void Streams::send_old_blocks(BlockReader& reader) {
   }
   std::uint64_t height = std::max(reader.sent + 1, tip->height > kOldBlocksMax ? tip->height - kOldBlocksMax : 1);
   for (; height <= tip->height; ++height) {
-    const auto block = engine_.store().find_block(height);
-    if (!block) return;
+    const auto found = engine_.store().find_block(height);
+    if (!found) spdlog::critical("{}", found.error().text);
+    if (!found || !*found) return;
+    const auto& block = *found;
     if (!reader.stream.push(block_event(height, block->time, block->transactions.size(), block->app_hash))) return;
     reader.sent = height;
   }

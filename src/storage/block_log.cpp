@@ -236,8 +236,10 @@ Result<void, StorageError> BlockLog::create(const std::filesystem::path& path) c
     if (fd >= 0) ::close(fd);
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
-    return fail(StorageError{StorageFault::Write, fmt::format("{}: cannot be made: {}; free disk space", path.string(),
-                                                              std::strerror(error))});
+    const bool full = error == ENOSPC || error == EDQUOT;
+    return fail(
+        StorageError{full ? StorageFault::Full : StorageFault::Write,
+                     fmt::format("{}: cannot be made: {}; free disk space", path.string(), std::strerror(error))});
   };
   if (const int error = fault(LogStep::Create); error != 0) {
     errno = error;
@@ -334,17 +336,26 @@ void BlockLog::drop_through(std::uint64_t height) {
   }
 }
 
-void BlockLog::prepare_spare() {
+Result<void, StorageError> BlockLog::prepare_spare() {
+  const std::lock_guard making(making_);
   {
     const std::lock_guard lock(mutex_);
-    if (has_spare_) return;
+    if (has_spare_) return {};
   }
-  // `roll` does without where this fails, and says what is wrong; the name differs so that both may work at once.
+  // The name differs, so that a segment may be given back meanwhile.
   const std::filesystem::path made = folder_ / "spare.new";
-  if (!create(made)) return;
+  if (auto created = create(made); !created) return created;
   const std::lock_guard lock(mutex_);
-  if (has_spare_) return;
-  has_spare_ = ::rename(made.c_str(), spare_path().c_str()) == 0;
+  if (!has_spare_) has_spare_ = ::rename(made.c_str(), spare_path().c_str()) == 0;
+  return {};
+}
+
+Result<void, StorageError> BlockLog::make_room() {
+  // What has failed for another reason is told by append.
+  if (!failure_.empty() || (file_ >= 0 && end_ + options_.segment_bytes / 2 <= file_bytes_)) return {};
+  auto made = prepare_spare();
+  if (!made && made.error().fault == StorageFault::Full) return made;
+  return {};
 }
 
 }  // namespace starminer::storage

@@ -2,7 +2,7 @@
 // of its own, so that appending is one write and one fdatasync, changes no metadata of the file system, and never
 // touches a page that holds an acknowledged block. A record that is cut short at the end was never acknowledged and is
 // dropped; damage before a later record is refused with file and offset. Format: docs/formats/storage.md.
-// Threading: append from one thread; drop_through and prepare_spare from one other.
+// Threading: append and make_room from one thread; drop_through from one other; prepare_spare from both.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +56,10 @@ class BlockLog {
   /// Lets go of segments that hold nothing above `height`.
   void drop_through(std::uint64_t height);
   /// Makes the next segment ready, so that append need not wait for it.
-  void prepare_spare();
+  [[nodiscard]] Result<void, StorageError> prepare_spare();
+  /// Sees to the segment that the next records may need. Fails with Full where the disk has no space, and may be called
+  /// again; what append does then needs no space. From the thread that appends.
+  [[nodiscard]] Result<void, StorageError> make_room();
 
   [[nodiscard]] const LogReport& report() const { return report_; }
 
@@ -85,6 +88,7 @@ class BlockLog {
   std::uint64_t next_height_ = 0;
   Bytes buffer_;
   std::string failure_;
+  std::mutex making_;                                        // held while a spare is made
   std::mutex mutex_;                                         // guards what follows
   std::map<std::uint64_t, std::filesystem::path> segments_;  // by the height of their first record
   bool has_spare_ = false;

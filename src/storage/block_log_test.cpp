@@ -142,7 +142,7 @@ TEST(BlockLog, SparesComeAndGoWhileRecordsAreAppended) {
     std::atomic<std::uint64_t> height = 0;
     std::thread other([&] {
       while (height < kRecords) {
-        opened.log->prepare_spare();
+        ASSERT_TRUE(opened.log->prepare_spare());
         if (height > 20) opened.log->drop_through(height - 20);
       }
     });

@@ -19,6 +19,8 @@
 namespace starminer::storage {
 namespace {
 
+// How often a checkpoint that found the disk full is tried again.
+constexpr auto kFullPause = std::chrono::milliseconds(500);
 // While a checkpoint is slow, so many times its bytes may wait before the writer waits for it.
 constexpr std::size_t kWaitingMax = 4;
 
@@ -38,6 +40,7 @@ struct ChainStore::Impl {
   RecentBlocks recent;
   std::unique_ptr<const RecentBlocks> leaving;  // on its way into the database
   std::optional<StorageError> failure;          // of a checkpoint
+  std::optional<StorageError> full;             // the same, for want of space: it is tried again
   bool stopping = false;
   std::condition_variable_any changed;
   std::thread thread;
@@ -66,7 +69,7 @@ struct ChainStore::Impl {
   }
 
   void checkpoint_loop() {
-    log->prepare_spare();
+    static_cast<void>(log->prepare_spare());
     for (;;) {
       const RecentBlocks* blocks = nullptr;
       {
@@ -76,10 +79,18 @@ struct ChainStore::Impl {
         blocks = leaving.get();
       }
       auto written = database->checkpoint(*blocks);
+      if (!written && written.error().fault == StorageFault::Full) {
+        std::unique_lock lock(mutex);
+        full = std::move(written.error());
+        changed.notify_all();  // the writer, who waits for this checkpoint
+        changed.wait_for(lock, kFullPause, [this] { return stopping; });
+        continue;
+      }
       const std::uint64_t height = blocks->blocks().back().height;
       std::unique_ptr<const RecentBlocks> done;
       {
         const std::lock_guard lock(mutex);
+        full.reset();
         if (!written) failure = std::move(written.error());
         // After a failure the blocks stay where queries find them; the log holds them, too.
         if (!failure) {
@@ -92,7 +103,7 @@ struct ChainStore::Impl {
       if (done == nullptr) return;
       done.reset();
       log->drop_through(height);
-      log->prepare_spare();
+      static_cast<void>(log->prepare_spare());  // make_room sees to it where this fails
     }
   }
 
@@ -142,11 +153,27 @@ std::optional<Tip> ChainStore::tip() const {
   return impl_->tip;
 }
 
+Result<void, StorageError> ChainStore::make_room() {
+  {
+    const std::shared_lock lock(impl_->mutex);
+    if (impl_->full) return fail(*impl_->full);
+  }
+  std::error_code error;
+  const std::uint64_t free = std::filesystem::space(impl_->directory, error).available;
+  if (!error && free < impl_->options.reserve_bytes) {
+    return fail(
+        StorageError{StorageFault::Full, fmt::format("{}: {} bytes of the disk are free, and {} are kept for "
+                                                     "blocks on their way; free disk space",
+                                                     impl_->directory.string(), free, impl_->options.reserve_bytes)});
+  }
+  return impl_->log->make_room();
+}
+
 Result<void, StorageError> ChainStore::write(StoredBlock block, const protocol::BlockResult& result) {
   {
     std::unique_lock lock(impl_->mutex);
     impl_->changed.wait(lock, [this] {
-      return impl_->failure || impl_->recent.bytes() < kWaitingMax * impl_->options.checkpoint_bytes;
+      return impl_->failure || impl_->full || impl_->recent.bytes() < kWaitingMax * impl_->options.checkpoint_bytes;
     });
     if (impl_->failure) return fail(*impl_->failure);
     STARMINER_CHECK(block.height == (impl_->tip ? impl_->tip->height + 1 : 0));
@@ -177,8 +204,9 @@ Result<void, StorageError> ChainStore::copy_to(const std::filesystem::path& fold
     const std::uint64_t height = impl_->tip->height;
     impl_->wanted = std::max(impl_->wanted, height);
     impl_->begin_checkpoint();
-    impl_->changed.wait(lock, [&] { return impl_->failure || impl_->in_database >= height; });
+    impl_->changed.wait(lock, [&] { return impl_->failure || impl_->full || impl_->in_database >= height; });
     if (impl_->failure) return fail(*impl_->failure);
+    if (impl_->in_database < height) return fail(*impl_->full);
   }
   return impl_->database->copy_to(folder);
 }
@@ -213,43 +241,54 @@ Result<void, StorageError> ChainStore::load(protocol::Machine& machine) const {
   return {};
 }
 
-std::optional<StoredBlock> ChainStore::find_block(std::uint64_t height) const {
+Found<StoredBlock> ChainStore::find_block(std::uint64_t height) const {
   auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<StoredBlock> {
     const StoredBlock* found = blocks.find_block(height);
     return found == nullptr ? std::nullopt : std::optional(*found);
   });
-  return recent ? std::move(recent) : impl_->database->find_block(height);
+  if (recent) return recent;
+  return impl_->database->find_block(height);
 }
 
-std::optional<StoredReceipt> ChainStore::find_receipt(const Hash32& transaction) const {
+Found<StoredReceipt> ChainStore::find_receipt(const Hash32& transaction) const {
   auto place = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<ReceiptPlace> {
     const auto found = blocks.receipts.find(transaction);
     return found == blocks.receipts.end() ? std::nullopt : std::optional(found->second);
   });
-  if (!place) place = impl_->database->find_receipt(transaction);
-  if (!place) return std::nullopt;
+  if (!place) {
+    auto stored = impl_->database->find_receipt(transaction);
+    if (!stored) return fail(std::move(stored.error()));
+    if (!*stored) return std::optional<StoredReceipt>();
+    place = std::move(*stored);
+  }
   const auto leaf = find_leaf(place->history_index);
-  if (!leaf || leaf->empty()) return std::nullopt;
-  const auto core = decode<protocol::ReceiptCore>(ByteView(*leaf).subspan(1));
-  if (!core) return std::nullopt;
-  return StoredReceipt{*core, std::move(place->detail), place->history_index, place->time};
+  if (!leaf) return fail(leaf.error());
+  const auto core =
+      *leaf && !(*leaf)->empty() ? decode<protocol::ReceiptCore>(ByteView(**leaf).subspan(1)) : std::nullopt;
+  if (!core || core->transaction != transaction) {
+    return fail(impl_->database->corrupt(
+        fmt::format("history leaf {} is not the receipt of transaction {}", place->history_index, transaction.hex())));
+  }
+  return std::optional(StoredReceipt{*core, std::move(place->detail), place->history_index, place->time});
 }
 
-std::optional<Bytes> ChainStore::find_leaf(std::uint64_t index) const {
+Found<Bytes> ChainStore::find_leaf(std::uint64_t index) const {
   auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<Bytes> {
     const Bytes* found = blocks.find_leaf(index);
     return found == nullptr ? std::nullopt : std::optional(*found);
   });
-  return recent ? std::move(recent) : impl_->database->find_leaf(index);
+  if (recent) return recent;
+  return impl_->database->find_leaf(index);
 }
 
-std::optional<std::uint64_t> ChainStore::find_settlement(const ContractId& contract) const {
+Found<std::uint64_t> ChainStore::find_settlement(const ContractId& contract) const {
   const ByteView id = contract.view();
   const auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<std::uint64_t> {
     const auto found = blocks.settlements.find(Bytes(id.begin(), id.end()));
     return found == blocks.settlements.end() ? std::nullopt : std::optional(found->second);
   });
-  return recent ? recent : impl_->database->find_settlement(contract);
+  if (recent) return recent;
+  return impl_->database->find_settlement(contract);
 }
 
 }  // namespace starminer::storage

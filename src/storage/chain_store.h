@@ -32,6 +32,7 @@ struct StoredReceipt {
 struct StoreOptions {
   LogOptions log;
   std::size_t checkpoint_bytes = 32U << 20;  // of the log's records; four times as many may wait
+  std::uint64_t reserve_bytes = 64U << 20;   // of the disk: with less free, no block is begun
 };
 
 /// What opening found in the log.
@@ -52,6 +53,9 @@ class ChainStore {
   [[nodiscard]] const Recovery& recovery() const;
   /// Empty for a store without a genesis.
   [[nodiscard]] std::optional<Tip> tip() const;
+  /// Whether there is space for a block and what follows from it. Fails with Full where there is not; ask again later.
+  /// A block is applied in memory before it is written, so that this must be asked before: by the writer.
+  [[nodiscard]] Result<void, StorageError> make_room();
   /// Writes a block and its effects; returns when they are on disk. Genesis is a block of height 0.
   /// After an error nothing may be acknowledged any more: the caller stops.
   [[nodiscard]] Result<void, StorageError> write(StoredBlock block, const protocol::BlockResult& result);
@@ -62,12 +66,13 @@ class ChainStore {
   /// made from that. The copy is a database alone, which has at least the blocks that are durable when this is called.
   [[nodiscard]] Result<void, StorageError> copy_to(const std::filesystem::path& folder) const;
 
-  [[nodiscard]] std::optional<StoredBlock> find_block(std::uint64_t height) const;
-  [[nodiscard]] std::optional<StoredReceipt> find_receipt(const Hash32& transaction) const;
+  // Each fails where what is stored cannot be read or does not check: that is not "there is none".
+  [[nodiscard]] Found<StoredBlock> find_block(std::uint64_t height) const;
+  [[nodiscard]] Found<StoredReceipt> find_receipt(const Hash32& transaction) const;
   /// Bytes of a history leaf.
-  [[nodiscard]] std::optional<Bytes> find_leaf(std::uint64_t index) const;
+  [[nodiscard]] Found<Bytes> find_leaf(std::uint64_t index) const;
   /// History index of a contract's settlement.
-  [[nodiscard]] std::optional<std::uint64_t> find_settlement(const ContractId& contract) const;
+  [[nodiscard]] Found<std::uint64_t> find_settlement(const ContractId& contract) const;
 
  private:
   struct Impl;

@@ -97,21 +97,22 @@ class ChainStoreTest : public ::testing::Test {
     ASSERT_EQ(store_->tip()->height, blocks_.size());
     for (const Block& block : blocks_) {
       const auto found = store_->find_block(block.header.height);
-      ASSERT_TRUE(found.has_value()) << block.header.height;
-      EXPECT_EQ(encode(*found), encode(stored(block)));
+      ASSERT_TRUE(found && *found) << block.header.height;
+      EXPECT_EQ(encode(**found), encode(stored(block)));
       for (const protocol::Receipt& receipt : block.result.receipts) {
-        const auto kept = store_->find_receipt(receipt.core.transaction);
-        ASSERT_TRUE(kept.has_value());
+        const auto found_receipt = store_->find_receipt(receipt.core.transaction);
+        ASSERT_TRUE(found_receipt && *found_receipt);
+        const auto& kept = *found_receipt;
         EXPECT_EQ(encode(kept->core), encode(receipt.core));
         EXPECT_EQ(kept->history_index, receipt.history_index);
         EXPECT_EQ(kept->time, block.header.time);
       }
       for (const protocol::HistoryLeaf& leaf : block.result.leaves)
-        EXPECT_EQ(store_->find_leaf(leaf.index), leaf.bytes);
+        EXPECT_EQ(store_->find_leaf(leaf.index).value(), leaf.bytes);
     }
-    EXPECT_FALSE(store_->find_block(blocks_.size() + 1).has_value());
-    EXPECT_FALSE(store_->find_leaf(store_->tip()->history_size).has_value());
-    EXPECT_FALSE(store_->find_receipt({}).has_value());
+    EXPECT_FALSE(store_->find_block(blocks_.size() + 1).value());
+    EXPECT_FALSE(store_->find_leaf(store_->tip()->history_size).value());
+    EXPECT_FALSE(store_->find_receipt({}).value());
   }
 
   std::filesystem::path folder_ =
@@ -223,6 +224,100 @@ TEST_F(ChainStoreTest, ADamagedDatabaseIsRefused) {
   const StorageError error = open_error();
   EXPECT_FALSE(error.text.empty());
   EXPECT_TRUE(error.fault == StorageFault::Corrupt || error.fault == StorageFault::Open) << error.text;
+}
+
+// Damage in a row is not "there is none".
+TEST_F(ChainStoreTest, DamagedRowsAreErrorsAndNotAbsent) {
+  open();
+  write_genesis();
+  write_blocks(30);
+  ASSERT_TRUE(store_->copy_to(folder_ / "copy"));
+  open();  // nothing is cached
+  std::size_t damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    if (entry.path().extension() != ".sst") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(60);
+    const int byte = file.get();
+    file.seekp(60);
+    file.put(static_cast<char>(byte ^ 0x55));
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 4U);
+  std::size_t refused = 0;
+  for (const Block& block : blocks_) {
+    const auto found = store_->find_block(block.header.height);
+    if (!found) {
+      EXPECT_EQ(found.error().fault, StorageFault::Corrupt) << found.error().text;
+      ++refused;
+    } else {
+      ASSERT_TRUE(*found) << "damage must not look like absence";
+      EXPECT_EQ(encode(**found), encode(stored(block)));
+    }
+    for (const protocol::Receipt& receipt : block.result.receipts) {
+      const auto kept = store_->find_receipt(receipt.core.transaction);
+      if (!kept) {
+        EXPECT_EQ(kept.error().fault, StorageFault::Corrupt) << kept.error().text;
+        ++refused;
+      } else {
+        ASSERT_TRUE(*kept) << "damage must not look like absence";
+      }
+    }
+  }
+  EXPECT_GT(refused, 2U);
+}
+
+// A kill between taking a file in and removing its other name leaves both: the next checkpoint must not write over it.
+TEST_F(ChainStoreTest, AFileThatWasTakenInIsNeverWrittenOver) {
+  open();
+  write_genesis();
+  write_blocks(20);
+  ASSERT_TRUE(store_->copy_to(folder_ / "first"));
+  store_.reset();
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    if (entry.path().extension() != ".sst") continue;
+    for (const char* family : {"state", "blocks", "leaves", "receipts", "default"}) {
+      const std::filesystem::path left = folder_ / "checkpoint" / (std::string(family) + ".sst");
+      std::filesystem::remove(left);
+      std::filesystem::create_hard_link(entry.path(), left);
+    }
+    open();
+    write_blocks(2);
+    ASSERT_TRUE(store_->copy_to(folder_ / "again"));
+    std::filesystem::remove_all(folder_ / "again");
+    open();
+    expect_complete();
+    expect_loads();
+    break;
+  }
+}
+
+// B9: without space no block is begun, and with space all goes on.
+TEST_F(ChainStoreTest, AFullDiskIsToldBeforeABlockAndGoesAway) {
+  std::atomic<bool> full = false;
+  options_.log.fault = [&full](LogStep step) { return full && step == LogStep::Create ? ENOSPC : 0; };
+  open();
+  write_genesis();
+  full = true;
+  int taken = 0;
+  while (store_->make_room() && taken < 200) write_blocks(1), ++taken;
+  ASSERT_LT(taken, 200) << "the segments that are there must end";
+  for (int i = 0; i < 3; ++i) {
+    const auto room = store_->make_room();
+    ASSERT_FALSE(room.has_value());
+    EXPECT_EQ(room.error().fault, StorageFault::Full) << room.error().text;
+  }
+  expect_complete();
+  full = false;
+  ASSERT_TRUE(store_->make_room().has_value());
+  write_blocks(30);
+  options_.log.fault = {};
+  options_.reserve_bytes = UINT64_MAX;
+  open();
+  expect_complete();
+  const auto room = store_->make_room();
+  ASSERT_FALSE(room.has_value());
+  EXPECT_EQ(room.error().fault, StorageFault::Full) << room.error().text;
 }
 
 // B8: after a failed fsync no later acknowledgement.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 
 #include <fmt/format.h>
 #include <rocksdb/db.h>
@@ -68,16 +69,40 @@ struct Database::Impl {
   rocksdb::Options options = make_options();
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
+  bool was_full = false;     // when it was last written to
+  mutable std::mutex mutex;  // guards what follows
+  std::optional<Tip> tip;
 
+  void set_tip(const Tip& now) {
+    const std::lock_guard lock(mutex);
+    tip = now;
+  }
   ~Impl() {
     for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
   }
 
+  [[nodiscard]] StorageError corrupt(std::string_view what) const {
+    return {StorageFault::Corrupt,
+            fmt::format("{}: {}; nothing was changed. Restore the folder from a backup, or move it away and replay the "
+                        "chain from another node",
+                        folder.string(), what)};
+  }
+  [[nodiscard]] StorageError unreadable(const rocksdb::Status& status) const {
+    if (status.IsCorruption()) return corrupt(status.ToString());
+    return {StorageFault::Read, fmt::format("{}: cannot be read: {}", folder.string(), status.ToString())};
+  }
   template <class T>
-  [[nodiscard]] std::optional<T> read(Family family, const rocksdb::Slice& key) const {
+  [[nodiscard]] Found<T> read(Family family, const rocksdb::Slice& key) const {
     rocksdb::PinnableSlice bytes;
-    if (!db->Get({}, families[family], key, &bytes).ok()) return std::nullopt;
-    return decode<T>(view(bytes));
+    const rocksdb::Status status = db->Get({}, families[family], key, &bytes);
+    if (status.IsNotFound()) return std::optional<T>();
+    if (!status.ok()) return fail(unreadable(status));
+    auto value = decode<T>(view(bytes));
+    if (!value) {
+      return fail(
+          corrupt(fmt::format("the row of {} with key {} does not decode", kFamilyNames[family], to_hex(view(key)))));
+    }
+    return value;
   }
 
   [[nodiscard]] std::filesystem::path file_of(std::string_view name) const {
@@ -103,6 +128,9 @@ struct Database::Impl {
   rocksdb::Status write_file(Family family, std::vector<rocksdb::IngestExternalFileArg>& files, Fill&& fill) {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options, families[family]);
     const std::string path = file_of(kFamilyNames[family]).string();
+    // A file of this name that a kill has left may be the database's own by another link: it is not written over.
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
     rocksdb::Status status = writer.Open(path);
     if (status.ok()) status = fill(writer);
     if (status.ok()) status = writer.Finish();
@@ -193,8 +221,11 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
                             : "another process may hold it, or the disk is full or damaged")});
   }
   impl->db.reset(db);
-  const bool written = impl->read<Tip>(kDefault, slice(kTipKey)).has_value();
-  if (written && impl->read<std::uint64_t>(kDefault, slice(kFormatKey)) != kFormat) {
+  const auto tip = impl->read<Tip>(kDefault, slice(kTipKey));
+  const auto format = impl->read<std::uint64_t>(kDefault, slice(kFormatKey));
+  if (!tip || !format) return fail(!tip ? tip.error() : format.error());
+  impl->tip = *tip;
+  if (*tip && *format != kFormat) {
     return fail(StorageError{StorageFault::Open,
                              fmt::format("{}: written in another format than {}, which this program reads; replay the "
                                          "chain into a new folder, or run the program that wrote it",
@@ -203,49 +234,68 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 
-std::optional<Tip> Database::tip() const { return impl_->read<Tip>(kDefault, slice(kTipKey)); }
+std::optional<Tip> Database::tip() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->tip;
+}
 
 Result<void, StorageError> Database::checkpoint(const RecentBlocks& recent) {
   STARMINER_CHECK(!recent.empty());
   std::vector<rocksdb::IngestExternalFileArg> files;
-  rocksdb::Status status = impl_->write_files(recent, files);
+  rocksdb::Status status;
+  // A disk that was full may have stopped the database; with space it goes on.
+  if (std::exchange(impl_->was_full, false)) status = impl_->db->Resume();
+  if (status.ok()) status = impl_->write_files(recent, files);
   if (status.ok()) status = impl_->db->IngestExternalFiles(files);
-  if (status.ok()) return {};
-  return fail(
-      StorageError{StorageFault::Write,
-                   fmt::format("{}: blocks {} to {} could not be brought into the database: {}; free disk space "
-                               "or replace the disk, then start again",
-                               impl_->folder.string(), recent.blocks().front().height, recent.blocks().back().height,
-                               status.ToString())});
+  const auto& last = recent.blocks().back();
+  if (status.ok()) {
+    impl_->set_tip({last.height, last.app_hash, last.history_size});
+    return {};
+  }
+  impl_->was_full = status.IsNoSpace();
+  return fail(StorageError{
+      impl_->was_full ? StorageFault::Full : StorageFault::Write,
+      fmt::format("{}: blocks {} to {} could not be brought into the database: {}; free disk space "
+                  "or replace the disk, then start again",
+                  impl_->folder.string(), recent.blocks().front().height, last.height, status.ToString())});
 }
 
-std::optional<protocol::LoggedBlock> Database::find_block(std::uint64_t height) const {
-  return impl_->read<protocol::LoggedBlock>(kBlocks, slice(encode(height)));
+Found<protocol::LoggedBlock> Database::find_block(std::uint64_t height) const {
+  auto found = impl_->read<protocol::LoggedBlock>(kBlocks, slice(encode(height)));
+  if (const auto now = tip(); found && !*found && now && height <= now->height) {
+    return fail(corrupt(fmt::format("block {} is missing", height)));
+  }
+  return found;
 }
 
-std::optional<ReceiptPlace> Database::find_receipt(const Hash32& transaction) const {
+Found<ReceiptPlace> Database::find_receipt(const Hash32& transaction) const {
   return impl_->read<ReceiptPlace>(kReceipts, slice(transaction.view()));
 }
 
-std::optional<Bytes> Database::find_leaf(std::uint64_t index) const {
+Found<Bytes> Database::find_leaf(std::uint64_t index) const {
   const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator({}, impl_->families[kLeaves]));
   at->SeekForPrev(slice(encode(index)));
-  if (!at->Valid()) return std::nullopt;
+  if (!at->status().ok()) return fail(impl_->unreadable(at->status()));
+  if (!at->Valid()) return std::optional<Bytes>();
   const auto first = decode<std::uint64_t>(view(at->key()));
   auto leaves = decode<std::vector<Bytes>>(view(at->value()));
-  if (!first || !leaves || index - *first >= leaves->size()) return std::nullopt;
-  return std::move((*leaves)[index - *first]);
+  if (!first || !leaves) return fail(corrupt(fmt::format("history leaf {} does not decode", index)));
+  if (index - *first < leaves->size()) return std::optional(std::move((*leaves)[index - *first]));
+  if (const auto now = tip(); now && index < now->history_size) {
+    return fail(corrupt(fmt::format("history leaf {} is missing", index)));
+  }
+  return std::optional<Bytes>();
 }
 
-std::optional<std::uint64_t> Database::find_settlement(const ContractId& contract) const {
+Found<std::uint64_t> Database::find_settlement(const ContractId& contract) const {
   return impl_->read<std::uint64_t>(kSettlements, slice(contract.view()));
 }
 
-Result<std::optional<Bytes>, StorageError> Database::find_row(ByteView key) const {
+Found<Bytes> Database::find_row(ByteView key) const {
   rocksdb::PinnableSlice bytes;
   const rocksdb::Status status = impl_->db->Get({}, impl_->families[kState], slice(key), &bytes);
   if (status.IsNotFound()) return std::optional<Bytes>();
-  if (!status.ok()) return fail(corrupt(status.ToString()));
+  if (!status.ok()) return fail(impl_->unreadable(status));
   const ByteView row = view(bytes);
   return std::optional<Bytes>(std::in_place, row.begin(), row.end());
 }
@@ -261,7 +311,7 @@ Result<void, StorageError> Database::for_each(Part part, const Visitor& f) const
           fmt::format("the row of part {} with key {} does not decode", part_name(part), to_hex(view(rows->key())))));
     }
   }
-  if (!rows->status().ok()) return fail(corrupt(rows->status().ToString()));
+  if (!rows->status().ok()) return fail(impl_->unreadable(rows->status()));
   return {};
 }
 
@@ -341,14 +391,10 @@ Result<void, StorageError> Database::Filler::finish(const Tip& tip) {
     if (!paths.empty()) files.push_back(state_->impl.ingestion(static_cast<Family>(family), std::move(paths)));
   }
   if (status.ok()) status = state_->impl.db->IngestExternalFiles(files);
+  if (status.ok()) state_->impl.set_tip(tip);
   return state_->result(status);
 }
 
-StorageError Database::corrupt(std::string_view what) const {
-  return {StorageFault::Corrupt,
-          fmt::format("{}: {}; nothing was changed. Restore the folder from a backup, or move it away and replay the "
-                      "chain from another node",
-                      impl_->folder.string(), what)};
-}
+StorageError Database::corrupt(std::string_view what) const { return impl_->corrupt(what); }
 
 }  // namespace starminer::storage

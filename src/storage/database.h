@@ -42,15 +42,17 @@ class Database {
 
   /// Of the last checkpoint; empty before the first.
   [[nodiscard]] std::optional<Tip> tip() const;
-  /// Brings the blocks in, all or none. Requires: not empty, and behind the tip.
+  /// Brings the blocks in, all or none. Fails with Full where the disk has no space; then it may be tried again.
+  /// Requires: not empty, and behind the tip.
   [[nodiscard]] Result<void, StorageError> checkpoint(const RecentBlocks& recent);
 
-  [[nodiscard]] std::optional<protocol::LoggedBlock> find_block(std::uint64_t height) const;
-  [[nodiscard]] std::optional<ReceiptPlace> find_receipt(const Hash32& transaction) const;
-  [[nodiscard]] std::optional<Bytes> find_leaf(std::uint64_t index) const;
-  [[nodiscard]] std::optional<std::uint64_t> find_settlement(const ContractId& contract) const;
+  // Each fails with Corrupt where what is stored does not check or decode, and with Read where the disk fails.
+  [[nodiscard]] Found<protocol::LoggedBlock> find_block(std::uint64_t height) const;
+  [[nodiscard]] Found<ReceiptPlace> find_receipt(const Hash32& transaction) const;
+  [[nodiscard]] Found<Bytes> find_leaf(std::uint64_t index) const;
+  [[nodiscard]] Found<std::uint64_t> find_settlement(const ContractId& contract) const;
   /// A row of the state by table number and key.
-  [[nodiscard]] Result<std::optional<Bytes>, StorageError> find_row(ByteView key) const;
+  [[nodiscard]] Found<Bytes> find_row(ByteView key) const;
 
   /// Everything of a part in the order of its keys; false from the visitor means that what it got makes no sense.
   [[nodiscard]] Result<void, StorageError> for_each(Part part, const Visitor& f) const;

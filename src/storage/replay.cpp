@@ -14,8 +14,10 @@ Result<ReplayReport, std::string> replay(const ChainStore& store, const protocol
   if (!replay) return fail(std::move(replay.error()));
   ReplayReport report;
   for (std::uint64_t height = 0; height <= tip->height; ++height) {
-    const auto block = store.find_block(height);
-    if (!block) return fail(fmt::format("block {} is missing", height));
+    const auto found = store.find_block(height);
+    if (!found) return fail(found.error().text);
+    if (!*found) return fail(fmt::format("block {} is missing", height));
+    const auto& block = *found;
     if (height == 0) {
       if (const auto same = replay->check_genesis(*block); !same) return fail(describe(same.error()));
     } else {

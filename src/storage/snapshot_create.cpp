@@ -105,17 +105,17 @@ Result<SnapshotManifest, std::string> manifest_of(const Database& database) {
   const auto tip = database.tip();
   if (!tip) return fail(std::string("the database is empty"));
   const auto block = database.find_block(tip->height);
-  if (!block) return fail(database.corrupt("its last block is missing").text);
+  if (!block || !*block) return fail(block ? database.corrupt("its last block is missing").text : block.error().text);
   auto chain_id = chain_id_of(database);
   if (!chain_id) return fail(std::move(chain_id.error()));
   return SnapshotManifest{*std::move(chain_id),
-                          block->height,
-                          block->time,
-                          block->state_root,
-                          block->history_root,
-                          block->history_size,
-                          block->app_hash,
-                          block->seed,
+                          (*block)->height,
+                          (*block)->time,
+                          (*block)->state_root,
+                          (*block)->history_root,
+                          (*block)->history_size,
+                          (*block)->app_hash,
+                          (*block)->seed,
                           {},
                           {}};
 }

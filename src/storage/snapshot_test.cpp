@@ -187,9 +187,9 @@ TEST_F(SnapshotTest, ARestoredChainIsTheOneThatWasSavedAndGoesOn) {
   ASSERT_TRUE(again) << again.error();
   EXPECT_EQ(again->app_hash, app_hash());
   for (std::uint64_t index = 0; index < chain_.machine().history().size(); ++index) {
-    EXPECT_EQ(restored->find_leaf(index), store_->find_leaf(index));
+    EXPECT_EQ(restored->find_leaf(index).value(), store_->find_leaf(index).value());
   }
-  EXPECT_FALSE(restored->find_leaf(chain_.machine().history().size()));
+  EXPECT_FALSE(restored->find_leaf(chain_.machine().history().size()).value());
 }
 
 // Where its checkpoints lay and how often it was restarted leave no trace in a snapshot.

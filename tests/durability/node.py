@@ -97,6 +97,10 @@ class Node:
     def tail(self):
         return self.log.read_text(errors="replace")[-1500:]
 
+    def snapshot(self, out):
+        return subprocess.run([self.program, "snapshot", "create", "--data-dir", str(self.data), "--out", str(out)],
+                              capture_output=True, text=True, check=False)
+
     def replay(self):
         done = subprocess.run([self.program, "replay", "--data-dir", str(self.data)], capture_output=True, text=True,
                               check=False)

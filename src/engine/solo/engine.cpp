@@ -46,9 +46,9 @@ Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storag
     const auto expected = fresh.start(genesis);
     if (!expected) return fail(fmt::format("the genesis is not valid: {}", expected.error()));
     const auto first = store->find_block(0);
-    if (!first)
-      return fail("the database is damaged: its first block cannot be read. Restore the data folder from a copy");
-    if (first->app_hash != expected->app_hash) {
+    if (!first) return fail(first.error().text);
+    if (!*first) return fail("the database is damaged: it has no first block. Restore the data folder from a copy");
+    if ((*first)->app_hash != expected->app_hash) {
       return fail(
           fmt::format("the data folder belongs to chain {}; the genesis file describes another one. Use its own "
                       "genesis file or another data folder",

@@ -98,6 +98,8 @@ class Engine {
   [[nodiscard]] const EngineCounters& counters() const { return counters_; }
   /// False after the disk failed.
   [[nodiscard]] bool healthy() const { return !failed_; }
+  /// The disk has no space: transactions are refused until it has, and reads go on.
+  [[nodiscard]] bool full() const { return full_; }
   [[nodiscard]] static TimeMs wall_clock();
 
  private:
@@ -118,6 +120,8 @@ class Engine {
 
   // writer.cpp: from the queue to the disk.
   void write_loop();
+  /// False while the disk has no space for a block.
+  [[nodiscard]] bool has_room();
   void write_block(Batch batch);
   /// Answers what cannot stand in a block, up to the first that can; returns its position.
   [[nodiscard]] std::size_t find_first_admitted(const Batch& batch, TimeMs now);
@@ -139,6 +143,7 @@ class Engine {
   std::function<void(const std::string&)> failure_handler_;
   EngineCounters counters_;
   std::atomic<bool> failed_{false};
+  std::atomic<bool> full_{false};
 };
 
 }  // namespace starminer::engine::solo

@@ -116,7 +116,7 @@ TEST_F(EngineTest, AnswersWithTheDurableReceiptAndTheSameBytesTwiceWithTheFirst)
   ASSERT_TRUE(first.has_value()) << first.error().detail;
   EXPECT_FALSE(first->duplicate);
   EXPECT_EQ(first->receipt.core.transaction, sha256(bytes));
-  ASSERT_TRUE(engine.store().find_receipt(sha256(bytes)).has_value()) << "an answer is given when it is stored";
+  ASSERT_TRUE(engine.store().find_receipt(sha256(bytes)).value()) << "an answer is given when it is stored";
   engine.submit(bytes, answers.one());
   const SubmitResult second = answers.wait(2).at(1);
   ASSERT_TRUE(second.has_value());
@@ -270,6 +270,49 @@ TEST_F(EngineTest, AfterAFailedSyncNothingIsAcknowledgedAndTheNodeEnds) {
   engine = &open();
   engine->submit(payment("eve", 0), answers.one());
   EXPECT_EQ(code_of(answers.wait(4).at(3)), RefusalCode::None) << "it was not applied before";
+}
+
+// B9: a full disk refuses what is new, answers what is old, and takes transactions again when there is space.
+TEST_F(EngineTest, AFullDiskRefusesUntilThereIsSpace) {
+  std::atomic<bool> full = false;
+  store_options_.log.segment_bytes = 64U << 10;
+  store_options_.log.fault = [&full](storage::LogStep step) {
+    return full && step == storage::LogStep::Create ? ENOSPC : 0;
+  };
+  Engine& engine = open();
+  Answers answers;
+  const Bytes first = payment("ada", 0);
+  engine.submit(first, answers.one());
+  ASSERT_EQ(code_of(answers.wait(1).at(0)), RefusalCode::None);
+  full = true;
+  std::size_t count = 1;
+  std::uint64_t sequence = 1;
+  RefusalCode code = RefusalCode::None;
+  while (code == RefusalCode::None && count < 400) {
+    engine.submit(payment("ada", sequence), answers.one());
+    code = code_of(answers.wait(++count).back());
+    if (code == RefusalCode::None) ++sequence;
+  }
+  ASSERT_EQ(code, RefusalCode::DiskFull);
+  EXPECT_TRUE(engine.full() && engine.healthy());
+  const Hash32 before = app_hash();
+  engine.submit(first, answers.one());
+  const SubmitResult again = answers.wait(++count).back();
+  ASSERT_TRUE(again.has_value()) << "what was applied is still told";
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(app_hash(), before) << "nothing is applied that cannot be stored";
+  full = false;
+  do {
+    engine.submit(payment("ada", sequence), answers.one());
+    code = code_of(answers.wait(++count).back());
+  } while (code == RefusalCode::DiskFull);
+  EXPECT_EQ(code, RefusalCode::None);
+  EXPECT_FALSE(engine.full());
+  const Hash32 last = app_hash();
+  engine_.reset();
+  store_options_.log.fault = {};
+  open(false);
+  EXPECT_EQ(app_hash(), last);
 }
 
 TEST_F(EngineTest, AFolderOfAnotherChainIsRefusedWithASentence) {

@@ -13,13 +13,15 @@ using protocol::Refusal;
 using protocol::RefusalCode;
 
 constexpr auto kIdleWait = std::chrono::milliseconds(1'000);
+constexpr auto kFullWait = std::chrono::milliseconds(250);  // between looks at a disk without space
 
 }  // namespace
 
 void Engine::write_loop() {
   for (;;) {
     const auto due = machine_->next_due();
-    const auto until_due = due ? std::chrono::milliseconds(elapsed(*due, wall_clock()).ms) : kIdleWait;
+    auto until_due = due ? std::chrono::milliseconds(elapsed(*due, wall_clock()).ms) : kIdleWait;
+    if (full_) until_due = kFullWait;
     Batch batch;
     {
       std::unique_lock lock(queue_->mutex);
@@ -29,12 +31,28 @@ void Engine::write_loop() {
       batch = queue_->verified.take(options_.block_transactions, options_.block_bytes);
       counters_.waiting = queue_->unverified + queue_->verified.size();
     }
+    if (!has_room()) {
+      for (const Pending& pending : batch) {
+        answer_excluded(pending, {RefusalCode::DiskFull, "reads go on, and nothing that was answered is lost"});
+      }
+      continue;
+    }
     write_block(std::move(batch));
     if (failed_) {
       refuse_waiting();
       return;
     }
   }
+}
+
+bool Engine::has_room() {
+  const auto room = store_->make_room();
+  if (!room) {
+    if (!full_.exchange(true)) spdlog::error("no transactions are taken: {}", room.error().text);
+    return false;
+  }
+  if (full_.exchange(false)) spdlog::warn("there is disk space again, and transactions are taken");
+  return true;
 }
 
 void Engine::write_block(Batch batch) {
@@ -119,12 +137,17 @@ bool Engine::persist(const protocol::BlockHeader& header, const protocol::SeedSt
 
 void Engine::answer_excluded(const Pending& pending, Refusal refusal) {
   // What was applied has used up its sequence, so only a refused transaction can be one that came before.
-  if (auto stored = store_->find_receipt(pending.transaction().hash())) {
+  auto stored = store_->find_receipt(pending.transaction().hash());
+  if (stored && *stored) {
     ++counters_.duplicates;
-    answer(pending, Submitted{std::move(*stored), true});
+    answer(pending, Submitted{std::move(**stored), true});
     return;
   }
   ++counters_.refused;
+  if (!stored) {
+    spdlog::critical("{}", stored.error().text);
+    refusal = {RefusalCode::NodeBusy, "this node cannot read whether the transaction was applied before"};
+  }
   answer(pending, fail(Refused{std::move(refusal)}));
 }
 
