@@ -1,6 +1,7 @@
 #include "client/api.h"
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -183,25 +184,42 @@ Result<Receipt, ApiError> Api::send(v1::TransactionBody operation) {
   }
 }
 
+namespace {
+
+constexpr auto kBusyPause = std::chrono::milliseconds(100);
+constexpr int kBusyTries = 100;
+
+/// Sends an artifact; while another request writes it, again after a pause: that of a program which was killed holds it
+/// until the node notices that the connection is gone.
+template <class Send>
+auto when_free(const Send& send) {
+  auto sent = send();
+  for (int left = kBusyTries; !sent && sent.error().code == "busy" && left > 0; --left) {
+    std::this_thread::sleep_for(kBusyPause);
+    sent = send();
+  }
+  return sent;
+}
+
+}  // namespace
+
 Result<Hash32, ApiError> Api::upload(const std::string& file,
                                      const std::function<bool(std::uint64_t, std::uint64_t)>& progress) {
   const auto hash = hash_file(file);
   if (!hash) return fail(hash.error());
   api::http::TransferOptions transfer;
   transfer.progress = progress;
-  if (auto sent =
-          impl_->http->upload(std::string(kArtifacts) + hash->hex(), file, "application/octet-stream", transfer);
-      !sent) {
-    return fail(std::move(sent.error()));
-  }
+  const std::string target = std::string(kArtifacts) + hash->hex();
+  const auto sent = when_free([&] { return impl_->http->upload(target, file, "application/octet-stream", transfer); });
+  if (!sent) return fail(sent.error());
   return *hash;
 }
 
 Result<Hash32, ApiError> Api::upload_text(std::string_view text) {
   const Hash32 hash = sha256(text);
   const std::string target = std::string(kArtifacts) + hash.hex();
-  if (auto sent = impl_->http->put(target, text, "application/octet-stream"); !sent)
-    return fail(std::move(sent.error()));
+  const auto sent = when_free([&] { return impl_->http->put(target, text, "application/octet-stream"); });
+  if (!sent) return fail(sent.error());
   return hash;
 }
 
