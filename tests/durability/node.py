@@ -82,6 +82,15 @@ class Node:
         url = urllib.parse.urlsplit((self.data / "api.url").read_text().strip())
         return http.client.HTTPConnection(url.hostname, url.port, timeout=PATIENCE_S)
 
+    def freeze(self):
+        """No thread of the process runs any more when this returns; a signal alone does not wait for that."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        end = time.monotonic() + PATIENCE_S
+        while any(thread_state(thread) != "T" for thread in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()):
+            if time.monotonic() > end:
+                raise Broken("a thread of starminerd does not stop")
+            time.sleep(0.0005)
+
     def kill(self):
         """The whole group dies at once, tools included."""
         if self.process and self.process.poll() is None:
@@ -184,6 +193,11 @@ def call(connection, method, path, body=None):
     answer = connection.getresponse()
     text = answer.read()
     return answer.status, json.loads(text) if text else {}
+
+
+def thread_state(thread):
+    """The letter of proc(5): R runs, S and D wait, T is stopped."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def programs_of(path):

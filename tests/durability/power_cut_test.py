@@ -11,8 +11,6 @@ import argparse
 import os
 import pathlib
 import random
-import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -48,9 +46,9 @@ def main():
             for thread in threads:
                 thread.start()
             time.sleep(rng.uniform(0.01, 0.5))
-            os.killpg(node.process.pid, signal.SIGSTOP)
+            node.freeze()
             after = folder / "after.img"
-            shutil.copyfile(disk.image, after)
+            disk.copy_of_one_moment(after)
             node.kill()
             for thread in threads:
                 thread.join()

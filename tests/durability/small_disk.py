@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import time
 
 SKIPPED = 77  # what ctest takes for "not run"
 
@@ -24,6 +26,26 @@ class SmallDisk:
         self.mount_point.mkdir(exist_ok=True)
         subprocess.run(["mount", "-o", "loop,nodiscard", str(self.image), str(self.mount_point)], check=True)
         return self
+
+    def copy_of_one_moment(self, copy):
+        """The image as it stood at one moment, without what the kernel still held in memory. Whoever wrote to the disk
+        must have stopped; what the kernel writes on its own during the copy (a journal that it empties, say) would leave
+        early parts older than late ones, as no power cut does, and then the copy is made again."""
+        while True:
+            before = self.written()
+            shutil.copyfile(self.image, copy)
+            if self.written() == before:
+                return
+
+    def written(self):
+        """How many writes and sectors the device has taken since it was made, once none is under way."""
+        device = os.stat(self.mount_point).st_dev
+        counters = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
+        while True:
+            numbers = counters.read_text().split()
+            if numbers[8] == "0":
+                return numbers[4], numbers[6]
+            time.sleep(0.001)
 
     def __exit__(self, *_):
         subprocess.run(["umount", "--lazy", str(self.mount_point)], check=False)
