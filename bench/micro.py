@@ -16,6 +16,7 @@ PROGRAMS = {
     "protocol_bench": ("apply_transfer_over_map_update", "apply_transfer_with_root_over_map_update",
                        "apply_transfers_hot_per_s", "apply_transfer_million_over_map_update", "apply_transfers_per_s",
                        "account_bytes_over_map_row", "bytes_per_account", "merkle_update_over_sha256"),
+    "archive_bench": ("archived_contract_bytes_over_kept", "bytes_per_archived_contract"),
     "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
     "sandbox_bench": ("sandbox_job_over_bwrap",),

@@ -88,12 +88,15 @@ class Market:
                 process.kill()
                 process.wait()
 
-    def make_chain(self, preset, providers):
-        """Data folder, genesis and agents' keys. Every provider begins with 10 AGPU for fees and its node's lock."""
+    def make_chain(self, preset, providers, parameters=()):
+        """Data folder, genesis and agents' keys. Every provider begins with 10 AGPU for fees and its node's lock;
+        `parameters` are NAME=VALUE."""
         funded = []
         for name in providers:
             address = self.json("starminer-provider", "address", "--json", *self.state_of(name))["address"]
             funded += ["--account", f"{address}=10 AGPU"]
+        for parameter in parameters:
+            funded += ["--parameter", parameter]
         self.run("starminerd", "init", "--data-dir", str(self.data), "--preset", preset, *funded, show=False)
 
     def start_node(self, port=0):

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
-#include "engine/solo/engine.h"
+#include "api/lookup.h"
 
 namespace starminer::api {
 namespace {
@@ -66,21 +67,21 @@ bool ArtifactAccess::may_read(const AccountId& reader, const Hash32& hash,
   if (!info) return false;
   if (has_uploader(*info, reader)) return true;
   if (!contract) return false;
-  const auto terms = engine_.read([&](const Machine& machine) -> std::optional<Terms> {
-    const protocol::ContractRow* row = machine.contracts().table().find(*contract);
-    if (row == nullptr) return std::nullopt;
-    return Terms{row->requester, row->provider,    !is_final(row->state), row->manifest_hash,
-                 row->inputs,    row->result_hash, row->proof_hash,       row->outputs};
-  });
-  if (!terms) return false;
+  const auto terms =
+      read_contract(engine_, *contract, [](const Machine&, const protocol::ContractRow& row, const auto* /*archived*/) {
+        return Terms{row.requester, row.provider,    !is_final(row.state), row.manifest_hash,
+                     row.inputs,    row.result_hash, row.proof_hash,       row.outputs};
+      });
+  if (!terms) spdlog::critical("{}", terms.error().text);
+  if (!terms || !*terms) return false;
   const bool widely_held = info->uploaders.size() >= kUploadersNoted;
-  if (reader == terms->provider && terms->live && (widely_held || has_uploader(*info, terms->requester)) &&
-      (hash == terms->manifest || contains(terms->inputs, hash))) {
+  if (reader == (*terms)->provider && (*terms)->live && (widely_held || has_uploader(*info, (*terms)->requester)) &&
+      (hash == (*terms)->manifest || contains((*terms)->inputs, hash))) {
     return true;
   }
-  if (reader != terms->requester || !(widely_held || has_uploader(*info, terms->provider))) return false;
-  return hash == terms->result || hash == terms->proof || contains(terms->outputs, hash) ||
-         contains(named_by_manifest(terms->result), hash);
+  if (reader != (*terms)->requester || !(widely_held || has_uploader(*info, (*terms)->provider))) return false;
+  return hash == (*terms)->result || hash == (*terms)->proof || contains((*terms)->outputs, hash) ||
+         contains(named_by_manifest((*terms)->result), hash);
 }
 
 }  // namespace starminer::api

@@ -10,6 +10,7 @@
 #include "api/relay.h"
 #include "artifacts/store.h"
 #include "engine/solo/engine.h"
+#include "protocol/market/queue_index.h"
 
 namespace starminer::api {
 namespace {
@@ -74,7 +75,7 @@ struct Snapshot {
   std::array<double, 7> contracts{};
 };
 
-// The scans are over rows in memory; /metrics is asked for every few seconds at most.
+// The scan is over nodes in memory; /metrics is asked for every few seconds at most.
 Snapshot take(const Machine& machine) {
   Snapshot shot;
   const protocol::ChainRow& chain = machine.chain();
@@ -85,15 +86,13 @@ Snapshot take(const Machine& machine) {
   const protocol::SupplyBreakdown supply = machine.ledger().supply(Asset::Agpu);
   shot.minted = static_cast<double>(supply.minted) * kTokens;
   shot.burned = static_cast<double>(supply.burned) * kTokens;
-  for (const auto& [key, row] : machine.ledger().locks()) {
-    if (key.purpose == protocol::LockPurpose::Escrow) shot.escrow += static_cast<double>(row.amount) * kTokens;
-  }
-  for (const auto& [id, row] : machine.market().jobs()) {
-    shot.jobs[static_cast<std::size_t>(row.state)] += 1;
-    if (row.parked) shot.parked += 1;
-  }
+  const protocol::QueueIndex& jobs = machine.market().index();
+  shot.escrow = static_cast<double>(jobs.escrow()) * kTokens;
+  shot.parked = static_cast<double>(jobs.parked().size());
+  for (std::size_t i = 0; i < shot.jobs.size(); ++i) shot.jobs[i] = static_cast<double>(jobs.counts()[i]);
   for (const auto& [id, row] : machine.registry().nodes()) shot.nodes[static_cast<std::size_t>(row.status)] += 1;
-  for (const auto& [id, row] : machine.contracts().table()) shot.contracts[static_cast<std::size_t>(row.state)] += 1;
+  const auto& contracts = machine.contracts().index().counts();
+  for (std::size_t i = 0; i < shot.contracts.size(); ++i) shot.contracts[i] = static_cast<double>(contracts[i]);
   return shot;
 }
 
@@ -127,11 +126,11 @@ void add_state(Families& out, const Snapshot& shot) {
   out.gauge("starminer_burned_agpu", "AGPU ever burned", shot.burned);
   out.gauge("starminer_escrow_agpu", "AGPU in escrow for live jobs", shot.escrow);
   out.gauge("starminer_jobs_parked", "Jobs that wait for a lower price", shot.parked);
-  out.gauges("starminer_jobs", "Jobs by state", "state",
+  out.gauges("starminer_jobs", "Jobs of the state by state; archived ones are not among them", "state",
              by_state<protocol::JobState>(shot.jobs, protocol::job_state_name));
   out.gauges("starminer_nodes", "Nodes by status", "status",
              by_state<protocol::NodeStatus>(shot.nodes, protocol::node_status_name));
-  out.gauges("starminer_contracts", "Contracts by state", "state",
+  out.gauges("starminer_contracts", "Contracts of the state by state; archived ones are not among them", "state",
              by_state<protocol::ContractState>(shot.contracts, protocol::contract_state_name));
 }
 

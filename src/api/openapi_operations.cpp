@@ -59,13 +59,15 @@ constexpr std::array kOperations = {
                   "page, 1 to 500; after:JobId=`next` of the page before",
                   "", "200:Jobs 400"},
     OperationText{"GET /v1/jobs/{id}", "getJob", "jobs", "", "", "200:Job 400 404"},
+    OperationText{"GET /v1/jobs/{id}/proof", "getJobProof", "jobs", "", "", "200:Proof 400 404 409"},
     OperationText{"GET /v1/jobs/{id}/explain", "explainJob", "jobs", "", "", "200:Explanation 400 404"},
     OperationText{"GET /v1/jobs/{id}/stream", "streamJob", "jobs", "", "", "200:text/event-stream 400 404"},
     OperationText{
         "GET /v1/contracts", "listContracts", "jobs",
-        "job:JobId=contracts of this job; node:NodeId=on this node; provider:Address=of this provider; "
-        "state:ContractState=state; limit:int=rows of the page, 1 to 500; after:ContractId=`next` of the page "
-        "before",
+        "job:JobId=contracts of this job, by attempt; node:NodeId=on this node, live ones first, then ended ones, "
+        "newest "
+        "first; provider:Address=of this provider, in the same order; state:ContractState=state; limit:int=rows of the "
+        "page, 1 to 500; after:string=`next` of the page before",
         "", "200:Contracts 400"},
     OperationText{"GET /v1/contracts/{id}", "getContract", "jobs", "", "", "200:Contract 400 404"},
     OperationText{"GET /v1/contracts/{id}/proof", "getSettlementProof", "jobs", "", "", "200:Proof 400 404 409"},

@@ -154,10 +154,14 @@ constexpr std::array kSchemas = {
         "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
         "runtime:string, max_price:Price, cap:Amount, submitted_ms:int, attempts:int, contract:ContractId?, "
         "queue_position:int?, end_reason:string?, end_reason_text:string?, party:Party?, ended_ms:int?, "
-        "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort",
+        "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
         ""},
     SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
-    SchemaText{"Explanation", "id:JobId, state:JobState, parked:bool, queue_position:int?, exclusions:Exclusions?", ""},
+    SchemaText{"Explanation",
+               "id:JobId, state:JobState, parked:bool, queue_position:int?, exclusions:Exclusions?, archived:Archived?",
+               ""},
+    SchemaText{"Archived", "height:int, leaf_index:int",
+               "Of a row that has left the state: the block in which it became final, and its leaf of the history."},
     SchemaText{"PriceInputs",
                "tier:string, class:string, base:Price, log_price_q32:Amount, slow_log_price_q32:Amount, factors:int{}, "
                "product_ppm:int, ceiling:Price, unit:Price",
@@ -171,9 +175,10 @@ constexpr std::array kSchemas = {
         "matched_ms:int, acknowledged_ms:int?, started_ms:int?, last_progress_ms:int?, stopped_ms:int?, "
         "delivered_ms:int?, ended_ms:int?, timer_due_ms:int?, run_ms:int, metered_ms:int, result_hash:Hash?, "
         "outputs:Hash[], proof_hash:Hash?, end_reason:string?, end_reason_text:string?, party:Party?, bill:Split, "
-        "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, job_kind?:JobKind",
+        "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, archived:Archived?, "
+        "job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},
-    SchemaText{"Contracts", "contracts:Contract[], next:ContractId?", ""},
+    SchemaText{"Contracts", "contracts:Contract[], next:string?", ""},
     SchemaText{"Assignments", "contracts:Contract[]", ""},
     SchemaText{"Progress",
                "contract:ContractId, run_ms:int, done:number?, total:number?, unit:string?, note:string?, time_ms:int",

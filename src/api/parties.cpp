@@ -1,7 +1,7 @@
 #include "api/parties.h"
 
 #include "api/authorization.h"
-#include "api/render.h"
+#include "api/lookup.h"
 #include "api/reply.h"
 #include "engine/solo/engine.h"
 
@@ -24,14 +24,17 @@ Result<AccountId, Response> signed_provider(const Parts& parts, const Request& r
 Result<ContractParties, Response> named_contract(const Parts& parts, const Request& request) {
   const auto id = parse_id<ContractId>(request.param("id"));
   if (!id) return fail(Response(id.error()));
-  auto parties = parts.engine.read([&](const Machine& machine) -> std::optional<ContractParties> {
-    const protocol::ContractRow* row = machine.contracts().table().find(*id);
-    if (row == nullptr) return std::nullopt;
-    const std::uint64_t ended = row->ended.ms == 0 ? 0 : Clock(machine).unix_ms(row->ended);
-    return ContractParties{*id, row->job, row->requester, row->provider, row->state, ended};
-  });
-  if (!parties) return fail(Response(no_such("contract", id->text())));
-  return *parties;
+  const auto parties =
+      read_contract(parts.engine, *id,
+                    [&](const Machine& machine, const protocol::ContractRow& row, const storage::EndedPlace* archived) {
+                      const std::uint64_t ended = archived != nullptr ? archived->time.ms
+                                                  : row.ended.ms == 0 ? 0
+                                                                      : Clock(machine).unix_ms(row.ended);
+                      return ContractParties{*id, row.job, row.requester, row.provider, row.state, ended};
+                    });
+  if (!parties) return fail(Response(damaged(parties.error())));
+  if (!*parties) return fail(Response(no_such("contract", id->text())));
+  return **parties;
 }
 
 Result<ContractParties, Response> signed_contract(const Parts& parts, const Request& request, Side side) {

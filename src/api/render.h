@@ -9,6 +9,7 @@
 
 #include "protocol/machine.h"
 #include "storage/chain_store.h"
+#include "storage/ended_index.h"
 
 namespace starminer::api {
 
@@ -16,6 +17,8 @@ namespace starminer::api {
 class Clock {
  public:
   explicit Clock(const protocol::Machine& machine) : halted_(machine.chain().halted) {}
+  /// As it was when the market's clock showed `market` and the world's `unix`.
+  Clock(TimeMs market, TimeMs unix) : halted_(elapsed(unix, market)) {}
   [[nodiscard]] std::uint64_t unix_ms(TimeMs market) const { return (market + halted_).ms; }
 
  private:
@@ -27,8 +30,13 @@ class Clock {
 [[nodiscard]] nlohmann::json render_provider(const protocol::Machine& machine, const AccountId& account);
 [[nodiscard]] nlohmann::json render_node(const protocol::Machine& machine, const NodeId& id, TimeMs now);
 [[nodiscard]] nlohmann::json render_class(const protocol::Machine& machine, protocol::ClassId id);
-[[nodiscard]] nlohmann::json render_job(const protocol::Machine& machine, const JobId& id);
-[[nodiscard]] nlohmann::json render_contract(const protocol::Machine& machine, const ContractId& id);
+/// `archived`: where the history has it, for one that is no longer in the state.
+[[nodiscard]] nlohmann::json render_job(const protocol::Machine& machine, const JobId& id, const protocol::JobRow& row,
+                                        const storage::EndedPlace* archived);
+[[nodiscard]] nlohmann::json render_contract(const protocol::Machine& machine, const ContractId& id,
+                                             const protocol::ContractRow& row, const storage::EndedPlace* archived);
+/// Block and leaf of what is archived; null else.
+[[nodiscard]] nlohmann::json render_place(const storage::EndedPlace* place);
 [[nodiscard]] nlohmann::json render_prices(const protocol::Machine& machine);
 [[nodiscard]] nlohmann::json render_queues(const protocol::Machine& machine);
 [[nodiscard]] nlohmann::json render_quote(const protocol::Machine& machine, const protocol::Quote& quote);

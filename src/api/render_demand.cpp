@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/render.h"
+#include "protocol/market/queue_index.h"
 
 namespace starminer::api {
 namespace {
@@ -92,6 +93,11 @@ json render_match(const Machine& machine, const protocol::Match& match) {
 
 }  // namespace
 
+json render_place(const storage::EndedPlace* place) {
+  if (place == nullptr) return {};
+  return {{"height", place->height}, {"leaf_index", place->history_index}};
+}
+
 json render_split(const protocol::FeeSplit& split) {
   return {{"pay", number(split.pay.base)},           {"surge_burn", number(split.surge_burn.base)},
           {"burn", number(split.burn.base)},         {"stakers", number(split.stakers.base)},
@@ -117,9 +123,9 @@ json render_exclusions(const protocol::Exclusions& exclusions) {
           {"reasons", std::move(reasons)}};
 }
 
-json render_job(const Machine& machine, const JobId& id) {
-  const protocol::JobRow& row = machine.market().jobs().get(id);
-  const Clock clock(machine);
+json render_job(const Machine& machine, const JobId& id, const protocol::JobRow& row,
+                const storage::EndedPlace* archived) {
+  const Clock clock = archived != nullptr ? Clock(row.ended, archived->time) : Clock(machine);
   const auto position = machine.market().queue_position(id);
   const protocol::Resources& resources = row.spec.resources;
   json job = {{"id", id.text()},
@@ -150,12 +156,13 @@ json render_job(const Machine& machine, const JobId& id) {
                 {"manifest_hash", row.spec.manifest_hash.hex()},
                 {"inputs", hashes(row.spec.inputs)}}}};
   add_end(job, row.end_reason);
+  job["archived"] = render_place(archived);
   return job;
 }
 
-json render_contract(const Machine& machine, const ContractId& id) {
-  const protocol::ContractRow& row = machine.contracts().table().get(id);
-  const Clock clock(machine);
+json render_contract(const Machine& machine, const ContractId& id, const protocol::ContractRow& row,
+                     const storage::EndedPlace* archived) {
+  const Clock clock = archived != nullptr ? Clock(row.ended, archived->time) : Clock(machine);
   json contract = {{"id", id.text()},
                    {"job", row.job.text()},
                    {"attempt", row.attempt},
@@ -199,6 +206,7 @@ json render_contract(const Machine& machine, const ContractId& id) {
                    {"refund", number(row.refund.base)},
                    {"compute_units_milli", row.compute_units_milli}};
   add_end(contract, row.end_reason);
+  contract["archived"] = render_place(archived);
   return contract;
 }
 
@@ -208,14 +216,15 @@ json render_queues(const Machine& machine) {
   };
   std::map<std::string, Count> by_class;
   for (const auto& [id, row] : machine.registry().classes()) by_class[row.name];
-  for (const auto& [id, row] : machine.market().jobs()) {
-    if (row.state != protocol::JobState::Queued) continue;
+  const auto count_in = [&by_class](const protocol::JobRow& row, std::uint64_t Count::*member) {
     for (auto& [name, count] : by_class) {
       const auto& wanted = row.spec.resources.classes;
-      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
-      ++(row.parked ? count.parked : count.waiting);
+      if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end()) ++(count.*member);
     }
-  }
+  };
+  const protocol::QueueIndex& index = machine.market().index();
+  for (const auto& [place, waiting] : index.waiting()) count_in(*waiting.row, &Count::waiting);
+  for (const auto& [place, row] : index.parked()) count_in(*row, &Count::parked);
   for (const auto& [id, row] : machine.market().assignments()) {
     ++by_class[machine.registry().classes().get(row.hardware_class).name].running;
   }

@@ -11,6 +11,7 @@
 #include "api/reply.h"
 #include "api/route_options.h"
 #include "engine/solo/engine.h"
+#include "storage/ended.h"
 
 namespace starminer::api {
 namespace {
@@ -100,14 +101,26 @@ Response receipt_proof(const Parts& parts, const Request& request) {
 Response settlement_proof(const Parts& parts, const Request& request) {
   const auto id = parse_id<ContractId>(request.param("id"));
   if (!id) return id.error();
-  const auto index = parts.engine.store().find_settlement(*id);
-  if (!index) return damaged(index.error());
-  if (*index) return proof_of_leaf(parts, **index, "settlement");
+  const auto place = storage::find_place(parts.engine.store(), *id);
+  if (!place) return damaged(place.error());
+  if (*place) return proof_of_leaf(parts, (*place)->history_index, "settlement");
   const bool exists =
       parts.engine.read([&](const Machine& machine) { return machine.contracts().table().contains(*id); });
   if (!exists) return no_such("contract", id->text());
   return http::conflict("not_settled", fmt::format("The contract {} is still live.", id->text()),
                         "Its settlement enters the history when it ends; ask again then.");
+}
+
+Response job_proof(const Parts& parts, const Request& request) {
+  const auto id = parse_id<JobId>(request.param("id"));
+  if (!id) return id.error();
+  const auto place = storage::find_place(parts.engine.store(), *id);
+  if (!place) return damaged(place.error());
+  if (*place) return proof_of_leaf(parts, (*place)->history_index, "job_end");
+  const bool exists = parts.engine.read([&](const Machine& machine) { return machine.market().jobs().contains(*id); });
+  if (!exists) return no_such("job", id->text());
+  return http::conflict("not_ended", fmt::format("The job {} is still live.", id->text()),
+                        "Its final row enters the history when it ends; ask again then.");
 }
 
 Response account(const Parts& parts, const Request& request) {
@@ -190,6 +203,9 @@ void add_chain_routes(http::Router& router, const Parts& parts) {
       Method::Get, "/v1/contracts/{id}/proof",
       [&parts](const Request& request) { return settlement_proof(parts, request); },
       reads("Proof that a settlement is in the history"));
+  router.add(
+      Method::Get, "/v1/jobs/{id}/proof", [&parts](const Request& request) { return job_proof(parts, request); },
+      reads("Proof that the final row of a job is in the history"));
   router.add(
       Method::Get, "/v1/accounts/{address}", [&parts](const Request& request) { return account(parts, request); },
       reads("Balances, locks and next sequence of an account"));

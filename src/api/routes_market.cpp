@@ -1,14 +1,17 @@
 // The market as anybody may see it: supply, prices, queues, quotes, jobs.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
+#include "api/lookup.h"
+#include "api/page.h"
 #include "api/parts.h"
-#include "api/render.h"
 #include "api/reply.h"
 #include "api/route_options.h"
-#include "engine/solo/engine.h"
 #include "protocol/decode.h"
+#include "protocol/market/queue_index.h"
 #include "signing/request.h"
 #include "starminer/v1/job.pb.h"
 
@@ -150,42 +153,51 @@ Result<std::optional<protocol::JobState>, Problem> query_job_state(const Request
   return fail(bad_parameter("state", "queued, active, settled or refunded"));
 }
 
-struct JobPage {
-  std::optional<protocol::JobState> state;
-  std::optional<JobId> after;
-  std::uint64_t limit = 0;
-};
-
-/// Jobs of one requester, newest first.
-json jobs_of(const Machine& machine, const AccountId& requester, const JobPage& page) {
-  json jobs = json::array();
-  std::optional<JobId> last;
-  bool begun = !page.after.has_value();
-  for (const JobId& id : machine.market().jobs_of(requester, kScanMax)) {
-    if (!begun) {
-      begun = id == *page.after;
-      continue;
-    }
-    if (jobs.size() >= page.limit) return {{"jobs", std::move(jobs)}, {"next", next_of(last)}};
-    last = id;
-    if (page.state && machine.market().jobs().get(id).state != *page.state) continue;
-    jobs.push_back(render_job(machine, id));
-  }
-  return {{"jobs", std::move(jobs)}, {"next", nullptr}};
+bool is_final(protocol::JobState state) {
+  return state == protocol::JobState::Settled || state == protocol::JobState::Refunded;
 }
 
-json all_jobs(const Machine& machine, const JobPage& page) {
-  const auto& table = machine.market().jobs();
-  json jobs = json::array();
-  std::optional<JobId> last;
-  std::size_t scanned = 0;
-  auto at = page.after ? table.upper_bound(*page.after) : table.begin();
-  for (; at != table.end() && jobs.size() < page.limit && scanned < kScanMax; ++at, ++scanned) {
-    last = at->first;
-    if (page.state && at->second.state != *page.state) continue;
-    jobs.push_back(render_job(machine, at->first));
+/// Jobs of one requester by the sequence of their submission, newest first, of the state and of the history.
+storage::Listed<JobId> next_jobs_of(const Engine& engine, const AccountId& requester, const Page<JobId>& page,
+                                    const std::optional<protocol::JobState>& state) {
+  std::uint64_t below = UINT64_MAX;
+  if (page.after) {
+    const auto sequence = read_job(
+        engine, *page.after, [](const Machine&, const protocol::JobRow& row, const auto*) { return row.sequence; });
+    if (!sequence) return fail(sequence.error());
+    below = sequence->value_or(0);
   }
-  return {{"jobs", std::move(jobs)}, {"next", at == table.end() ? json() : next_of(last)}};
+  std::map<std::uint64_t, JobId> merged;
+  const auto in_state = engine.read(
+      [&](const Machine& machine) { return machine.market().index().jobs_of(requester, below, page.chunk); });
+  merged.insert(in_state.begin(), in_state.end());
+  if (!state || is_final(*state)) {
+    const auto ended = storage::ended_of_requester(engine.store(), requester, below, page.chunk);
+    if (!ended) return fail(ended.error());
+    merged.insert(ended->begin(), ended->end());
+  }
+  std::vector<JobId> ids;
+  for (auto at = merged.rbegin(); at != merged.rend() && ids.size() < page.chunk; ++at) ids.push_back(at->second);
+  return ids;
+}
+
+/// All jobs by their ids.
+storage::Listed<JobId> next_jobs(const Engine& engine, const Page<JobId>& page,
+                                 const std::optional<protocol::JobState>& state) {
+  std::set<JobId> merged;
+  engine.read([&](const Machine& machine) {
+    const auto& table = machine.market().jobs();
+    auto at = page.after ? table.upper_bound(*page.after) : table.begin();
+    for (; at != table.end() && merged.size() < page.chunk; ++at) merged.insert(at->first);
+  });
+  if (!state || is_final(*state)) {
+    const auto ended = storage::ended_behind(engine.store(), page.after.value_or(JobId{}), page.chunk);
+    if (!ended) return fail(ended.error());
+    merged.insert(ended->begin(), ended->end());
+  }
+  std::vector<JobId> ids(merged.begin(), merged.end());
+  if (ids.size() > page.chunk) ids.resize(page.chunk);
+  return ids;
 }
 
 Response list_jobs(const Parts& parts, const Request& request) {
@@ -197,35 +209,51 @@ Response list_jobs(const Parts& parts, const Request& request) {
   if (!state) return state.error();
   const auto requester = query_id<AccountId>(request, "requester");
   if (!requester) return requester.error();
-  const JobPage page{*state, *after, *limit};
-  return json_response(parts.engine.read([&](const Machine& machine) {
-    return *requester ? jobs_of(machine, **requester, page) : all_jobs(machine, page);
-  }));
+  const Engine& engine = parts.engine;
+  const auto listed = list_page<JobId>(
+      "jobs", {*after, *limit},
+      [&](const Page<JobId>& page) {
+        return *requester ? next_jobs_of(engine, **requester, page, *state) : next_jobs(engine, page, *state);
+      },
+      [&](const JobId& id) {
+        return read_job(engine, id, [&](const Machine& machine, const protocol::JobRow& row, const auto* archived) {
+          return *state && row.state != **state ? json() : render_job(machine, id, row, archived);
+        });
+      });
+  if (!listed) return damaged(listed.error());
+  return json_response(*listed);
 }
 
-template <class F>
-Response with_job(const Parts& parts, const Request& request, F render) {
+Response get_job(const Parts& parts, const Request& request) {
   const auto id = parse_id<JobId>(request.param("id"));
   if (!id) return id.error();
-  return parts.engine.read([&](const Machine& machine) -> Response {
-    if (!machine.market().jobs().contains(*id)) return no_such("job", id->text());
-    return json_response(render(machine, *id));
-  });
+  const auto job = find_job_json(parts.engine, *id);
+  if (!job) return damaged(job.error());
+  if (!*job) return no_such("job", id->text());
+  return json_response(**job);
 }
 
-json explain(const Machine& machine, const JobId& id) {
-  const protocol::JobRow& row = machine.market().jobs().get(id);
-  const auto position = machine.market().queue_position(id);
-  json answer = {{"id", id.text()},
-                 {"state", job_state_name(row.state)},
-                 {"parked", row.parked},
-                 {"queue_position", position ? json(*position) : json()},
-                 {"exclusions", nullptr}};
-  if (row.state == protocol::JobState::Queued || row.state == protocol::JobState::Active) {
-    const protocol::BlockContext context = machine.query_context(Engine::wall_clock());
-    answer["exclusions"] = render_exclusions(machine.market().explain(id, context));
-  }
-  return answer;
+Response explain(const Parts& parts, const Request& request) {
+  const auto id = parse_id<JobId>(request.param("id"));
+  if (!id) return id.error();
+  const auto answer = read_job(
+      parts.engine, *id,
+      [&id](const Machine& machine, const protocol::JobRow& row, const storage::EndedPlace* archived) -> json {
+        const auto position = machine.market().queue_position(*id);
+        json exclusions;
+        if (!is_final(row.state)) {
+          exclusions = render_exclusions(machine.market().explain(*id, machine.query_context(Engine::wall_clock())));
+        }
+        return {{"id", id->text()},
+                {"state", job_state_name(row.state)},
+                {"parked", row.parked},
+                {"queue_position", position ? json(*position) : json()},
+                {"exclusions", std::move(exclusions)},
+                {"archived", render_place(archived)}};
+      });
+  if (!answer) return damaged(answer.error());
+  if (!*answer) return no_such("job", id->text());
+  return json_response(**answer);
 }
 
 // ---- quotes
@@ -242,11 +270,7 @@ bool runtime_is_missing(const Machine& machine, const std::string& runtime) {
 }
 
 std::string held_in_escrow(const Machine& machine, const AccountId& account) {
-  u128 held = 0;
-  for (const auto& [key, row] : machine.ledger().locks()) {
-    if (key.purpose == protocol::LockPurpose::Escrow && row.owner == account) held += row.amount;
-  }
-  return fmt::format("{}", static_cast<std::uint64_t>(held));
+  return fmt::format("{}", static_cast<std::uint64_t>(machine.market().index().live_of(account).escrow));
 }
 
 json quote_json(const Machine& machine, const protocol::JobSpec& spec, const AccountId& requester) {
@@ -358,13 +382,12 @@ void add_market_routes(http::Router& router, const Parts& parts) {
       Method::Get, "/v1/jobs", [&parts](const Request& request) { return list_jobs(parts, request); },
       reads("Jobs; those of one requester newest first"));
   router.add(
-      Method::Get, "/v1/jobs/{id}", [&parts](const Request& request) { return with_job(parts, request, render_job); },
+      Method::Get, "/v1/jobs/{id}", [&parts](const Request& request) { return get_job(parts, request); },
       reads("A job"));
   http::RouteOptions why = reads("Why a job is where it is");
   why.rate_class = "quotes";
   router.add(
-      Method::Get, "/v1/jobs/{id}/explain",
-      [&parts](const Request& request) { return with_job(parts, request, explain); }, why);
+      Method::Get, "/v1/jobs/{id}/explain", [&parts](const Request& request) { return explain(parts, request); }, why);
 }
 
 }  // namespace starminer::api

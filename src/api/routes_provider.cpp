@@ -37,15 +37,13 @@ Response assignments(const Parts& parts, const Request& request) {
   if (!provider) return provider.error();
   return json_response(parts.engine.read([&](const Machine& machine) -> json {
     json contracts = json::array();
-    for (const auto& [id, node] : machine.registry().nodes()) {
-      if (node.provider != *provider) continue;
-      for (const ContractId& contract : machine.contracts().live_of(id)) {
-        const protocol::ContractRow& row = machine.contracts().table().get(contract);
-        if (row.state > ContractState::Running) continue;
-        json object = render_contract(machine, contract);
-        object["job_kind"] = kind_name(row.kind);
-        contracts.push_back(std::move(object));
-      }
+    const auto* live = machine.contracts().index().live_of(*provider);
+    for (const ContractId& contract : live != nullptr ? *live : std::set<ContractId>()) {
+      const protocol::ContractRow& row = machine.contracts().table().get(contract);
+      if (row.state > ContractState::Running) continue;
+      json object = render_contract(machine, contract, row, nullptr);
+      object["job_kind"] = kind_name(row.kind);
+      contracts.push_back(std::move(object));
     }
     return {{"contracts", std::move(contracts)}};
   }));

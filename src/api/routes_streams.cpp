@@ -2,11 +2,11 @@
 #include <charconv>
 
 #include "api/authorization.h"
+#include "api/lookup.h"
 #include "api/parties.h"
 #include "api/reply.h"
 #include "api/route_options.h"
 #include "api/streams.h"
-#include "engine/solo/engine.h"
 
 namespace starminer::api {
 namespace {
@@ -44,18 +44,20 @@ Refusal job(const Parts& parts, const Request& request, SseStream stream) {
     reader = *account;
   }
   struct View {
-    bool known = false;
-    bool is_party = false;
+    AccountId requester;
+    ContractId contract;
   };
-  const View view = parts.engine.read([&](const Machine& machine) {
-    const protocol::JobRow* row = machine.market().jobs().find(*id);
-    if (row == nullptr) return View{};
-    const protocol::ContractRow* contract = machine.contracts().table().find(row->contract);
-    const bool provides = contract != nullptr && reader == contract->provider;
-    return View{true, reader == row->requester || provides};
+  const auto view = read_job(parts.engine, *id, [](const Machine&, const protocol::JobRow& row, const auto*) {
+    return View{row.requester, row.contract};
   });
-  if (!view.known) return Response(no_such("job", id->text()));
-  parts.streams.subscribe_job(*id, view.is_party, std::move(stream));
+  if (!view) return Response(damaged(view.error()));
+  if (!*view) return Response(no_such("job", id->text()));
+  const auto provider =
+      read_contract(parts.engine, (*view)->contract,
+                    [](const Machine&, const protocol::ContractRow& row, const auto*) { return row.provider; });
+  if (!provider) return Response(damaged(provider.error()));
+  const bool is_party = reader && (*reader == (*view)->requester || *provider == reader);
+  parts.streams.subscribe_job(*id, is_party, std::move(stream));
   return std::nullopt;
 }
 

@@ -87,6 +87,7 @@ void Service::start() {
   impl_->started = true;
   impl_->streams.start();
   impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->streams.on_block(block); });
+  impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->upkeep.on_block(block); });
   impl_->upkeep.start();
   if (impl_->telemetry) impl_->telemetry->start();
 }

@@ -6,8 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
-#include "api/render.h"
-#include "engine/solo/engine.h"
+#include "api/lookup.h"
 
 namespace starminer::api {
 namespace {
@@ -266,24 +265,33 @@ bool Streams::send_job(const JobId& job, JobReader& reader) const {
     std::string job_text;
     std::string contract_text;
   };
-  const View view = engine_.read([&](const Machine& machine) {
-    View found;
-    const protocol::JobRow& row = machine.market().jobs().get(job);
-    found.height = machine.chain().height;
-    found.over = is_over(row.state);
-    found.contract = row.contract;
-    found.job_text = dump(render_job(machine, job));
-    if (!row.contract.is_zero()) found.contract_text = dump(render_contract(machine, row.contract));
-    return found;
-  });
-  const std::string id = std::to_string(view.height);
-  if (!reader.stream.push(SseEvent{id, "job", view.job_text})) return false;
-  if (!view.contract_text.empty() && !reader.stream.push(SseEvent{id, "contract", view.contract_text})) return false;
-  if (const auto progress = relay_.progress(view.contract)) {
+  auto found_job =
+      read_job(engine_, job, [&](const Machine& machine, const protocol::JobRow& row, const auto* archived) {
+        View found{machine.chain().height,
+                   is_over(row.state),
+                   row.contract,
+                   dump(render_job(machine, job, row, archived)),
+                   {}};
+        const protocol::ContractRow* contract = machine.contracts().table().find(row.contract);
+        if (contract != nullptr) found.contract_text = dump(render_contract(machine, row.contract, *contract, nullptr));
+        return found;
+      });
+  if (!found_job) spdlog::critical("{}", found_job.error().text);
+  if (!found_job || !*found_job) return false;
+  View* view = &**found_job;
+  if (view->contract_text.empty()) {
+    const auto archived = find_contract_json(engine_, view->contract);
+    if (!archived) spdlog::critical("{}", archived.error().text);
+    if (archived && *archived) view->contract_text = dump(**archived);
+  }
+  const std::string id = std::to_string(view->height);
+  if (!reader.stream.push(SseEvent{id, "job", view->job_text})) return false;
+  if (!view->contract_text.empty() && !reader.stream.push(SseEvent{id, "contract", view->contract_text})) return false;
+  if (const auto progress = relay_.progress(view->contract)) {
     const std::string text = reader.with_notes ? *progress : without_note(*progress);
     if (!reader.stream.push(SseEvent{id, "progress", text})) return false;
   }
-  if (!view.over) return true;
+  if (!view->over) return true;
   reader.stream.push(SseEvent{id, "end", R"({"reason":"final state"})"});
   reader.stream.close();
   return false;
@@ -306,12 +314,8 @@ void Streams::send_progress(const ContractId& contract) {
 void Streams::subscribe_assignments(const AccountId& provider, SseStream stream) {
   post([this, provider, stream = std::move(stream)]() mutable {
     const auto live = engine_.read([&](const Machine& machine) {
-      std::vector<ContractId> found;
-      for (const auto& [id, node] : machine.registry().nodes()) {
-        if (node.provider != provider) continue;
-        for (const ContractId& contract : machine.contracts().live_of(id)) found.push_back(contract);
-      }
-      return found;
+      const auto* contracts = machine.contracts().index().live_of(provider);
+      return contracts != nullptr ? *contracts : std::set<ContractId>();
     });
     assignments_.emplace(provider, std::move(stream));
     for (const ContractId& contract : live) send_assignment(contract);
@@ -321,17 +325,19 @@ void Streams::subscribe_assignments(const AccountId& provider, SseStream stream)
 void Streams::send_assignment(const ContractId& contract) {
   if (assignments_.empty()) return;
   AccountId provider;
-  const std::string text = engine_.read([&](const Machine& machine) {
-    const protocol::ContractRow& row = machine.contracts().table().get(contract);
-    provider = row.provider;
-    return dump({{"contract", contract.text()},
-                 {"job", row.job.text()},
-                 {"node", row.node.text()},
-                 {"state", contract_state_name(row.state)}});
-  });
+  const auto text =
+      read_contract(engine_, contract, [&](const Machine&, const protocol::ContractRow& row, const auto* /*archived*/) {
+        provider = row.provider;
+        return dump({{"contract", contract.text()},
+                     {"job", row.job.text()},
+                     {"node", row.node.text()},
+                     {"state", contract_state_name(row.state)}});
+      });
+  if (!text) spdlog::critical("{}", text.error().text);
+  if (!text || !*text) return;
   auto [at, end] = assignments_.equal_range(provider);
   if (at == end) return;
-  const SseFrame frame = http::encode_event({"", "assignment", text});
+  const SseFrame frame = http::encode_event({"", "assignment", **text});
   while (at != end) at = at->second.push(frame) ? std::next(at) : assignments_.erase(at);
 }
 

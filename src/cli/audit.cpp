@@ -71,12 +71,21 @@ Outcome<std::size_t> check_results(const json& bundle, const Proven& proven, con
   return files.size();
 }
 
+std::string kind_text(const std::string& kind) { return kind == "job_end" ? "end of the job" : kind; }
+
 void show_facts(terminal::KeyValues& lines, const json& facts) {
   if (has(facts, "transaction")) {
     lines.add("Receipt", fmt::format("transaction {}", shown(facts, "transaction")));
     lines.more(fmt::format("{} by {}, {}, fee {}", shown(facts, "operation"), shown(facts, "account"),
                            shown(facts, "status"), agpu_of(facts, "fee")));
     if (has(facts, "subject")) lines.more(fmt::format("subject {}", shown(facts, "subject")));
+    return;
+  }
+  if (!has(facts, "contract")) {
+    lines.add("Job", fmt::format("{} of {}", shown(facts, "job"), shown(facts, "requester")));
+    lines.add("End", fmt::format("{}: {}", shown(facts, "state"), shown(facts, "end_reason")));
+    lines.add("Paid", fmt::format("{}, {} returned and {} burned of a cap of {}", agpu_of(facts, "paid"),
+                                  agpu_of(facts, "refunded"), agpu_of(facts, "burned"), agpu_of(facts, "cap")));
     return;
   }
   lines.add("Contract", fmt::format("{} of job {}", shown(facts, "contract"), shown(facts, "job")));
@@ -123,7 +132,7 @@ ExitCode verify_proof_file(const Invocation& call, const VerifyRequest& request,
   lines.add("Proof", fmt::format("leaf {} of {} at height {}", proven->leaf_index, proven->tree_size, proven->height));
   lines.add("App hash", proven->app_hash.hex());
   call.out.stream() << lines.render(call.out);
-  call.out.line(fmt::format("{} the {} is in the history", call.out.tick(), proven->kind));
+  call.out.line(fmt::format("{} the {} is in the history", call.out.tick(), kind_text(proven->kind)));
   if (files > 0) call.out.line(fmt::format("{} {} result files are what the settlement names", call.out.tick(), files));
   if (!trusted) {
     call.out.line(
@@ -154,7 +163,7 @@ ExitCode verify_file(const Invocation& call, const VerifyRequest& request) {
   if (format == client::audit::kConsistencyFormat) return verify_consistency_file(call, *text, check);
   return verify_proof_file(call, request, *text, *root);
 }
-/// A contract, the contract of a job, or a transaction.
+/// A contract, the last contract of a job or, where it had none, its own end, or a transaction.
 Outcome<json> fetch_bundle(client::Api& api, const std::string& of) {
   if (Hash32::from_hex(of)) return fetch_receipt(api, of);
   if (ContractId::parse(of)) return fetch_settlement(api, of);
@@ -163,11 +172,7 @@ Outcome<json> fetch_bundle(client::Api& api, const std::string& of) {
   const auto job = api.get("/v1/jobs/" + *id);
   if (!job) return fail(trouble_of(job.error()));
   const std::string contract = text_of(*job, "contract");
-  if (contract.empty()) {
-    return fail(
-        Trouble{ExitCode::NotFound,
-                {fmt::format("job {} has no contract", *id), "", fmt::format("it is {}", shown(*job, "state")), {}}});
-  }
+  if (contract.empty()) return fetch_job(api, *id);
   return fetch_settlement(api, contract);
 }
 
@@ -187,7 +192,7 @@ ExitCode fetch_receipt_file(const Invocation& call, const Settings& settings, co
     call.out.line(compact({{"bundle", request.out}, {"verified", true}, {"kind", proven->kind}}));
   } else {
     call.out.line(fmt::format("{} {} saved to {}; check it anywhere: starminer audit verify {}", call.out.tick(),
-                              proven->kind, request.out, request.out));
+                              kind_text(proven->kind), request.out, request.out));
   }
   return ExitCode::Ok;
 }
@@ -207,7 +212,7 @@ void add_audit_commands(config::Command& root, const Settings& settings) {
   fetch.prints()
       .example("starminer audit receipt j1... --out job.receipt.json", "Keep the proof of what was paid")
       .returns(ExitCode::NotFound)
-      .returns(ExitCode::Refused, "the contract is still live")
+      .returns(ExitCode::Refused, "the contract or the job is still live")
       .returns(ExitCode::Unreachable)
       .returns(ExitCode::Mismatch, "the node's proof does not hold")
       .run([&settings, receipt](const Invocation& call) { return fetch_receipt_file(call, settings, *receipt); });

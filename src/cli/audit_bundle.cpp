@@ -65,14 +65,17 @@ Outcome<void> want_names(client::Api& api, Wanted& wanted, const NodeId& node) {
   return {};
 }
 
-/// The leaf of a contract's settlement, if it has one by now.
-Outcome<void> want_settlement(client::Api& api, Wanted& wanted, const std::string& contract) {
-  const auto proof = api.get("/v1/contracts/" + contract + "/proof");
+/// The leaf of the end of a contract or job, if it has one by now: after a time the state lets the row go, and the leaf
+/// alone proves it.
+Outcome<void> want_end(client::Api& api, Wanted& wanted, const std::string& path) {
+  const auto proof = api.get(path + "/proof");
   if (proof) {
     wanted.leaves.push_back(number_of(*proof, "leaf_index"));
     return {};
   }
-  if (proof.error().status == 404 || proof.error().code == "not_settled") return {};
+  if (proof.error().status == 404 || proof.error().code == "not_settled" || proof.error().code == "not_ended") {
+    return {};
+  }
   return fail(cli::trouble_of(proof.error()));
 }
 
@@ -85,7 +88,7 @@ Outcome<void> want(client::Api& api, Wanted& wanted, const std::string& text) {
   if (const auto job = JobId::parse(text)) {
     wanted.rows.push_back({TableId::Jobs, encode(*job)});
     want_lock(wanted, protocol::LockPurpose::Escrow, job->bytes);
-    return {};
+    return want_end(api, wanted, "/v1/jobs/" + text);
   }
   if (const auto node = NodeId::parse(text)) {
     wanted.rows.push_back({TableId::Nodes, encode(*node)});
@@ -94,7 +97,7 @@ Outcome<void> want(client::Api& api, Wanted& wanted, const std::string& text) {
   }
   if (const auto contract = ContractId::parse(text)) {
     wanted.rows.push_back({TableId::Contracts, encode(*contract)});
-    return want_settlement(api, wanted, text);
+    return want_end(api, wanted, "/v1/contracts/" + text);
   }
   if (Hash32::from_hex(text)) {
     const auto receipt = api.get("/v1/transactions/" + text);

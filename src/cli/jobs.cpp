@@ -101,6 +101,10 @@ void show_status(const Invocation& call, client::Api& api, const Found& found) {
   }
   if (has(job, "ended_ms")) {
     lines.add("Ended", time_text(call, job, "ended_ms"));
+    if (const json& place = member(job, "archived"); place.is_object()) {
+      lines.add("Archived", fmt::format("left the state; block {} ended it, leaf {} of the history proves it",
+                                        number_of(place, "height"), number_of(place, "leaf_index")));
+    }
     lines.add("Paid", fmt::format("{}, {} returned", agpu_of(job, "paid"), agpu_of(job, "refunded")));
     if (number_of(member(found.contract, "bill"), "pay") > 0)
       lines.more("= " + split_text(member(found.contract, "bill")));
@@ -132,19 +136,24 @@ struct ListRequest {
 
 Outcome<json> own_jobs(client::Api& api, const ListRequest& request) {
   json jobs = json::array();
-  std::string after;
-  do {
-    const auto page =
-        api.get("/v1/jobs?limit=500&requester=" + api.address() + (after.empty() ? "" : "&after=" + after));
-    if (!page) return fail(trouble_of(page.error()));
-    for (const json& job : list_of(*page, "jobs")) {
-      const std::string state = text_of(job, "state");
-      if (request.running && state != "queued" && state != "active") continue;
-      if (!request.all && !request.running && jobs.size() == kListed) return jobs;
-      jobs.push_back(job);
-    }
-    after = text_of(*page, "next");
-  } while (!after.empty());
+  // Without a state the node looks through everything that ever was.
+  const auto states =
+      request.running ? std::vector<std::string>{"&state=active", "&state=queued"} : std::vector<std::string>{""};
+  const std::size_t most = request.all || request.running ? SIZE_MAX : kListed;
+  const std::string limit = std::to_string(std::min<std::size_t>(most, 500));
+  for (const std::string& state : states) {
+    std::string after;
+    do {
+      const auto page = api.get("/v1/jobs?limit=" + limit + "&requester=" + api.address() + state +
+                                (after.empty() ? "" : "&after=" + after));
+      if (!page) return fail(trouble_of(page.error()));
+      for (const json& job : list_of(*page, "jobs")) {
+        jobs.push_back(job);
+        if (jobs.size() == most) return jobs;
+      }
+      after = text_of(*page, "next");
+    } while (!after.empty());
+  }
   return jobs;
 }
 

@@ -100,6 +100,8 @@ Outcome<json> fetch_settlement(client::Api& api, const std::string& contract) {
   return fetch(api, "/v1/contracts/" + contract + "/proof");
 }
 
+Outcome<json> fetch_job(client::Api& api, const std::string& job) { return fetch(api, "/v1/jobs/" + job + "/proof"); }
+
 Outcome<json> fetch_receipt(client::Api& api, const std::string& transaction) {
   return fetch(api, "/v1/transactions/" + transaction + "/proof");
 }
@@ -131,13 +133,8 @@ Outcome<Proven> verify_bundle(const json& bundle, const std::optional<Hash32>& t
   if (settlement) {
     if (auto same = check_files(bundle, *facts); !same) return fail(same.error());
   }
-  return Proven{settlement ? "settlement" : "receipt",
-                parts->height,
-                parts->leaf_index,
-                parts->tree_size,
-                parts->history_root,
-                app_hash,
-                std::move(*facts)};
+  return Proven{text_of(*facts, "leaf_kind"), parts->height, parts->leaf_index, parts->tree_size,
+                parts->history_root,          app_hash,      std::move(*facts)};
 }
 
 Outcome<void> write_bundle(const std::string& file, const json& bundle) {

@@ -17,7 +17,7 @@ inline constexpr std::string_view kBundleFormat = "starminer/bundle/1";
 
 /// What a bundle proves, read out of its leaf.
 struct Proven {
-  std::string kind;  // "settlement" or "receipt"
+  std::string kind;  // "settlement", "job_end" or "receipt"
   std::uint64_t height = 0;
   std::uint64_t leaf_index = 0;
   std::uint64_t tree_size = 0;
@@ -29,6 +29,8 @@ struct Proven {
 
 /// The bundle of a settled contract or, with `transaction`, of a receipt. Not verified yet.
 [[nodiscard]] Outcome<nlohmann::json> fetch_settlement(client::Api& api, const std::string& contract);
+/// The same of the final row of a job.
+[[nodiscard]] Outcome<nlohmann::json> fetch_job(client::Api& api, const std::string& job);
 [[nodiscard]] Outcome<nlohmann::json> fetch_receipt(client::Api& api, const std::string& transaction);
 
 /// Fails with Usage for what is no bundle, and with Mismatch naming the first difference. `trusted` is an app hash or a

@@ -124,6 +124,15 @@ void read_proposers(Reader& reader, const json& list, Genesis& genesis) {
   }
 }
 
+void read_parameters(Reader& reader, const json& object, Genesis& genesis) {
+  if (!object.is_object()) return reader.fault("parameters", "an object of names and values");
+  for (const auto& [name, value] : object.items()) {
+    const auto parameter = protocol::find_parameter(name);
+    if (!parameter) return reader.fault("parameters." + name, "a parameter's name; see starminer params");
+    genesis.parameters.push_back({*parameter, reader.number(value, "parameters." + name)});
+  }
+}
+
 }  // namespace
 
 Result<Genesis, std::string> parse_genesis(std::string_view text) {
@@ -134,12 +143,14 @@ Result<Genesis, std::string> parse_genesis(std::string_view text) {
     const std::string& detail = document.error().detail;
     return fail(detail.substr(detail.starts_with(kBody) ? kBody.size() : 0));
   }
-  static constexpr std::array<std::string_view, 8> kMembers = {"version",   "chain_id",  "preset",   "time_ms",
-                                                               "operators", "proposers", "accounts", "treasury"};
+  static constexpr std::array<std::string_view, 9> kMembers = {
+      "version", "chain_id", "preset", "time_ms", "operators", "proposers", "accounts", "treasury", "parameters"};
   Reader reader;
   Genesis genesis;
-  if (reader.object(*document, "the genesis", kMembers)) {
-    const json& root = *document;
+  json root = *document;
+  // Left out where all parameters are those of the preset.
+  if (root.is_object() && !root.contains("parameters")) root["parameters"] = json::object();
+  if (reader.object(root, "the genesis", kMembers)) {
     if (reader.number(root["version"], "version") != kVersion) reader.fault("version", fmt::format("{}", kVersion));
     genesis.chain_id = reader.text(root["chain_id"], "chain_id");
     const auto preset = protocol::find_preset(reader.text(root["preset"], "preset"));
@@ -150,6 +161,7 @@ Result<Genesis, std::string> parse_genesis(std::string_view text) {
     read_proposers(reader, root["proposers"], genesis);
     read_accounts(reader, root["accounts"], genesis);
     genesis.treasury = {reader.amount(root["treasury"], "treasury")};
+    read_parameters(reader, root["parameters"], genesis);
   }
   if (!reader.error().empty()) return fail(reader.error());
   return genesis;
@@ -169,14 +181,17 @@ std::string format_genesis(const Genesis& genesis) {
   for (const protocol::GenesisProposer& proposer : genesis.proposers) {
     proposers.push_back({{"address", proposer.account.text()}, {"vrf_key", to_hex(proposer.vrf_key.view())}});
   }
-  const nlohmann::ordered_json root = {{"version", kVersion},
-                                       {"chain_id", genesis.chain_id},
-                                       {"preset", preset_name(genesis.preset)},
-                                       {"time_ms", genesis.time.ms},
-                                       {"operators", std::move(operators)},
-                                       {"proposers", std::move(proposers)},
-                                       {"accounts", std::move(accounts)},
-                                       {"treasury", fmt::format("{}", genesis.treasury.base)}};
+  nlohmann::ordered_json root = {{"version", kVersion},
+                                 {"chain_id", genesis.chain_id},
+                                 {"preset", preset_name(genesis.preset)},
+                                 {"time_ms", genesis.time.ms},
+                                 {"operators", std::move(operators)},
+                                 {"proposers", std::move(proposers)},
+                                 {"accounts", std::move(accounts)},
+                                 {"treasury", fmt::format("{}", genesis.treasury.base)}};
+  for (const auto& [parameter, value] : genesis.parameters) {
+    root["parameters"][std::string(protocol::parameter_info(parameter).name)] = value;
+  }
   return root.dump(2) + "\n";
 }
 

@@ -11,8 +11,9 @@ namespace starminer::node {
 
 struct InitRequest {
   std::string preset = "dev";
-  std::string chain_id;               // empty: made from preset and chance
-  std::vector<std::string> accounts;  // "sm1...=1000 AGPU"
+  std::string chain_id;                 // empty: made from preset and chance
+  std::vector<std::string> accounts;    // "sm1...=1000 AGPU"
+  std::vector<std::string> parameters;  // "ArchiveAfterMs=60000"
   Agpu operator_funds{1'000 * kBasePerToken};
   Agpu faucet_funds{1'000'000 * kBasePerToken};
 };

@@ -1,6 +1,7 @@
 // starminerd init
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <random>
 
 #include <fmt/format.h>
@@ -58,6 +59,27 @@ Result<void, std::string> add_account(Genesis& genesis, const std::string& text)
     return {};
   }
   return fail(fmt::format("'{}': {}", text, error));
+}
+
+/// "ArchiveAfterMs=60000". Bounds are for the machine to judge.
+Result<void, std::string> set_parameter(Genesis& genesis, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const auto parameter = protocol::find_parameter(std::string_view(text).substr(0, equals));
+  if (equals == std::string::npos || !parameter) {
+    return fail(fmt::format("'{}': expected NAME=VALUE with a name of starminer params, such as AckMs=30000", text));
+  }
+  const char* const last = text.data() + text.size();
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data() + equals + 1, last, value);
+  if (error != std::errc{} || end != last) {
+    return fail(fmt::format("'{}': the value is no whole number", text));
+  }
+  const auto same = [&](const protocol::GenesisParameter& entry) { return entry.parameter == *parameter; };
+  if (std::any_of(genesis.parameters.begin(), genesis.parameters.end(), same)) {
+    return fail(fmt::format("'{}': the parameter was given before", text));
+  }
+  genesis.parameters.push_back({*parameter, value});
+  return {};
 }
 
 std::string make_chain_id(const std::string& preset) {
@@ -145,6 +167,11 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
   for (const std::string& text : request.accounts) {
     if (const auto added = add_account(genesis, text); !added) {
       return refuse(call, ExitCode::Usage, "an account is malformed", added.error());
+    }
+  }
+  for (const std::string& text : request.parameters) {
+    if (const auto done = set_parameter(genesis, text); !done) {
+      return refuse(call, ExitCode::Usage, "a parameter is malformed", done.error());
     }
   }
   // The machine itself says whether it would start with this.

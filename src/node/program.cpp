@@ -22,6 +22,10 @@ void add_init(config::Program& program, const Settings& settings, InitRequest& r
   command.option("--chain-id", request.chain_id, "Name of the chain; made up if not given.").placeholder("TEXT");
   command.option("--account", request.accounts, "An account and its balance, as often as needed: \"sm1...=1000 AGPU\".")
       .placeholder("ADDRESS=AMOUNT");
+  command
+      .option("--parameter", request.parameters,
+              "A parameter with another value than the preset's, as often as needed: ArchiveAfterMs=3600000.")
+      .placeholder("NAME=VALUE");
   command.option("--operator-funds", request.operator_funds,
                  "Balance of the operator's account, which pays for reports.");
   command.option("--faucet-funds", request.faucet_funds, "Balance of the faucet, on preset dev.");

@@ -153,8 +153,8 @@ Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction
   bytes.reserve(kReceiptBytes);
   bytes.push_back(static_cast<std::uint8_t>(LeafType::Receipt));
   codec::put(receipt.core, bytes);
-  add_leaf(LeafType::Receipt, std::move(bytes), transaction.hash(), std::nullopt);
-  record_settlements();
+  add_leaf(LeafType::Receipt, std::move(bytes));
+  record_ends();
   require_invariants(operation_name(receipt.core.operation));
   open_->result.receipts.push_back(receipt);
   return receipt;

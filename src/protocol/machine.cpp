@@ -40,6 +40,11 @@ Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
   row.block_time = genesis.time;
   chain_.put(kChainKey, row);
   params_.write_genesis(genesis.preset);
+  for (const auto& [parameter, value] : genesis.parameters) {
+    if (params_.set(parameter, value)) continue;
+    const ParameterInfo& info = parameter_info(parameter);
+    return fail(fmt::format("parameter {}: {} lies outside of {} to {}", info.name, value, info.min, info.max));
+  }
   for (const GenesisAccount& account : genesis.accounts) {
     const std::string name = account.account.text();
     if (!ledger_.mint_at_genesis(account.account, Asset::Agpu, account.agpu.base)) {
@@ -161,7 +166,7 @@ void Machine::run_timers() {
     contracts_.dispatch(open_->context);
   }
   store_.commit();
-  record_settlements();
+  record_ends();
   require_invariants("timers");
 }
 
@@ -191,6 +196,12 @@ void Machine::on_timer(const TimerKey& timer) {
       market_.on_deadline(job, context);
       break;
     }
+    case TimerKind::JobArchive: {
+      JobId job;
+      job.bytes = timer.subject;
+      contracts_.archive(job);
+      break;
+    }
     case TimerKind::LockRelease: {
       NodeId node;
       node.bytes = timer.subject;
@@ -205,18 +216,19 @@ void Machine::on_timer(const TimerKey& timer) {
   }
 }
 
-void Machine::add_leaf(LeafType type, Bytes bytes, const std::optional<Hash32>& transaction,
-                       const std::optional<ContractId>& contract) {
+void Machine::add_leaf(LeafType type, Bytes bytes) {
   const std::uint64_t index = history_.append(bytes);
-  open_->result.leaves.push_back({index, type, std::move(bytes), transaction, contract});
+  open_->result.leaves.push_back({index, type, std::move(bytes)});
 }
 
-void Machine::record_settlements() {
-  for (const Settlement& settlement : contracts_.take_settlements()) {
-    Bytes bytes{static_cast<std::uint8_t>(LeafType::Settlement)};
-    codec::put(settlement, bytes);
-    add_leaf(LeafType::Settlement, std::move(bytes), std::nullopt, settlement.contract);
-  }
+void Machine::record_ends() {
+  const auto record = [this](LeafType type, const auto& ended) {
+    Bytes bytes{static_cast<std::uint8_t>(type)};
+    codec::put(ended, bytes);
+    add_leaf(type, std::move(bytes));
+  };
+  for (const Settlement& settlement : contracts_.take_settlements()) record(LeafType::Settlement, settlement);
+  for (const EndedJob& job : market_.take_ended()) record(LeafType::EndedJob, job);
 }
 
 BlockResult Machine::finish_block() {

@@ -57,15 +57,14 @@ struct Receipt {
   std::uint64_t history_index = 0;
 };
 
-/// A leaf of the history tree: a receipt or a settlement, as encoded bytes after one type byte.
-enum class LeafType : std::uint8_t { Receipt = 0, Settlement = 1 };
+/// A leaf of the history tree: a receipt, or the final row of a contract (Settlement) or of a job (EndedJob), as
+/// encoded bytes after one type byte.
+enum class LeafType : std::uint8_t { Receipt = 0, Settlement = 1, EndedJob = 2 };
 
 struct HistoryLeaf {
   std::uint64_t index = 0;
   LeafType type{};
-  Bytes bytes;                         // type byte and canonical encoding: what the leaf hash covers
-  std::optional<Hash32> transaction;   // of a receipt
-  std::optional<ContractId> contract;  // of a settlement
+  Bytes bytes;  // type byte and canonical encoding: what the leaf hash covers
 };
 
 struct BlockResult {
@@ -80,6 +79,12 @@ struct BlockResult {
   Hash32 history_root;
   std::uint64_t history_size = 0;
   Hash32 app_hash;
+};
+
+/// A value other than that of the preset.
+struct GenesisParameter {
+  Parameter parameter{};
+  std::uint64_t value = 0;
 };
 
 struct GenesisAccount {
@@ -97,6 +102,7 @@ struct Genesis {
   std::vector<AccountId> operators;
   std::vector<GenesisProposer> proposers;
   Agpu treasury;
+  std::vector<GenesisParameter> parameters;
 };
 
 /// Position of the chain: a row of the state.
@@ -198,9 +204,9 @@ class Machine {
   /// Runs one operation through its three phases; takes the fee once its shape is valid. The error is the refusal of
   /// its shape: then nothing has changed.
   [[nodiscard]] Result<Outcome, Refusal> run_operation(const VerifiedTransaction& transaction);
-  void add_leaf(LeafType type, Bytes bytes, const std::optional<Hash32>& transaction,
-                const std::optional<ContractId>& contract);
-  void record_settlements();
+  void add_leaf(LeafType type, Bytes bytes);
+  /// What ended since the last call enters the history: contracts, then jobs.
+  void record_ends();
   void seal(BlockResult& result);
   void require_invariants(std::string_view after) const;
 

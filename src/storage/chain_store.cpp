@@ -281,14 +281,35 @@ Found<Bytes> ChainStore::find_leaf(std::uint64_t index) const {
   return impl_->database->find_leaf(index);
 }
 
-Found<std::uint64_t> ChainStore::find_settlement(const ContractId& contract) const {
-  const ByteView id = contract.view();
-  const auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<std::uint64_t> {
-    const auto found = blocks.settlements.find(Bytes(id.begin(), id.end()));
-    return found == blocks.settlements.end() ? std::nullopt : std::optional(found->second);
+Found<Bytes> ChainStore::find_ended(const Bytes& key) const {
+  auto recent = impl_->find_recent([&](const RecentBlocks& blocks) -> std::optional<Bytes> {
+    const auto found = blocks.ended.find(key);
+    return found == blocks.ended.end() ? std::nullopt : std::optional(found->second);
   });
   if (recent) return recent;
-  return impl_->database->find_settlement(contract);
+  return impl_->database->find_ended(key);
+}
+
+Result<std::vector<EndedEntry>, StorageError> ChainStore::list_ended(const EndedRange& range) const {
+  // A checkpoint may move entries from memory into the database meanwhile: read in this order, none is missed, and the
+  // map shows what was read twice once.
+  std::map<Bytes, Bytes> merged;
+  {
+    const std::shared_lock lock(impl_->mutex);
+    impl_->recent.list_ended(range, merged);
+    if (impl_->leaving != nullptr) impl_->leaving->list_ended(range, merged);
+  }
+  auto stored = impl_->database->list_ended(range);
+  if (!stored) return stored;
+  for (EndedEntry& entry : *stored) {
+    merged.emplace(std::move(entry.key), std::move(entry.value));
+  }
+  std::vector<EndedEntry> entries;
+  const auto take = [&](auto from, auto to) {
+    for (; from != to && entries.size() < range.limit; ++from) entries.push_back({from->first, from->second});
+  };
+  range.descending ? take(merged.rbegin(), merged.rend()) : take(merged.begin(), merged.end());
+  return entries;
 }
 
 }  // namespace starminer::storage

@@ -71,8 +71,9 @@ class ChainStore {
   [[nodiscard]] Found<StoredReceipt> find_receipt(const Hash32& transaction) const;
   /// Bytes of a history leaf.
   [[nodiscard]] Found<Bytes> find_leaf(std::uint64_t index) const;
-  /// History index of a contract's settlement.
-  [[nodiscard]] Found<std::uint64_t> find_settlement(const ContractId& contract) const;
+  // The index of what has ended (ended_index.h); read through ended.h
+  [[nodiscard]] Found<Bytes> find_ended(const Bytes& key) const;
+  [[nodiscard]] Result<std::vector<EndedEntry>, StorageError> list_ended(const EndedRange& range) const;
 
  private:
   struct Impl;

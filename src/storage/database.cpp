@@ -18,13 +18,13 @@
 namespace starminer::storage {
 namespace {
 
-enum Family : std::size_t { kDefault = 0, kState, kLeaves, kReceipts, kSettlements, kBlocks, kFamilyCount };
-constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "state",       "leaves",
-                                                                "receipts", "settlements", "blocks"};
+enum Family : std::size_t { kDefault = 0, kState, kLeaves, kReceipts, kEnded, kBlocks, kFamilyCount };
+constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "state", "leaves",
+                                                                "receipts", "ended", "blocks"};
 static_assert(kFamilyCount == 1 + kPartCount, "each part has a family, in the same order");
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kTipKey = "tip";
-constexpr std::uint64_t kFormat = 2;
+constexpr std::uint64_t kFormat = 3;
 constexpr double kBloomBits = 10;
 constexpr std::uint64_t kFileBytes = 64U << 20;  // of a file that fills the database
 constexpr std::size_t kReadAhead = 4U << 20;     // of whoever reads everything
@@ -183,10 +183,10 @@ rocksdb::Status Database::Impl::write_files(const RecentBlocks& recent,
     }
     return put;
   });
-  write(!recent.settlements.empty(), kSettlements, [&](Writer& writer) {
+  write(!recent.ended.empty(), kEnded, [&](Writer& writer) {
     rocksdb::Status put;
-    for (const auto* entry : sorted(recent.settlements)) {
-      put = writer.Put(slice(entry->first), slice(encode(entry->second)));
+    for (const auto& [key, value] : recent.ended) {
+      put = writer.Put(slice(key), slice(value));
       if (!put.ok()) break;
     }
     return put;
@@ -207,6 +207,19 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
   std::error_code error;
   std::filesystem::create_directories(folder / "checkpoint", error);
   if (error) return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", folder.string(), error.message())});
+  const auto another_format = [&] {
+    return fail(StorageError{StorageFault::Open,
+                             fmt::format("{}: written in another format than {}, which this program reads; replay the "
+                                         "chain into a new folder, or run the program that wrote it",
+                                         folder.string(), kFormat)});
+  };
+  std::vector<std::string> existing;
+  if (rocksdb::DB::ListColumnFamilies(impl->options, folder.string(), &existing).ok() &&
+      std::any_of(existing.begin(), existing.end(), [](const std::string& name) {
+        return std::find(kFamilyNames.begin(), kFamilyNames.end(), name) == kFamilyNames.end();
+      })) {
+    return another_format();
+  }
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const char* name : kFamilyNames) descriptors.emplace_back(name, impl->options);
   rocksdb::DB* db = nullptr;
@@ -225,12 +238,7 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
   const auto format = impl->read<std::uint64_t>(kDefault, slice(kFormatKey));
   if (!tip || !format) return fail(!tip ? tip.error() : format.error());
   impl->tip = *tip;
-  if (*tip && *format != kFormat) {
-    return fail(StorageError{StorageFault::Open,
-                             fmt::format("{}: written in another format than {}, which this program reads; replay the "
-                                         "chain into a new folder, or run the program that wrote it",
-                                         folder.string(), kFormat)});
-  }
+  if (*tip && *format != kFormat) return another_format();
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 
@@ -287,8 +295,35 @@ Found<Bytes> Database::find_leaf(std::uint64_t index) const {
   return std::optional<Bytes>();
 }
 
-Found<std::uint64_t> Database::find_settlement(const ContractId& contract) const {
-  return impl_->read<std::uint64_t>(kSettlements, slice(contract.view()));
+Found<Bytes> Database::find_ended(const Bytes& key) const {
+  rocksdb::PinnableSlice bytes;
+  const rocksdb::Status status = impl_->db->Get({}, impl_->families[kEnded], slice(key), &bytes);
+  if (status.IsNotFound()) return std::optional<Bytes>();
+  if (!status.ok()) return fail(impl_->unreadable(status));
+  const ByteView value = view(bytes);
+  return std::optional<Bytes>(std::in_place, value.begin(), value.end());
+}
+
+Result<std::vector<EndedEntry>, StorageError> Database::list_ended(const EndedRange& range) const {
+  const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator({}, impl_->families[kEnded]));
+  std::vector<EndedEntry> entries;
+  if (range.descending) {
+    at->SeekForPrev(slice(range.before));
+    if (at->Valid() && at->key() == slice(range.before)) at->Prev();
+  } else {
+    at->Seek(slice(range.after));
+    if (at->Valid() && at->key() == slice(range.after)) at->Next();
+  }
+  while (at->Valid() && entries.size() < range.limit) {
+    const ByteView key = view(at->key());
+    const ByteView value = view(at->value());
+    EndedEntry entry{Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())};
+    if (entry.key <= range.after || range.before <= entry.key) break;
+    entries.push_back(std::move(entry));
+    range.descending ? at->Prev() : at->Next();
+  }
+  if (!at->status().ok()) return fail(impl_->unreadable(at->status()));
+  return entries;
 }
 
 Found<Bytes> Database::find_row(ByteView key) const {

@@ -23,7 +23,7 @@ struct Tip {
 };
 
 /// What the database holds besides the tip, by part. Numbers are those of snapshots: frozen once used.
-enum class Part : std::uint8_t { State = 0, Leaves = 1, Receipts = 2, Settlements = 3, Blocks = 4 };
+enum class Part : std::uint8_t { State = 0, Leaves = 1, Receipts = 2, Ended = 3, Blocks = 4 };
 inline constexpr std::uint8_t kPartCount = 5;
 [[nodiscard]] constexpr std::uint8_t enum_count(Part) { return kPartCount; }
 [[nodiscard]] std::string_view part_name(Part part);
@@ -50,9 +50,11 @@ class Database {
   [[nodiscard]] Found<protocol::LoggedBlock> find_block(std::uint64_t height) const;
   [[nodiscard]] Found<ReceiptPlace> find_receipt(const Hash32& transaction) const;
   [[nodiscard]] Found<Bytes> find_leaf(std::uint64_t index) const;
-  [[nodiscard]] Found<std::uint64_t> find_settlement(const ContractId& contract) const;
   /// A row of the state by table number and key.
   [[nodiscard]] Found<Bytes> find_row(ByteView key) const;
+  // The index of what has ended (ended_index.h)
+  [[nodiscard]] Found<Bytes> find_ended(const Bytes& key) const;
+  [[nodiscard]] Result<std::vector<EndedEntry>, StorageError> list_ended(const EndedRange& range) const;
 
   /// Everything of a part in the order of its keys; false from the visitor means that what it got makes no sense.
   [[nodiscard]] Result<void, StorageError> for_each(Part part, const Visitor& f) const;

@@ -1,6 +1,7 @@
 #include "storage/recent_blocks.h"
 
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -25,7 +26,10 @@ LogRecord make_record(protocol::LoggedBlock block, const protocol::BlockResult& 
     STARMINER_CHECK(leaf.index == index);
     ++index;
     record.leaves.push_back(leaf.bytes);
-    if (leaf.contract) record.settlements.push_back({*leaf.contract, leaf.index});
+    if (leaf.type == protocol::LeafType::Receipt) continue;
+    for (EndedEntry& entry : ended_entries(leaf.bytes, {leaf.index, result.height, result.time})) {
+      record.ended.push_back(std::move(entry));
+    }
   }
   record.receipts.reserve(result.receipts.size());
   for (const protocol::Receipt& receipt : result.receipts) {
@@ -45,10 +49,7 @@ void RecentBlocks::add(LogRecord record, std::size_t bytes) {
   for (LoggedRow& row : record.rows) rows.insert_or_assign(std::move(row.key), std::move(row.row));
   for (Bytes& leaf : record.leaves) leaves_.push_back(std::move(leaf));
   for (LoggedReceipt& receipt : record.receipts) receipts.emplace(receipt.transaction, std::move(receipt.place));
-  for (const LoggedSettlement& settlement : record.settlements) {
-    const ByteView id = settlement.contract.view();
-    settlements.emplace(Bytes(id.begin(), id.end()), settlement.history_index);
-  }
+  for (EndedEntry& entry : record.ended) ended.emplace(std::move(entry.key), std::move(entry.value));
   blocks_.push_back(std::move(record.block));
   bytes_ += bytes;
 }
@@ -61,6 +62,16 @@ const protocol::LoggedBlock* RecentBlocks::find_block(std::uint64_t height) cons
 const Bytes* RecentBlocks::find_leaf(std::uint64_t index) const {
   if (index < first_leaf_ || index - first_leaf_ >= leaves_.size()) return nullptr;
   return &leaves_[index - first_leaf_];
+}
+
+void RecentBlocks::list_ended(const EndedRange& range, std::map<Bytes, Bytes>& out) const {
+  const auto first = ended.upper_bound(range.after);
+  const auto last = ended.lower_bound(range.before);
+  const auto take = [&](auto from, auto to) {
+    for (std::size_t i = 0; from != to && i < range.limit; ++from, ++i) out.insert(*from);
+  };
+  if (range.after >= range.before) return;
+  range.descending ? take(std::make_reverse_iterator(last), std::make_reverse_iterator(first)) : take(first, last);
 }
 
 }  // namespace starminer::storage

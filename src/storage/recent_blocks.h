@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "protocol/machine.h"
+#include "storage/ended_index.h"
 
 namespace starminer::storage {
 
@@ -29,18 +31,13 @@ struct LoggedReceipt {
   ReceiptPlace place;
 };
 
-struct LoggedSettlement {
-  ContractId contract;
-  std::uint64_t history_index = 0;
-};
-
 /// A record of the log: a block and everything that it changed (docs/formats/storage.md).
 struct LogRecord {
   protocol::LoggedBlock block;
   std::vector<LoggedRow> rows;
   std::vector<Bytes> leaves;  // the last of them is number history_size - 1
   std::vector<LoggedReceipt> receipts;
-  std::vector<LoggedSettlement> settlements;
+  std::vector<EndedEntry> ended;
 };
 
 [[nodiscard]] LogRecord make_record(protocol::LoggedBlock block, const protocol::BlockResult& result);
@@ -58,6 +55,8 @@ class RecentBlocks {
 
   [[nodiscard]] const protocol::LoggedBlock* find_block(std::uint64_t height) const;
   [[nodiscard]] const Bytes* find_leaf(std::uint64_t index) const;
+  /// Adds the first entries of a range, as many as it asks for.
+  void list_ended(const EndedRange& range, std::map<Bytes, Bytes>& out) const;
 
   struct HashOfHash {
     std::size_t operator()(const Hash32& hash) const;
@@ -68,7 +67,7 @@ class RecentBlocks {
   /// Rows by table number and key; empty where the row was erased.
   std::unordered_map<Bytes, std::optional<Bytes>, HashOfBytes> rows;
   std::unordered_map<Hash32, ReceiptPlace, HashOfHash> receipts;
-  std::unordered_map<Bytes, std::uint64_t, HashOfBytes> settlements;
+  std::map<Bytes, Bytes> ended;  // entries of the index of what has ended
 
  private:
   std::vector<protocol::LoggedBlock> blocks_;

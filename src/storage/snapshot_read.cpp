@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "protocol/machine.h"
+#include "storage/ended_check.h"
 #include "storage/files.h"
 #include "storage/snapshot.h"
 #include "storage/state_loader.h"
@@ -15,24 +16,23 @@ namespace {
 namespace fs = std::filesystem;
 using protocol::LeafType;
 
-/// What a leaf is about, short enough to keep for all of them: a receipt's transaction or a settlement's contract.
+/// What a leaf is about, short enough to keep for all of them: a receipt's transaction, or that something ended.
 using Mark = std::uint64_t;
+constexpr Mark kEndedMark = 1;  // no receipt has it
 
-Mark mark_of(LeafType type, ByteView id) {
+Mark mark_of(const Hash32& transaction) {
   Mark mark = 0;
-  for (const std::uint8_t byte : id.first(std::min(id.size(), sizeof(mark)))) mark = mark << 8U | byte;
-  return (mark & ~Mark{1}) | static_cast<Mark>(type);
+  for (const std::uint8_t byte : transaction.view().first(sizeof(mark))) mark = mark << 8U | byte;
+  return mark & ~kEndedMark;
 }
 
 std::optional<Mark> mark_of_leaf(ByteView leaf) {
   if (leaf.empty()) return std::nullopt;
   if (leaf.front() == static_cast<std::uint8_t>(LeafType::Receipt)) {
     const auto core = decode<protocol::ReceiptCore>(leaf.subspan(1));
-    return core ? std::optional(mark_of(LeafType::Receipt, core->transaction.view())) : std::nullopt;
+    return core ? std::optional(mark_of(core->transaction)) : std::nullopt;
   }
-  if (leaf.front() != static_cast<std::uint8_t>(LeafType::Settlement)) return std::nullopt;
-  const auto settlement = decode<protocol::Settlement>(leaf.subspan(1));
-  return settlement ? std::optional(mark_of(LeafType::Settlement, settlement->contract.view())) : std::nullopt;
+  return ended_entries(leaf, {}).empty() ? std::nullopt : std::optional(kEndedMark);
 }
 
 Result<SnapshotManifest, std::string> read_manifest(const fs::path& folder, const std::optional<Hash32>& trusted) {
@@ -78,7 +78,7 @@ class Checker {
       case Part::State: return loader_.add_row(key, value);
       case Part::Leaves: return take_leaves(key, value);
       case Part::Receipts: return take_receipt(key, value);
-      case Part::Settlements: return take_settlement(key, value);
+      case Part::Ended: return take_ended(key, value);
       case Part::Blocks: return take_block(key, value);
     }
     return false;
@@ -87,9 +87,10 @@ class Checker {
   /// Fails with what the whole lacks.
   [[nodiscard]] Result<void, std::string> finish() {
     if (marks_.size() != manifest_.history_size || places_ != marks_.size()) {
-      return fail(fmt::format("there are {} leaves and {} places of receipts and settlements; the manifest says {}",
+      return fail(fmt::format("there are {} leaves and {} places of receipts and ended rows; the manifest says {}",
                               marks_.size(), places_, manifest_.history_size));
     }
+    if (!ended_.is_whole()) return fail(std::string("the index of what has ended is not that of the leaves"));
     if (!last_block_ || last_block_->height != manifest_.height || last_block_->app_hash != manifest_.app_hash ||
         last_block_->time != manifest_.time || last_block_->seed != manifest_.seed) {
       return fail(fmt::format("the block of height {} is missing or another", manifest_.height));
@@ -113,22 +114,22 @@ class Checker {
     for (const Bytes& leaf : *leaves) {
       const auto mark = mark_of_leaf(leaf);
       if (!mark) return false;
+      ended_.expect(leaf, marks_.size());
       marks_.push_back(*mark);
       loader_.add_leaf(leaf);
     }
     return true;
   }
-  [[nodiscard]] bool stands_at(std::uint64_t index, LeafType type, ByteView id) {
-    ++places_;
-    return index < marks_.size() && marks_[index] == mark_of(type, id);
-  }
   bool take_receipt(ByteView key, ByteView value) {
     const auto place = decode<ReceiptPlace>(value);
-    return place && Hash32::from_view(key) && stands_at(place->history_index, LeafType::Receipt, key);
+    const auto transaction = Hash32::from_view(key);
+    ++places_;
+    return place && transaction && place->history_index < marks_.size() &&
+           marks_[place->history_index] == mark_of(*transaction);
   }
-  bool take_settlement(ByteView key, ByteView value) {
-    const auto index = decode<std::uint64_t>(value);
-    return index && ContractId::from_view(key) && stands_at(*index, LeafType::Settlement, key);
+  bool take_ended(ByteView key, ByteView value) {
+    if (has_place(key)) ++places_;
+    return ended_.take(key, value);
   }
   /// Blocks follow each other from the genesis on, and their transactions are those of the receipts.
   bool take_block(ByteView key, ByteView value) {
@@ -144,13 +145,11 @@ class Checker {
     }
     auto transaction = block->transactions.begin();
     for (std::uint64_t index = leaves; index < block->history_size; ++index) {
-      if ((marks_[index] & 1U) == static_cast<Mark>(LeafType::Settlement)) continue;
-      if (transaction == block->transactions.end() ||
-          marks_[index] != mark_of(LeafType::Receipt, sha256(*transaction).view())) {
-        return false;
-      }
+      if (marks_[index] == kEndedMark) continue;
+      if (transaction == block->transactions.end() || marks_[index] != mark_of(sha256(*transaction))) return false;
       ++transaction;
     }
+    if (!ended_.take_block({leaves, block->history_size}, block->height, block->time)) return false;
     const bool all = transaction == block->transactions.end();
     last_block_ = std::move(*block);
     return all;
@@ -161,8 +160,9 @@ class Checker {
   StateLoader loader_;
   Part part_{};
   Bytes last_key_;
+  EndedCheck ended_;
   std::vector<Mark> marks_;   // of the leaves
-  std::uint64_t places_ = 0;  // of receipts and settlements
+  std::uint64_t places_ = 0;  // of receipts and ended rows
   std::optional<protocol::LoggedBlock> last_block_;
 };
 

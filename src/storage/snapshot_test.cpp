@@ -280,7 +280,7 @@ TEST_F(SnapshotTest, AForgedManifestDoesNotMakeAForgedChainTrue) {
     }
     overwrite(file, packed);
   }
-  for (const Part part : {Part::State, Part::Leaves, Part::Settlements}) {
+  for (const Part part : {Part::State, Part::Leaves, Part::Ended}) {
     EXPECT_EQ(seen[part].first, seen[part].second) << part_name(part);
   }
   // The time and the figures of a refusal stand beside a receipt, and a block's time, seed and proof beside its roots:

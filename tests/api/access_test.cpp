@@ -40,8 +40,9 @@ constexpr std::array kMatrix = {
     Row{"GET /v1/queues", "YYYYY"}, Row{"GET /v1/nodes", "YYYYY"}, Row{"GET /v1/nodes/{id}", "YYYYY"},
     Row{"GET /v1/providers/{address}", "YYYYY"}, Row{"POST /v1/quotes", "YYYYY"}, Row{"GET /v1/jobs", "YYYYY"},
     Row{"GET /v1/jobs/{id}", "YYYYY"}, Row{"GET /v1/jobs/{id}/explain", "YYYYY"},
-    Row{"GET /v1/jobs/{id}/stream", "YYYYY"}, Row{"GET /v1/contracts", "YYYYY"}, Row{"GET /v1/contracts/{id}", "YYYYY"},
-    Row{"GET /v1/streams/blocks", "YYYYY"}, Row{"GET /v1/streams/prices", "YYYYY"},
+    Row{"GET /v1/jobs/{id}/proof", "YYYYY"}, Row{"GET /v1/jobs/{id}/stream", "YYYYY"},
+    Row{"GET /v1/contracts", "YYYYY"}, Row{"GET /v1/contracts/{id}", "YYYYY"}, Row{"GET /v1/streams/blocks", "YYYYY"},
+    Row{"GET /v1/streams/prices", "YYYYY"},
     // Private
     Row{"GET /v1/contracts/{id}/progress", "UFYYF"}, Row{"GET /v1/contracts/{id}/logs", "UFYYF"},
     Row{"GET /v1/contracts/{id}/logs/stream", "UFYYF"}, Row{"POST /v1/contracts/{id}/progress", "UFFYF"},

@@ -31,6 +31,7 @@ protocol::Proposer proposer() {
 World::World(WorldOptions options) : options_(std::move(options)) {
   genesis_.chain_id = "starminer-test-1";
   genesis_.preset = options_.preset;
+  genesis_.parameters = options_.parameters;
   genesis_.time = Engine::wall_clock();
   genesis_.operators = {key_of("operator").account()};
   genesis_.proposers = {{proposer().account(), proposer().public_key()}};

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <prometheus/registry.h>
@@ -47,6 +48,7 @@ struct WorldOptions {
   std::function<void(api::ServiceOptions&)> service = [](api::ServiceOptions&) {};
   std::function<void(api::http::ServerOptions&)> server = [](api::http::ServerOptions&) {};
   std::function<void(artifacts::StoreLimits&)> artifacts = [](artifacts::StoreLimits&) {};
+  std::vector<protocol::GenesisParameter> parameters{};
 };
 
 class World {
@@ -66,6 +68,7 @@ class World {
   [[nodiscard]] const api::http::Router& router() const { return server_->router(); }
   [[nodiscard]] std::filesystem::path folder() const { return folder_.path(); }
   [[nodiscard]] const std::string& chain_id() const { return genesis_.chain_id; }
+  [[nodiscard]] const protocol::Genesis& genesis() const { return genesis_; }
 
   /// A client that signs with the key of this name, or with none.
   [[nodiscard]] std::unique_ptr<client::Api> as(std::string_view name) const;

@@ -38,13 +38,14 @@ class CliTest(unittest.TestCase):
     """One market for all tests of a class; every test its own requester and folder."""
 
     provider = None
+    parameters = []  # of the genesis, other than the preset's
 
     @classmethod
     def setUpClass(cls):
         cls.holder = tempfile.TemporaryDirectory(prefix="starminer-cli-")
         cls.market = Market(PROGRAMS, pathlib.Path(cls.holder.name))
         try:
-            cls.market.make_chain("dev", [cls.provider] if cls.provider else [])
+            cls.market.make_chain("dev", [cls.provider] if cls.provider else [], cls.parameters)
             cls.market.start_node()
             if cls.provider:
                 cls.market.set_up_provider(cls.provider, show=False)

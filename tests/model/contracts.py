@@ -26,6 +26,7 @@ class Contracts:
         self.params, self.money, self.registry, self.scores, self.jobs, self.timers = (
             params, money, registry, scores, jobs, timers)
         self.rows = {}
+        self.ended = []  # in this step, in order
         self.hinted = {}  # contract: its state after this step, as the programs say
 
     # Shapes
@@ -123,11 +124,12 @@ class Contracts:
         self.timers.add((row["run_end_due"], RUN_END, op["contract"]))
 
     def progress(self, op, sender, now):
-        live, back = [], False
+        live, back, unknown = [], False, False
         for entry in op["entries"]:
             row = self.rows.get(entry["contract"])
             if row is None:
-                raise Refused(UNKNOWN)
+                unknown = True  # archived, maybe: the others must not suffer
+                continue
             if row["provider"] != sender:
                 raise Refused(NOT_PROVIDER)
             if row["state"] == RUNNING:
@@ -135,6 +137,8 @@ class Contracts:
                     back = True
                 else:
                     live.append(entry)
+        if unknown and not live:
+            raise Refused(UNKNOWN)
         if back and not live:
             raise Refused(GOES_BACK)
         for entry in live:
@@ -239,6 +243,7 @@ class Contracts:
             self.release(row, now)
         self.drop_timers(key)
         row["state"], row["end_reason"], row["party"], row["ended"] = state, reason, party_of(reason), now
+        self.ended.append(key)
 
     def outcome(self, row, outcome, now):
         if row["requester"] not in (row["provider"], row["payout"]):

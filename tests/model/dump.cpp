@@ -1,7 +1,8 @@
 // The corpus of the model check: what scenario::Driver does for a range of seeds, played again on a second machine, and
 // after each transaction the rows that it changed, as JSON lines on standard output. One line a block:
 //   {"genesis": {...}, "changes": [...]}                                        a new chain
-//   {"height": h, "time": ms, "begin": [...], "sent": [{"tx": hex, "code": n, "refused"|"subject": ..., "changes"}]}
+//   {"height": h, "time": ms, "begin": [...], "sent": [{"tx": hex, "code": n, "refused"|"subject": ..., "changes"}],
+//    "leaves": [hex], "history_root": hex, "state_root": hex}
 // A change is [table, key, row] in hexadecimal; the row is null where it was erased. The machine decides nothing here.
 #include <cstdint>
 #include <cstdlib>
@@ -57,7 +58,12 @@ class Player {
       fmt::print("{}[\"{}\", {}, {}, {}]", i == 0 ? "" : ", ", hex(account.account.view()), account.agpu.base,
                  account.amax.base, account.usd.base);
     }
-    fmt::print("]}}, \"changes\": {}}}\n", changes_of(touched));
+    fmt::print("], \"parameters\": {{");
+    for (std::size_t i = 0; i < genesis.parameters.size(); ++i) {
+      const auto& [parameter, value] = genesis.parameters[i];
+      fmt::print("{}\"{}\": {}", i == 0 ? "" : ", ", protocol::parameter_info(parameter).name, value);
+    }
+    fmt::print("}}}}, \"changes\": {}}}\n", changes_of(touched));
   }
 
   void play(const protocol::chain_test::Block& block, const std::vector<Bytes>& sent) {
@@ -69,8 +75,14 @@ class Player {
     for (std::size_t i = 0; i < sent.size(); ++i) {
       fmt::print("{}{{\"tx\": \"{}\", {}}}", i == 0 ? "" : ", ", hex(sent[i]), fate_of(sent[i], touched));
     }
-    fmt::print("]}}\n");
-    STARMINER_CHECK(machine_.finish_block().app_hash == block.result.app_hash);
+    const protocol::BlockResult result = machine_.finish_block();
+    STARMINER_CHECK(result.app_hash == block.result.app_hash);
+    fmt::print("], \"leaves\": [");
+    for (std::size_t i = 0; i < result.leaves.size(); ++i) {
+      fmt::print("{}\"{}\"", i == 0 ? "" : ", ", hex(result.leaves[i].bytes));
+    }
+    fmt::print("], \"history_root\": \"{}\", \"state_root\": \"{}\"}}\n", result.history_root.hex(),
+               result.state_root.hex());
   }
 
  private:

@@ -11,7 +11,7 @@ DEADLINE_PASSED, TOO_MANY_JOBS, UNKNOWN_JOB, NOT_REQUESTER, JOB_ENDED = 4107, 41
 BUDGET_TOO_SMALL, PRICE_ABOVE_CAP = 4113, 4114
 OF_THE_INDEX = (NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START, BUDGET_TOO_SMALL, CAP_TOO_SMALL, PRICE_ABOVE_CAP)
 QUEUED, ACTIVE, SETTLED, REFUNDED = range(4)
-JOB_DEADLINE = 2
+JOB_DEADLINE, JOB_ARCHIVE = 2, 9
 CANCELLED_REQUESTER, NO_CAPACITY, DEADLINE_REASON = 5, 23, 25
 ZERO20 = bytes(20)
 
@@ -81,6 +81,7 @@ class Jobs:
     def __init__(self, params, money, registry, timers):
         self.params, self.money, self.registry, self.timers = params, money, registry, timers
         self.rows, self.clients, self.assigned = {}, {}, set()
+        self.ended = []  # in this step, in order
 
     def submit_shape(self, op):
         need(plain(op["client_id"], 64))
@@ -131,6 +132,10 @@ class Jobs:
         if row["deadline"]:
             self.timers.add((self.deadline_due(row), JOB_DEADLINE, job))
         return "j", job
+
+    def forget(self, job):
+        """The client id of a job that is archived may be used again."""
+        self.clients = {client: known for client, known in self.clients.items() if known[0] != job}
 
     @staticmethod
     def deadline_due(spec):
@@ -197,4 +202,7 @@ class Jobs:
         row["refunded"] = self.money.unlock(ledger.ESCROW, job)
         row["state"], row["end_reason"], row["ended"] = SETTLED if settled else REFUNDED, reason, now
         row["paid"], row["burned"] = paid, burned
+        self.ended.append(job)
+        # It stays for a time, up to a whole second.
+        self.timers.add((-(-(now + self.params["ArchiveAfterMs"]) // 1000) * 1000, JOB_ARCHIVE, job))
         self.money.add_role(row["requester"], -1)

@@ -7,13 +7,14 @@ import pathlib
 import re
 
 import contracts as csc
+import history
 import jobs as queue
 import ledger
 import pricing
 import registry as supply
 import reputation
 import rows
-from wire import Refused, Transaction, UNKNOWN_OPERATION, text_of
+from wire import Refused, Transaction, UNKNOWN_OPERATION, derived_id, text_of
 
 EXPIRED, TOO_FAR, SEQUENCE_USED, SEQUENCE_AHEAD, UNKNOWN_ACCOUNT, FEE_NOT_COVERED = range(1101, 1107)
 TICK, EPOCH, NOTHING = 0, 1, bytes(20)
@@ -47,6 +48,7 @@ class Hint:
 class Model:
     def __init__(self, genesis, hint):
         self.params, self.numbers = parameters(genesis["preset"])
+        self.params.update(genesis["parameters"])
         self.stated = dict(self.params)
         self.chain = {"chain_id": genesis["chain_id"], "preset": genesis["preset"], "height": 0,
                       "block_time": genesis["time"], "halted": 0, "ticks": 0, "epochs": 0}
@@ -56,6 +58,7 @@ class Model:
         self.scores = reputation.Reputation(self.params)
         self.jobs = queue.Jobs(self.params, self.money, self.registry, self.timers)
         self.contracts = csc.Contracts(self.params, self.money, self.registry, self.scores, self.jobs, self.timers)
+        self.leaves = []  # of this block: (type, what), in order
         for account, *amounts in genesis["accounts"]:
             self.money.mint(bytes.fromhex(account), amounts)
         self.money.mint_to_pool(ledger.TREASURY, genesis["treasury"])
@@ -78,6 +81,7 @@ class Model:
         if gap > late and time - self.chain["halted"] - oldest > late:
             self.chain["halted"] += gap
         self.chain["height"], self.chain["block_time"] = height, time
+        self.leaves = []
         self.contracts.hinted = {key: row["state"] for key, row in hint.of(rows.CONTRACTS)}
         matched = {row["job"] for _, row in hint.of(rows.CONTRACTS) if row["state"] == csc.ASSIGNED}
         while self.timers and min(self.timers)[0] <= self.now:
@@ -85,6 +89,7 @@ class Model:
             self.timers.remove(timer)
             self.fire(timer, matched)
         self.follow_matches(hint)
+        self.record_ends()
 
     def fire(self, timer, matched):
         _, kind, subject = timer
@@ -100,6 +105,8 @@ class Model:
                 self.jobs.deadline_is_due(subject, self.now)
         elif kind == supply.LOCK_RELEASE:
             self.registry.lock_is_due(subject)
+        elif kind == queue.JOB_ARCHIVE:
+            self.archive(subject)
         else:
             self.contracts.timer_is_due(subject, kind, self.now)
 
@@ -121,7 +128,27 @@ class Model:
         else:
             code = 0
         self.follow_matches(hint)
-        return code, fee, text_of(*subject) if subject else ""
+        subject = text_of(*subject) if subject else ""
+        self.leaves.append((history.RECEIPT, {
+            "transaction": history.sha256(data), "height": self.chain["height"],
+            "index": sum(1 for kind, _ in self.leaves if kind == history.RECEIPT), "account": transaction.account,
+            "sequence": transaction.sequence, "operation": transaction.number, "code": code, "fee": fee,
+            "subject": subject}))
+        self.record_ends()
+        return code, fee, subject
+
+    def archive(self, job):
+        """The job leaves with its client id and the contracts of all its attempts."""
+        row = self.jobs.rows.pop(job)
+        self.jobs.forget(job)
+        for attempt in range(row["attempts"]):
+            del self.contracts.rows[derived_id("contract", job, attempt)]
+
+    def record_ends(self):
+        """What ended in a step enters the history: contracts, then jobs."""
+        self.leaves += [(history.SETTLEMENT, key) for key in self.contracts.ended]
+        self.leaves += [(history.ENDED_JOB, key) for key in self.jobs.ended]
+        self.contracts.ended, self.jobs.ended = [], []
 
     def envelope(self, transaction):
         ahead = transaction.expires - self.chain["block_time"]

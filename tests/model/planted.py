@@ -88,6 +88,11 @@ def no_party(reason, original=contracts.party_of):
     return 1 if reason == contracts.PROVIDER_LATE else original(reason)
 
 
+def archive_without_contracts(self, job):
+    del self.jobs.rows[job]
+    self.jobs.forget(job)
+
+
 IN_THE_MODEL = {
     "the fee is not taken": lambda: instead(ledger.Ledger, "charge_fee", fee_skipped),
     "the fee goes to the treasury": lambda: instead(ledger.Ledger, "charge_fee", fee_not_burned),
@@ -119,6 +124,10 @@ IN_THE_MODEL = {
     "the lock of a node is too small": lambda: with_parameter("NodeLock", lambda v: v - 1),
     "capacity is never given back": lambda: instead(
         registry.Registry, "give_back", lambda self, key, allocation, now: None),
+    "a job is archived a block too early": lambda: with_parameter("ArchiveAfterMs", lambda v: v - 1000),
+    "a contract stays behind when its job is archived": lambda: instead(model.Model, "archive", archive_without_contracts),
+    "the client id of an archived job is never free again": lambda: instead(jobs.Jobs, "forget", lambda self, job: None),
+    "an ended job leaves no leaf": lambda: changed(jobs.Jobs, "end", lambda self, job, *given: self.ended.remove(job)),
     "a signature is not looked at": lambda: instead(wire.Transaction, "check_signature", staticmethod(lambda signed: None)),
     "bytes that are not canonical pass": lambda: instead(wire, "read_message", canonical_off),
 }
@@ -160,11 +169,36 @@ def a_transaction_left_out(record):
     return False
 
 
+def ended_leaf(record):
+    """Where the first leaf of an ended row stands."""
+    return next((i for i, leaf in enumerate(record.get("leaves", [])) if leaf[:2] in ("01", "02")), None)
+
+
+def an_ended_row_altered(record):
+    """One unit less returned of a job's cap, or another last byte of a contract."""
+    index = ended_leaf(record)
+    if index is None:
+        return False
+    leaf = record["leaves"][index]
+    record["leaves"][index] = leaf[:-2] + f"{int(leaf[-2:], 16) ^ 1:02x}"
+    return True
+
+
+def an_ended_row_left_out(record):
+    index = ended_leaf(record)
+    if index is None:
+        return False
+    record["leaves"].pop(index)
+    return True
+
+
 IN_THE_CORPUS = {
     "a balance is one unit off": one_unit_more,
     "a refusal has another code": another_code,
     "a changed row is missing": a_change_left_out,
     "a transaction is missing": a_transaction_left_out,
+    "a final row is altered on its way into the history": an_ended_row_altered,
+    "a final row never reaches the history": an_ended_row_left_out,
 }
 
 

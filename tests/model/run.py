@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 
+import history
 import planted
 import rows
 from model import Hint, Model
@@ -59,9 +60,14 @@ class Comparison:
         self.counts = collections.Counter()
         self.fates = collections.Counter()
         self.model, self.there = None, {}
+        self.bytes, self.history = {}, history.History()
 
     def follow(self, changes):
         for table, key, row in changes:
+            self.bytes[table, key] = row
+            if row is None:
+                del self.bytes[table, key]
+                self.counts["archived"] += table in (rows.JOBS, rows.CONTRACTS)
             if table not in rows.SCHEMAS:
                 continue
             known = self.there.setdefault(table, {})
@@ -106,7 +112,7 @@ class Comparison:
             if self.model:
                 self.compare_all("the end of a chain")
             changes = self.bytes_of(record["changes"])
-            self.there = {}
+            self.there, self.bytes, self.history = {}, {}, history.History()
             self.follow(changes)
             self.model = Model(record["genesis"], Hint(changes))
             self.compare_all("genesis")
@@ -119,8 +125,40 @@ class Comparison:
         self.step(lambda: self.model.begin(record["height"], record["time"], Hint(changes)), changes, where + " begin")
         for index, sent in enumerate(record["sent"]):
             self.transaction(sent, f"{where} transaction {index}")
+        self.compare_history([bytes.fromhex(leaf) for leaf in record["leaves"]], where)
+        if self.history.root().hex() != record["history_root"]:
+            raise Difference(f"{where}: history root of {self.history.size} leaves")
         if self.counts["blocks"] % 16 == 0:
             self.compare_all(where)
+        if self.counts["blocks"] % 64 == 0:
+            self.counts["state roots"] += 1
+            if history.state_root(self.bytes).hex() != record["state_root"]:
+                raise Difference(f"{where}: state root of {len(self.bytes)} rows")
+
+    def compare_history(self, leaves, where):
+        """What entered the history in a block: the fates of its transactions, and every row that became final."""
+        mine = self.model.leaves
+        if len(mine) != len(leaves):
+            raise Difference(f"{where}: model has {len(mine)} leaves, chain {len(leaves)}")
+        for index, ((kind, what), leaf) in enumerate(zip(mine, leaves)):
+            self.history.append(leaf)
+            self.counts["leaves"] += 1
+            there, members = history.decode_leaf(leaf)
+            if kind != there:
+                raise Difference(f"{where}: leaf {index} is of type {there}, model has {kind}")
+            if kind == history.RECEIPT:
+                if what != members:
+                    raise Difference(f"{where}: leaf {index}: {differing(what, members)}")
+                continue
+            table = rows.CONTRACTS if kind == history.SETTLEMENT else rows.JOBS
+            final = (self.model.contracts if kind == history.SETTLEMENT else self.model.jobs).rows.get(what)
+            if what != members["id"] or final is None:
+                raise Difference(f"{where}: leaf {index} is the end of {members['id'].hex()}, model has {what.hex()}")
+            if compared(table, final) != compared(table, members["row"]):
+                raise Difference(f"{where}: leaf {index}: {differing(compared(table, final), compared(table, members['row']))}")
+            # The bytes of the leaf are those of the row, which the state keeps for a time.
+            if self.bytes[table, what] != leaf[21:]:
+                raise Difference(f"{where}: leaf {index} has other bytes than the row of {what.hex()}")
 
     def transaction(self, sent, where):
         self.counts["transactions"] += 1
@@ -156,7 +194,8 @@ class Comparison:
         codes = " ".join(f"{code}:{fates[code]}" for code in sorted(c for c in fates if isinstance(c, int) and c))
         return (f"{counts['transactions']} transactions in {counts['blocks']} blocks of {counts['chains']} chains: "
                 f"{fates['applied']} applied, {fates['refused with fee']} refused with fee, {fates['kept out']} kept out; "
-                f"{counts['rows']} changed rows equal\nrefusals: {codes}")
+                f"{counts['rows']} changed rows and {counts['leaves']} leaves of the history equal, {counts['archived']} rows "
+                f"archived, {counts['blocks']} roots of the history and {counts['state roots']} of the state\nrefusals: {codes}")
 
 
 def compare(lines):

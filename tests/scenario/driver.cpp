@@ -95,6 +95,12 @@ protocol::Genesis Driver::genesis(std::uint64_t seed) {
   protocol::Genesis genesis = protocol::chain_test::genesis_of(kPresets[seed % kPresets.size()], names);
   // One of them is poor, so that escrows and fees run out.
   genesis.accounts[seed % 4].agpu = {20'000'000};
+  // Ended jobs stay for ten ticks or for long, so that archiving and what stands beside it both happen.
+  if (seed % 2 == 0) {
+    const std::uint64_t tick_ms = protocol::parameter_info(protocol::Parameter::TickMs).default_value;
+    genesis.parameters = {
+        {protocol::Parameter::ArchiveAfterMs, 10 * tick_ms / protocol::preset_time_divisor(genesis.preset)}};
+  }
   return genesis;
 }
 

@@ -1,4 +1,5 @@
 // Who is let in, who waits, and what lets a waiting job start.
+#include "protocol/market/queue_index.h"
 #include "scenario/market.h"
 
 namespace starminer::scenario {
@@ -34,7 +35,7 @@ TEST(Admission, NeedsTheWholeEscrowAndSaysWhatIsMissing) {
   ASSERT_TRUE(receipt.has_value());
   EXPECT_EQ(receipt->core.code, static_cast<std::uint16_t>(RefusalCode::EscrowNotCovered)) << receipt->detail;
   EXPECT_NE(receipt->detail.find("missing 0.000000001 AGPU"), std::string::npos) << receipt->detail;
-  EXPECT_TRUE(market.machine().market().jobs_of(poor, 1).empty());
+  EXPECT_TRUE(market.machine().market().index().jobs_of(poor, ~std::uint64_t{0}, 1).empty());
 
   ASSERT_TRUE(market.chain().send("cleo", protocol::chain_test::transfer(poor, fee.base + 1)));
   receipt = submit();

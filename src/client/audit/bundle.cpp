@@ -191,7 +191,7 @@ Result<ProvenItem, BundleFault> prove_leaf(const json& object, const std::string
   if (!facts) return mismatch(fmt::format("leaf {} is in the history, but {}", *index, facts.error()));
   ProvenItem item;
   item.what = facts->at("leaf_kind");
-  item.id = item.what == "receipt" ? facts->at("transaction") : facts->at("contract");
+  item.id = facts->at(item.what == "receipt" ? "transaction" : item.what == "job_end" ? "job" : "contract");
   item.sentence = fmt::format("{} (leaf {} of {})", leaf_sentence(*facts), *index, commitment.history_size);
   (*facts)["leaf_index"] = *index;
   item.facts = std::move(*facts);

@@ -166,6 +166,20 @@ Result<json, std::string> settlement_facts(ByteView bytes) {
   return facts;
 }
 
+Result<json, std::string> job_facts(ByteView bytes) {
+  const auto ended = decode<protocol::EndedJob>(bytes);
+  if (!ended) return fail(std::string("the leaf is no ended job in canonical encoding"));
+  const protocol::JobRow& row = ended->row;
+  if (row.end_reason == protocol::EndReason::None) return fail(std::string("the job of the leaf has not ended"));
+  if (u128{row.paid.base} + row.refunded.base + row.burned.base != row.cap.base) {
+    return fail(std::string("what the job paid, got back and burned is not its cap"));
+  }
+  json facts = facts_of(row);
+  facts["job"] = ended->job.text();
+  facts["ended_ms"] = row.ended.ms;
+  return facts;
+}
+
 Result<json, std::string> receipt_facts(ByteView bytes) {
   const auto receipt = decode<protocol::ReceiptCore>(bytes);
   if (!receipt) return fail(std::string("the leaf is no receipt in canonical encoding"));
@@ -273,6 +287,11 @@ Result<json, std::string> leaf_facts(ByteView leaf) {
     if (facts) (*facts)["leaf_kind"] = "receipt";
     return facts;
   }
+  if (type == static_cast<std::uint8_t>(protocol::LeafType::EndedJob)) {
+    auto facts = job_facts(content);
+    if (facts) (*facts)["leaf_kind"] = "job_end";
+    return facts;
+  }
   return fail(fmt::format("the leaf has type {}, which this program does not know", type));
 }
 
@@ -314,6 +333,11 @@ std::string leaf_sentence(const json& facts) {
     return fmt::format("transaction {}: {} by {}, {}, fee {}{}", text(facts, "transaction"), text(facts, "operation"),
                        text(facts, "account"), text(facts, "status"), tokens(facts, "fee"),
                        text(facts, "subject").empty() ? "" : ", on " + text(facts, "subject"));
+  }
+  if (facts.at("leaf_kind") == "job_end") {
+    return fmt::format("end of job {}: {} of {}, {}, cap {}, paid {}, returned {}", text(facts, "job"),
+                       text(facts, "state"), text(facts, "requester"), text(facts, "end_reason"), tokens(facts, "cap"),
+                       tokens(facts, "paid"), tokens(facts, "refunded"));
   }
   return fmt::format("settlement of contract {}: {}, end {}, paid {} of a cap of {}, of which the provider got {}",
                      text(facts, "contract"), text(facts, "state"), text(facts, "end_reason"),

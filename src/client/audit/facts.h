@@ -20,8 +20,8 @@ namespace starminer::client::audit {
 /// Members of a row. Fails with a sentence where the bytes are no row of this table.
 [[nodiscard]] Result<nlohmann::json, std::string> row_facts(protocol::state::TableId table, ByteView row);
 
-/// A leaf with its type byte: "kind" is settlement or receipt. Fails with a sentence where it does not decode, or a
-/// settlement's price, bill and cap do not fit each other (WRK-4).
+/// A leaf with its type byte: "leaf_kind" is settlement, job_end or receipt. Fails with a sentence where it does not
+/// decode, or price, bill, refund and cap do not fit each other (WRK-4).
 [[nodiscard]] Result<nlohmann::json, std::string> leaf_facts(ByteView leaf);
 
 /// One line about facts, for people: "12.5 AGPU, 0 AMAX, 0 USD; next transaction 4".

@@ -15,7 +15,9 @@ Contracts::Contracts(state::Store& store, const Params& params, Ledger& ledger, 
       reputation_(reputation),
       market_(market),
       timers_(timers),
-      contracts_(store, state::TableId::Contracts) {}
+      contracts_(store, state::TableId::Contracts) {
+  contracts_.add_observer(index_);
+}
 
 void Contracts::dispatch(const BlockContext& context) {
   while (const auto made = market_.next_match(context)) open(*made, context);
@@ -90,6 +92,12 @@ void Contracts::cancel(const JobId& job, const BlockContext& context) {
   settle(id, std::move(row), EndReason::CancelledRequester, context);
 }
 
+void Contracts::archive(const JobId& job) {
+  const std::uint32_t attempts = market_.jobs().get(job).attempts;
+  for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) contracts_.erase(contract_id_of(job, attempt));
+  market_.archive(job);
+}
+
 void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
   ContractId id;
   id.bytes = timer.subject;
@@ -110,20 +118,12 @@ void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
     case TimerKind::Tick:
     case TimerKind::Epoch:
     case TimerKind::JobDeadline:
-    case TimerKind::LockRelease: assertion_failed("a timer of another module", __FILE__, __LINE__);
+    case TimerKind::LockRelease:
+    case TimerKind::JobArchive: assertion_failed("a timer of another module", __FILE__, __LINE__);
   }
 }
 
 std::vector<Settlement> Contracts::take_settlements() { return std::exchange(settlements_, {}); }
-
-std::vector<ContractId> Contracts::live_of(const NodeId& node) const {
-  std::vector<ContractId> live;
-  for (const auto& [job, assignment] : market_.assignments()) {
-    if (assignment.node == node) live.push_back(market_.jobs().get(job).contract);
-  }
-  std::sort(live.begin(), live.end());
-  return live;
-}
 
 bool Contracts::live_is_sound(const ContractId& id, const ContractRow& row) const {
   const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
@@ -139,18 +139,28 @@ bool Contracts::final_is_sound(const ContractId& id, const ContractRow& row) con
   if (timers_.is_armed({row.timer_due, row.timer, id.bytes}) || row.run_end_due.ms != 0) return false;
   if (row.end_reason == EndReason::None || row.party != end_reason_info(row.end_reason).party) return false;
   const u128 paid = u128{row.bill.pay.base} + row.prior_bill.pay.base;
-  if (row.state == ContractState::Requeued) return paid == 0 && row.refund.is_zero();
   const JobRow* job = market_.jobs().find(row.job);
+  if (job == nullptr || row.attempt >= job->attempts) return false;
+  if (row.state == ContractState::Requeued) return paid == 0 && row.refund.is_zero();
   const JobState ended = row.state == ContractState::Settled ? JobState::Settled : JobState::Refunded;
-  return job != nullptr && paid + row.refund.base == row.cap.base && job->state == ended && job->contract == id &&
+  return paid + row.refund.base == row.cap.base && job->state == ended && job->contract == id &&
          job->end_reason == row.end_reason && job->paid.base == paid && job->refunded == row.refund;
 }
 
+bool Contracts::index_is_sound() const {
+  ContractIndex rebuilt;
+  for (const auto& [id, row] : contracts_) rebuilt.on_change(id, nullptr, &row);
+  return rebuilt == index_;
+}
+
 bool Contracts::invariants_hold() const {
-  return std::all_of(contracts_.begin(), contracts_.end(), [this](const auto& entry) {
-    const auto& [id, row] = entry;
-    return is_final(row.state) ? final_is_sound(id, row) : live_is_sound(id, row);
-  });
+  std::size_t attempts = 0;
+  for (const auto& [id, job] : market_.jobs()) attempts += job.attempts;
+  return attempts == contracts_.size() && index_is_sound() &&
+         std::all_of(contracts_.begin(), contracts_.end(), [this](const auto& entry) {
+           const auto& [id, row] = entry;
+           return is_final(row.state) ? final_is_sound(id, row) : live_is_sound(id, row);
+         });
 }
 
 }  // namespace starminer::protocol

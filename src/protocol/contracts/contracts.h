@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "protocol/contracts/contract_index.h"
 #include "protocol/contracts/rows.h"
 #include "protocol/market/market.h"
 
@@ -39,8 +40,8 @@ struct ContractStart {
   static Result<Valid<ContractStart>, Refusal> validate(ContractStart op);
 };
 
-/// Run time so far of each named contract. Entries that no longer run are skipped, not refused: the report of a tick
-/// must not fail because one of its jobs has ended meanwhile.
+/// Run time so far of each named contract. Entries that no longer run, or are archived, are skipped, not refused: the
+/// report of a tick must not fail because one of its jobs has ended meanwhile.
 struct ContractProgress {
   using Module = Contracts;
   struct Entry {
@@ -114,6 +115,8 @@ class Contracts {
   void cancel(const JobId& job, const BlockContext& context);
   /// Opens a contract for every match that can be made now.
   void dispatch(const BlockContext& context);
+  /// JobArchive: the job and all its contracts leave the state. Their final rows stay in the history.
+  void archive(const JobId& job);
   /// AckDue, StartDue, SilenceDue, RunEnd, AcceptDue.
   void on_timer(const TimerKey& timer, const BlockContext& context);
 
@@ -121,8 +124,7 @@ class Contracts {
   [[nodiscard]] std::vector<Settlement> take_settlements();
 
   [[nodiscard]] const state::Table<ContractId, ContractRow>& table() const { return contracts_; }
-  /// Live contracts of a node, in order of their ids.
-  [[nodiscard]] std::vector<ContractId> live_of(const NodeId& node) const;
+  [[nodiscard]] const ContractIndex& index() const { return index_; }
   [[nodiscard]] bool invariants_hold() const;
 
  private:
@@ -147,6 +149,7 @@ class Contracts {
   /// An earlier contract of the same job that ended for this reason at a provider without a link to this one.
   [[nodiscard]] std::optional<ContractId> equal_claim(const ContractRow& row, EndReason reason) const;
   [[nodiscard]] bool live_is_sound(const ContractId& id, const ContractRow& row) const;
+  [[nodiscard]] bool index_is_sound() const;
   [[nodiscard]] bool final_is_sound(const ContractId& id, const ContractRow& row) const;
 
   const Params& params_;
@@ -156,6 +159,7 @@ class Contracts {
   Reputation& reputation_;
   Market& market_;
   Timers& timers_;
+  ContractIndex index_;
   state::Table<ContractId, ContractRow> contracts_;
   std::vector<Settlement> settlements_;
 };

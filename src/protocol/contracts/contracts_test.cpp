@@ -3,6 +3,8 @@
 #include "protocol/contracts/contracts.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -120,6 +122,18 @@ TEST(ContractRefusals, RunTimeNeverGoesBack) {
   EXPECT_EQ(world.run(ContractWorld::complete(delivered, 59'999), kBarn), RefusalCode::NotContractProvider);
 }
 
+// A contract that is archived must not make the report of the provider's other jobs fail.
+TEST(ContractRefusals, ProgressSkipsWhatIsNotThere) {
+  ContractWorld world;
+  const ContractId running = world.contract_in(ContractState::Running);
+  EXPECT_EQ(world.run(ContractProgress{{{kNoContract, 1}}}), RefusalCode::UnknownContract);
+  EXPECT_EQ(world.run(ContractProgress{{{running, 61'000}, {kNoContract, 1}}}, kBarn),
+            RefusalCode::NotContractProvider);
+  EXPECT_EQ(world.run(ContractProgress{{{running, 59'999}, {kNoContract, 1}}}), RefusalCode::UnknownContract);
+  EXPECT_EQ(world.run(ContractProgress{{{running, 61'000}, {kNoContract, 1}}}), RefusalCode::None);
+  EXPECT_EQ(world.contracts.table().get(running).progress_run_ms, 61'000U);
+}
+
 TEST(ContractRefusals, ShapeOfAResult) {
   ContractWorld world;
   const auto with = [](auto change) {
@@ -157,7 +171,6 @@ TEST(ContractRefusals, ShapeOfAProgressReport) {
   many.entries.resize(1024);
   EXPECT_EQ(world.run(many), RefusalCode::InvalidField) << "the same contract twice";
   EXPECT_EQ(world.run(ContractProgress{{{second, 60'000}, {first, 60'000}}}), RefusalCode::InvalidField);
-  EXPECT_EQ(world.run(ContractProgress{{{first, 60'000}, {kNoContract, 1}}}), RefusalCode::UnknownContract);
   EXPECT_EQ(world.run(ContractProgress{{{first, 0}, {kNoContract, 1}}}), RefusalCode::UnknownContract);
   EXPECT_EQ(world.run(ContractProgress{{{first, 61'000}, {second, 61'000}}}, kBarn), RefusalCode::NotContractProvider);
   EXPECT_EQ(world.run(ContractProgress{{{first, 59'000}, {second, 59'000}}}), RefusalCode::ProgressGoesBack);
@@ -245,7 +258,11 @@ TEST(ContractInvariants, NoticeAnEndThatDoesNotAddUp) {
     change(row);
     // A second contract of the same job with the changed row stands beside the first.
     row.attempt = 1;
-    return world.store.load(state::TableId::Contracts, encode(contract_id_of(row.job, 1)), encode(row)) &&
+    JobRow job = world.job(row.job);
+    job.attempts = 2;
+    world.market.archive(row.job);
+    return world.store.load(state::TableId::Jobs, encode(row.job), encode(job)) &&
+           world.store.load(state::TableId::Contracts, encode(contract_id_of(row.job, 1)), encode(row)) &&
            world.contracts.invariants_hold();
   };
   EXPECT_FALSE(holds_after([](ContractRow&) {})) << "two ends of one job";
@@ -271,16 +288,42 @@ TEST(ContractInvariants, NoticeAnEndThatDoesNotAddUp) {
   }));
 }
 
-TEST(ContractQueries, LiveOfNamesWhatHoldsTheNode) {
+TEST(Archive, TakesAJobWithAllItsContracts) {
+  ContractWorld world;
+  const ContractId other = world.contract_in(ContractState::Running);
+  world.add_node(NodeOf(), kBarn);
+  const ContractId first = world.contract_in(ContractState::Assigned);
+  const JobId job = world.contracts.table().get(first).job;
+  const AccountId declined_by = world.contracts.table().get(first).provider;
+  ASSERT_EQ(world.run(ContractDecline{first}, declined_by), RefusalCode::None);
+  ASSERT_EQ(world.contracts.table().get(first).state, ContractState::Requeued);
+  const ContractId second = world.market.jobs().get(job).contract;
+  ASSERT_NE(second, first) << "another provider took it";
+  ASSERT_EQ(world.cancel(job), RefusalCode::None);
+  world.contracts.cancel(job, world.context);
+  EXPECT_TRUE(world.contracts.table().contains(first)) << "an earlier attempt stays with its job";
+  world.contracts.archive(job);
+  EXPECT_FALSE(world.contracts.table().contains(first) || world.contracts.table().contains(second));
+  EXPECT_FALSE(world.market.jobs().contains(job));
+  EXPECT_TRUE(world.contracts.table().contains(other));
+  EXPECT_TRUE(world.contracts.invariants_hold());
+}
+
+TEST(ContractQueries, TheIndexKnowsWhatLives) {
   ContractWorld world;
   const ContractId assigned = world.contract_in(ContractState::Assigned);
   const ContractId running = world.contract_in(ContractState::Running);
-  world.contract_in(ContractState::Delivered);
+  const ContractId delivered = world.contract_in(ContractState::Delivered);
   world.contract_in(ContractState::Settled);
-  const NodeId node = world.contracts.table().get(assigned).node;
-  std::vector<ContractId> expected = {assigned, running};
-  std::sort(expected.begin(), expected.end());
-  EXPECT_EQ(world.contracts.live_of(node), expected);
+  const ContractRow& row = world.contracts.table().get(assigned);
+  const std::set<ContractId> expected = {assigned, running, delivered};
+  const ContractIndex& index = world.contracts.index();
+  ASSERT_NE(index.live_of(row.node), nullptr);
+  EXPECT_EQ(*index.live_of(row.node), expected);
+  EXPECT_EQ(*index.live_of(row.provider), expected);
+  EXPECT_EQ(index.live(), expected);
+  EXPECT_EQ(index.live_of(row.requester), nullptr);
+  EXPECT_EQ(index.counts(), (std::array<std::uint64_t, ContractIndex::kStates>{1, 0, 1, 1, 1, 0, 0}));
 }
 
 }  // namespace

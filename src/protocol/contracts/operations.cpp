@@ -150,9 +150,13 @@ Result<Checked<ContractProgress>, Refusal> Contracts::check(const Valid<Contract
                                                             const Sender& sender) const {
   ContractProgress::Evidence evidence;
   std::string goes_back;
+  std::string unknown;
   for (const ContractProgress::Entry& entry : op->entries) {
     const ContractRow* row = contracts_.find(entry.contract);
-    if (row == nullptr) return fail(Refusal{RefusalCode::UnknownContract, entry.contract.text()});
+    if (row == nullptr) {
+      unknown = entry.contract.text();
+      continue;
+    }
     if (row->provider != sender.account) return fail(Refusal{RefusalCode::NotContractProvider, entry.contract.text()});
     if (row->state != ContractState::Running) continue;
     if (entry.run_ms < row->progress_run_ms) {
@@ -162,6 +166,7 @@ Result<Checked<ContractProgress>, Refusal> Contracts::check(const Valid<Contract
     evidence.live.push_back(entry);
   }
   // One job's slip must not make the provider's other jobs look silent.
+  if (evidence.live.empty() && !unknown.empty()) return fail(Refusal{RefusalCode::UnknownContract, unknown});
   if (evidence.live.empty() && !goes_back.empty()) return fail(Refusal{RefusalCode::ProgressGoesBack, goes_back});
   return Checked<ContractProgress>(op, std::move(evidence));
 }

@@ -16,6 +16,13 @@ TimeMs latest_start(const JobSpec& spec) { return {saturating_sub(spec.deadline.
 /// The unit price of the first match: the ceiling of all later ones, also after a cheaper one between.
 Price first_unit(const JobRow& row) { return row.attempts <= 1 ? row.unit : row.max_price; }
 
+/// When a job that ends now leaves the state: at a whole second, so that an idle chain makes no block for each.
+TimeMs archive_due(const Params& params, TimeMs ended) {
+  constexpr std::uint64_t kSecondMs = 1000;
+  const std::uint64_t due = (ended + params.duration(Parameter::ArchiveAfterMs)).ms;
+  return {due / kSecondMs * kSecondMs + (due % kSecondMs == 0 ? 0 : kSecondMs)};
+}
+
 void add_sorted(std::vector<AccountId>& accounts, const AccountId& account) {
   const auto place = std::lower_bound(accounts.begin(), accounts.end(), account);
   if (place == accounts.end() || *place != account) accounts.insert(place, account);
@@ -170,8 +177,19 @@ void Market::finish(const JobId& id, JobState final_state, EndReason reason, Agp
                 .contract = row.contract.is_zero() ? std::optional<ContractId>() : row.contract,
                 .state = static_cast<std::uint8_t>(final_state),
                 .amount = paid.base});
+  timers_.schedule(archive_due(params_, context.time), TimerKind::JobArchive, id.bytes);
+  ended_.push_back({id, row});
   jobs_.put(id, std::move(row));
   trigger();
+}
+
+std::vector<EndedJob> Market::take_ended() { return std::exchange(ended_, {}); }
+
+void Market::archive(const JobId& job) {
+  const JobRow& row = jobs_.get(job);
+  STARMINER_CHECK(row.state == JobState::Settled || row.state == JobState::Refunded);
+  if (!row.client_key.is_zero()) client_ids_.erase(row.client_key);
+  jobs_.erase(job);
 }
 
 void Market::set_fault_claim(const JobId& job, const ContractId& contract) {

@@ -8,6 +8,19 @@ namespace {
 
 using namespace market_test;
 
+std::vector<JobId> jobs_of(const World& world, const AccountId& requester, std::size_t limit = 10,
+                           std::uint64_t below = ~std::uint64_t{0}) {
+  std::vector<JobId> jobs;
+  for (const auto& [sequence, id] : world.market.index().jobs_of(requester, below, limit)) jobs.push_back(id);
+  return jobs;
+}
+
+/// The first whole second at which a job that ends now may leave.
+TimeMs archive_due(const World& world) {
+  const std::uint64_t earliest = world.context.time.ms + world.params.get(Parameter::ArchiveAfterMs);
+  return {(earliest + 999) / 1000 * 1000};
+}
+
 TEST(Requeue, KeepsPlaceAndPriceAndAvoidsTheProvider) {
   World world;
   const NodeId first = world.add_node(NodeOf(), kFarm);
@@ -167,7 +180,7 @@ TEST(End, ReturnsWhatIsLeftAndClosesTheAccounts) {
   EXPECT_EQ(row.ended, world.context.time);
   EXPECT_EQ(world.escrow(job), 0U);
   EXPECT_EQ(world.ledger.accounts().get(kAda).roles, 0U);
-  EXPECT_EQ(world.market.jobs_of(kAda, 10), std::vector<JobId>{job});
+  EXPECT_EQ(jobs_of(world, kAda), std::vector<JobId>{job});
 }
 
 TEST(Queries, JobsOfARequesterNewestFirst) {
@@ -176,10 +189,63 @@ TEST(Queries, JobsOfARequesterNewestFirst) {
   std::vector<JobId> jobs;
   for (int i = 0; i < 5; ++i) jobs.push_back(world.queue(JobOf()));
   world.queue(JobOf(), kBob);
-  EXPECT_EQ(world.market.jobs_of(kAda, 3), (std::vector<JobId>{jobs[4], jobs[3], jobs[2]}));
-  EXPECT_TRUE(world.market.jobs_of(kCleo, 3).empty());
+  EXPECT_EQ(jobs_of(world, kAda, 3), (std::vector<JobId>{jobs[4], jobs[3], jobs[2]}));
+  EXPECT_EQ(jobs_of(world, kAda, 9, world.job(jobs[3]).sequence), (std::vector<JobId>{jobs[2], jobs[1], jobs[0]}));
+  EXPECT_TRUE(jobs_of(world, kCleo).empty());
   world.market.set_fault_claim(jobs[0], ContractId{{9}});
   EXPECT_EQ(world.job(jobs[0]).fault_claim, ContractId{{9}});
+}
+
+// REQ: AUD-1
+// Every ended job leaves the state at the first whole second after its time, however it ended, and only then.
+TEST(Archive, TakesEndedJobsOutOfTheState) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId done = world.queue(JobOf());
+  world.match();
+  world.complete(done);
+  const JobId cancelled = world.queue(JobOf().max_price(1'000'000).budget(kAgpu));
+  ASSERT_EQ(world.cancel(cancelled), RefusalCode::None);
+  const JobId waiting = world.queue(JobOf().max_price(1'000'000).budget(kAgpu));
+  const TimeMs due = archive_due(world);
+  const std::vector<EndedJob> leaves = world.market.take_ended();
+  ASSERT_EQ(leaves.size(), 2U);
+  EXPECT_EQ(leaves[0].job, done);
+  EXPECT_EQ(encode(leaves[0].row), encode(world.job(done))) << "the history gets the row as it stays";
+  EXPECT_TRUE(world.market.take_ended().empty());
+
+  world.context.time = {due.ms - 1};
+  world.run_timers();
+  EXPECT_TRUE(world.market.jobs().contains(done) && world.market.jobs().contains(cancelled));
+  EXPECT_TRUE(world.sound());
+  world.wait_ms(1);
+  world.run_timers();
+  EXPECT_EQ(jobs_of(world, kAda), std::vector<JobId>{waiting});
+  EXPECT_EQ(world.market.jobs().size(), 1U);
+  EXPECT_EQ(world.market.index().counts()[static_cast<std::size_t>(JobState::Settled)], 0U);
+  EXPECT_EQ(world.cancel(done), RefusalCode::UnknownJob);
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Archive, TheClientIdHoldsAsLongAsTheJob) {
+  World world;
+  world.add_node(NodeOf());
+  ASSERT_EQ(world.submit(JobOf(), kAda, "render-7"), RefusalCode::None);
+  const JobId first = world.last_job;
+  world.wait_ms(123);
+  ASSERT_EQ(world.cancel(first), RefusalCode::None);
+  const TimeMs due = archive_due(world);
+  world.context.time = {due.ms - 1};
+  world.run_timers();
+  ASSERT_EQ(world.submit(JobOf(), kAda, "render-7"), RefusalCode::None);
+  EXPECT_EQ(world.last_job, first) << "a repeat gives the first job";
+  EXPECT_EQ(world.submit(JobOf().max_s(7'200), kAda, "render-7"), RefusalCode::ClientIdReused);
+  world.context.time = due;
+  world.run_timers();
+  ASSERT_EQ(world.submit(JobOf(), kAda, "render-7"), RefusalCode::None);
+  EXPECT_NE(world.last_job, first) << "long after the end it is a new job";
+  EXPECT_EQ(world.job(world.last_job).state, JobState::Queued);
+  EXPECT_TRUE(world.sound());
 }
 
 // What an operation wrote is gone after a rollback, in the tables and in everything derived from them.
@@ -200,7 +266,7 @@ TEST(Rollback, LeavesNoTrace) {
   EXPECT_TRUE(world.sound());
   EXPECT_EQ(world.market.jobs().size(), 1U);
   EXPECT_EQ(world.job(kept).state, JobState::Active);
-  EXPECT_EQ(world.market.jobs_of(kAda, 10), std::vector<JobId>{kept});
+  EXPECT_EQ(jobs_of(world, kAda), std::vector<JobId>{kept});
   EXPECT_EQ(world.market.assignments().size(), 1U);
 }
 

@@ -72,16 +72,6 @@ std::optional<std::uint32_t> Market::queue_position(const JobId& job) const {
   return ahead;
 }
 
-std::vector<JobId> Market::jobs_of(const AccountId& requester, std::size_t limit) const {
-  std::vector<JobId> newest_first;
-  const auto* jobs = index_->jobs_of(requester);
-  if (jobs == nullptr) return newest_first;
-  for (auto it = jobs->rbegin(); it != jobs->rend() && newest_first.size() < limit; ++it) {
-    newest_first.push_back(it->second);
-  }
-  return newest_first;
-}
-
 bool Market::job_is_sound(const JobId& id, const JobRow& row) const {
   const bool live = row.state == JobState::Queued || row.state == JobState::Active;
   const LockKey escrow{LockPurpose::Escrow, id.bytes, Asset::Agpu};
@@ -142,6 +132,29 @@ bool Market::capacity_is_sound() const {
   return true;
 }
 
+/// Every ended job, and nothing else, waits for its archiving, and client ids stand exactly as long as their jobs.
+bool Market::archive_is_sound() const {
+  std::size_t ended = 0;
+  std::size_t named = 0;
+  for (const auto& [id, row] : jobs_) {
+    if (row.state == JobState::Settled || row.state == JobState::Refunded) ++ended;
+    if (row.client_key.is_zero()) continue;
+    const JobId* first = client_ids_.find(row.client_key);
+    if (first == nullptr || *first != id) return false;
+    ++named;
+  }
+  std::size_t armed = 0;
+  for (const auto& [timer, row] : timers_.table()) {
+    if (timer.kind != TimerKind::JobArchive) continue;
+    JobId id;
+    id.bytes = timer.subject;
+    const JobRow* job = jobs_.find(id);
+    if (job == nullptr || job->end_reason == EndReason::None) return false;
+    ++armed;
+  }
+  return ended == armed && named == client_ids_.size();
+}
+
 bool Market::invariants_hold() const {
   std::size_t waiting = 0;
   std::size_t parked = 0;
@@ -149,7 +162,8 @@ bool Market::invariants_hold() const {
     if (!job_is_sound(id, row)) return false;
     if (row.state == JobState::Queued) ++(row.parked ? parked : waiting);
   }
-  return waiting == index_->waiting().size() && parked == index_->parked().size() && capacity_is_sound();
+  return waiting == index_->waiting().size() && parked == index_->parked().size() && capacity_is_sound() &&
+         archive_is_sound();
 }
 
 }  // namespace starminer::protocol

@@ -65,6 +65,12 @@ struct MatchMade {
   std::uint64_t slow_log_price = 0;
 };
 
+/// A job that reached a final state, for the history tree.
+struct EndedJob {
+  JobId job;
+  JobRow row;
+};
+
 class Market {
  public:
   Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
@@ -106,6 +112,8 @@ class Market {
   /// Ends the job: what is left of the escrow returns to the requester. Requires: released. `paid` is the sum that the
   /// contracts module took from the escrow.
   void end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context);
+  /// Takes an ended job and its client id out of the state. Its final row stays in the history.
+  void archive(const JobId& job);
   /// Remembers the first contract whose provider claimed the requester's fault.
   void set_fault_claim(const JobId& job, const ContractId& contract);
   /// Whether any node, busy or not, could serve the job, leaving the avoided providers and `also_avoid` out.
@@ -116,6 +124,9 @@ class Market {
   void on_tick(const BlockContext& context);
   void on_epoch(const BlockContext& context);
 
+  /// Jobs that ended since the last call, in order.
+  [[nodiscard]] std::vector<EndedJob> take_ended();
+
   // Queries
   [[nodiscard]] Quote quote(const JobSpec& spec, const AccountId& requester, const BlockContext& context) const;
   /// Why a job is where it is: exclusions of its current state.
@@ -124,7 +135,8 @@ class Market {
   [[nodiscard]] std::optional<std::uint32_t> queue_position(const JobId& job) const;
   [[nodiscard]] const state::Table<JobId, JobRow>& jobs() const { return jobs_; }
   [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
-  [[nodiscard]] std::vector<JobId> jobs_of(const AccountId& requester, std::size_t limit) const;  // newest first
+  /// What is derived from the tables: the order of waiting jobs, jobs by requester, counts.
+  [[nodiscard]] const QueueIndex& index() const { return *index_; }
   [[nodiscard]] bool invariants_hold() const;
 
  private:
@@ -144,6 +156,7 @@ class Market {
   // Invariants, by subject
   [[nodiscard]] bool job_is_sound(const JobId& id, const JobRow& row) const;
   [[nodiscard]] bool capacity_is_sound() const;
+  [[nodiscard]] bool archive_is_sound() const;
 
   const Params& params_;
   Ledger& ledger_;
@@ -158,6 +171,7 @@ class Market {
   state::Table<ShareKey, ShareRow> shares_;
   state::Table<ClassId, ClassDemandRow> class_demand_;
   std::unique_ptr<QueueIndex> index_;
+  std::vector<EndedJob> ended_;
   bool triggered_ = false;  // no part of the state: every block ends with nothing left to match
 };
 

@@ -38,6 +38,7 @@ void QueueIndex::on_change(const JobId& id, const JobRow* before, const JobRow* 
 }
 
 void QueueIndex::remove(const JobId& id, const JobRow& row) {
+  --counts_[static_cast<std::size_t>(row.state)];
   const auto jobs = by_requester_.find(row.requester);
   STARMINER_CHECK(jobs != by_requester_.end());
   jobs->second.erase(row.sequence);
@@ -47,6 +48,7 @@ void QueueIndex::remove(const JobId& id, const JobRow& row) {
   STARMINER_CHECK(live != live_.end() && live->second.count > 0);
   --live->second.count;
   live->second.escrow -= row.cap.base;
+  escrow_ -= row.cap.base;
   if (live->second.count == 0) live_.erase(live);
   if (row.state != JobState::Queued) return;
   const Place place{row.key_ms, id};
@@ -59,11 +61,13 @@ void QueueIndex::remove(const JobId& id, const JobRow& row) {
 }
 
 void QueueIndex::insert(const JobId& id, const JobRow& row) {
+  ++counts_[static_cast<std::size_t>(row.state)];
   by_requester_[row.requester][row.sequence] = id;
   if (!is_live(row)) return;
   LiveJobs& live = live_[row.requester];
   ++live.count;
   live.escrow += row.cap.base;
+  escrow_ += row.cap.base;
   if (row.state != JobState::Queued) return;
   const Place place{row.key_ms, id};
   if (row.parked) {
@@ -153,9 +157,14 @@ QueueIndex::ShapeDemand QueueIndex::demand(std::size_t limit, const std::optiona
   return demand;
 }
 
-const std::map<std::uint64_t, JobId>* QueueIndex::jobs_of(const AccountId& requester) const {
-  const auto it = by_requester_.find(requester);
-  return it != by_requester_.end() ? &it->second : nullptr;
+std::vector<QueueIndex::Submitted> QueueIndex::jobs_of(const AccountId& requester, std::uint64_t below,
+                                                       std::size_t limit) const {
+  std::vector<Submitted> newest_first;
+  const auto jobs = by_requester_.find(requester);
+  if (jobs == by_requester_.end()) return newest_first;
+  auto at = std::make_reverse_iterator(jobs->second.lower_bound(below));
+  for (; at != jobs->second.rend() && newest_first.size() < limit; ++at) newest_first.emplace_back(*at);
+  return newest_first;
 }
 
 LiveJobs QueueIndex::live_of(const AccountId& requester) const {

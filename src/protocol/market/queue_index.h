@@ -56,8 +56,13 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
 
   [[nodiscard]] const std::map<Place, WaitingJob>& waiting() const { return waiting_; }
   [[nodiscard]] const std::map<Place, const JobRow*>& parked() const { return parked_; }
-  /// Jobs of an account by the sequence of their submission; null: none.
-  [[nodiscard]] const std::map<std::uint64_t, JobId>* jobs_of(const AccountId& requester) const;
+  using Submitted = std::pair<std::uint64_t, JobId>;  // by the sequence of the submission
+  /// Jobs of an account that the state has, newest first, of sequences below this one.
+  [[nodiscard]] std::vector<Submitted> jobs_of(const AccountId& requester, std::uint64_t below,
+                                               std::size_t limit) const;
+  /// Rows of jobs by state, and what all live ones hold in escrow.
+  [[nodiscard]] const std::array<std::uint64_t, enum_count(JobState{})>& counts() const { return counts_; }
+  [[nodiscard]] u128 escrow() const { return escrow_; }
   [[nodiscard]] LiveJobs live_of(const AccountId& requester) const;
   /// Jobs on a node; null: none.
   [[nodiscard]] const std::set<Occupant>* occupants(const NodeId& node) const;
@@ -96,6 +101,8 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   std::map<Place, const JobRow*> parked_;
   std::map<AccountId, std::map<std::uint64_t, JobId>> by_requester_;
   std::map<AccountId, LiveJobs> live_;
+  std::array<std::uint64_t, enum_count(JobState{})> counts_{};
+  u128 escrow_ = 0;
   std::map<NodeId, std::set<Occupant>> occupants_;
   std::map<std::pair<ClassId, AccountId>, Holding> held_by_;
   std::array<Holding, 256> held_{};

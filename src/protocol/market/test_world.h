@@ -239,10 +239,10 @@ struct World {
   /// Hands due timers of the market to it.
   void run_timers() {
     while (const auto timer = timers.pop_due(context.time)) {
-      if (timer->kind != TimerKind::JobDeadline) continue;
       JobId id;
       id.bytes = timer->subject;
-      market.on_deadline(id, context);
+      if (timer->kind == TimerKind::JobDeadline) market.on_deadline(id, context);
+      if (timer->kind == TimerKind::JobArchive) market.archive(id);
     }
   }
 

@@ -20,15 +20,22 @@ static_assert(std::all_of(kRegistry.begin(), kRegistry.end(), [](const Parameter
 
 constexpr std::uint64_t kDevPriceScale = 1000;
 
-const ParameterInfo* find_info(Parameter parameter) {
-  const auto* const found = std::find_if(kRegistry.begin(), kRegistry.end(),
-                                         [parameter](const ParameterInfo& info) { return info.id == parameter; });
-  return found == kRegistry.end() ? nullptr : found;
-}
-
 }  // namespace
 
 std::span<const ParameterInfo> parameter_registry() { return kRegistry; }
+
+const ParameterInfo& parameter_info(Parameter parameter) {
+  const auto* const found = std::find_if(kRegistry.begin(), kRegistry.end(),
+                                         [parameter](const ParameterInfo& info) { return info.id == parameter; });
+  STARMINER_CHECK(found != kRegistry.end());
+  return *found;
+}
+
+std::optional<Parameter> find_parameter(std::string_view name) {
+  const auto* const found =
+      std::find_if(kRegistry.begin(), kRegistry.end(), [name](const ParameterInfo& info) { return info.name == name; });
+  return found == kRegistry.end() ? std::nullopt : std::optional(found->id);
+}
 
 std::string_view unit_name(ParameterUnit unit) {
   switch (unit) {
@@ -80,9 +87,8 @@ void Params::write_genesis(Preset preset) {
 }
 
 bool Params::set(Parameter parameter, std::uint64_t value) {
-  const ParameterInfo* info = find_info(parameter);
-  STARMINER_CHECK(info != nullptr);
-  if (value < info->min || value > info->max) return false;
+  const ParameterInfo& info = parameter_info(parameter);
+  if (value < info.min || value > info.max) return false;
   table_.put(static_cast<std::uint16_t>(parameter), {value});
   return true;
 }

@@ -34,6 +34,9 @@ struct ParameterInfo {
 };
 
 [[nodiscard]] std::span<const ParameterInfo> parameter_registry();
+[[nodiscard]] const ParameterInfo& parameter_info(Parameter parameter);
+/// By its name in the registry, "AckMs".
+[[nodiscard]] std::optional<Parameter> find_parameter(std::string_view name);
 [[nodiscard]] std::string_view unit_name(ParameterUnit unit);
 
 /// Sets of starting values. `test` divides every duration by 5 and `dev` by 10; `dev` multiplies prices by 1000, so

@@ -22,8 +22,9 @@ enum class TimerKind : std::uint8_t {
   RunEnd = 6,       // subject contract: maximum run time is over
   AcceptDue = 7,    // subject contract: silence accepts
   LockRelease = 8,  // subject node: the registration lock is returned
+  JobArchive = 9,   // subject job: ended long ago, it leaves the state with its contracts
 };
-[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 9; }
+[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 10; }
 
 using Subject = std::array<std::uint8_t, 20>;
 
