@@ -29,6 +29,8 @@ constexpr std::array kChecks = {
     Check{&round_trip<protocol::TimerKey>},      Check{&round_trip<protocol::ReputationRow>},
     Check{&round_trip<protocol::ClassRow>},      Check{&round_trip<protocol::ChainRow>},
     Check{&round_trip<protocol::SeedRow>},       Check{&round_trip<protocol::ProposerRow>},
+    Check{&round_trip<protocol::StakeKey>},      Check{&round_trip<protocol::StakeRow>},
+    Check{&round_trip<protocol::UnbondingRow>},  Check{&round_trip<protocol::ParameterChangeRow>},
     Check{&round_trip<protocol::BlockPreamble>}, Check{&round_trip<protocol::LoggedBlock>},
 };
 

@@ -49,6 +49,7 @@ json basic_type(std::string_view name) {
   if (name == "Address") return scalar("string", "^sm1[a-z0-9]+$");
   if (name == "JobId") return scalar("string", "^j1[a-z0-9]+$");
   if (name == "ContractId") return scalar("string", "^c1[a-z0-9]+$");
+  if (name == "UnbondingId") return scalar("string", "^u1[a-z0-9]+$");
   if (name == "NodeId") return scalar("string", "^n1[a-z0-9]+$");
   if (name == "Code") return scalar("string", "^(E[0-9]{4}|[a-z_]+)$");
   return nullptr;
@@ -207,6 +208,11 @@ json openapi_document(const http::Router& router, std::string_view version) {
   }
   json schemas = json::object();
   for (const SchemaText& text : schema_texts()) schemas[std::string(text.name)] = schema_of(text);
+  for (const Enumeration& list : enumerations()) {
+    json& schema = schemas[std::string(list.name)];
+    schema = {{"type", "string"}, {"enum", list.values}};
+    if (!list.description.empty()) schema["description"] = list.description;
+  }
   return {
       {"openapi", "3.1.0"},
       {"info",

@@ -1,10 +1,13 @@
 // The OpenAPI 3.1 document, made from the route table (methods, paths, media types, who may call) and two tables of
-// text: operations (openapi_operations.cpp) and schemas (openapi_schemas.cpp). A test holds it against the routes, both
+// text, operations (openapi_operations.cpp) and schemas (openapi_schemas.cpp), and the registries of the protocol
+// (openapi_enumerations.cpp). A test holds it against the routes, both
 // ways, and answers of a running node against the schemas.
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -30,6 +33,15 @@ struct SchemaText {
   std::string_view description;
 };
 
+/// An enumeration that is a registry of the protocol.
+struct Enumeration {
+  std::string_view name;
+  std::vector<std::string> values;
+  std::string_view description;
+};
+
+/// Made from the registries themselves, so that document and protocol cannot disagree.
+[[nodiscard]] std::vector<Enumeration> enumerations();
 [[nodiscard]] std::span<const OperationText> operation_texts();
 [[nodiscard]] std::span<const SchemaText> schema_texts();
 

@@ -35,6 +35,7 @@ constexpr std::array kOperations = {
     OperationText{"GET /v1/transactions/{hash}", "getReceipt", "transactions", "", "", "200:Receipt 400 404"},
     OperationText{"GET /v1/transactions/{hash}/proof", "getReceiptProof", "transactions", "", "", "200:Proof 400 404"},
     OperationText{"GET /v1/accounts/{address}", "getAccount", "transactions", "", "", "200:Account 400"},
+    OperationText{"GET /v1/accounts/{address}/stake", "getStake", "transactions", "", "", "200:Stake 400"},
     OperationText{"POST /v1/faucet", "askFaucet", "transactions", "", "FaucetRequest",
                   "200:FaucetGift 400 404 409 429 503"},
     // Supply and prices

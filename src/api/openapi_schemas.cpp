@@ -10,32 +10,28 @@ constexpr std::array kSchemas = {
                "type:string, title:string, status:int, detail:string, code:Code, instance:string, advice?:string, "
                "receipt?:Receipt, expected?:string",
                "RFC 9457. `code` is E and four digits for refusals of the protocol (GET /v1/codes), else a name."},
-    // Enumerations
-    SchemaText{"JobState", "=queued|active|settled|refunded", ""},
-    SchemaText{"ContractState", "=assigned|preparing|running|delivered|settled|refunded|requeued", ""},
-    SchemaText{"NodeStatus", "=pending|active|draining|left|suspect|jailed", ""},
-    SchemaText{"JobKind", "=training|inference|rendering|simulation", ""},
     SchemaText{"LogStream", "=stdout|stderr", ""},
-    SchemaText{"Party", "=nobody|requester|provider|network", "Who is responsible for an end."},
-    SchemaText{"RefusalClass", "=malformed|retry|charged|local", ""},
     // Chain
     SchemaText{"Health", "status:string, height:int, block_time_ms:int", ""},
     SchemaText{"Supply", "minted:Amount, burned:Amount, balances:Amount, locks:Amount, pools:Amount, conserved:bool",
                "minted - burned = balances + locks + pools"},
     SchemaText{
         "Status",
-        "chain_id:string, preset:string, height:int, block_time_ms:int, time_ms:int, halted_ms:int, app_hash:Hash, "
+        "chain_id:string, preset:Preset, height:int, block_time_ms:int, time_ms:int, halted_ms:int, app_hash:Hash, "
         "state_root:Hash, history_root:Hash, history_size:int, tick_ms:int, epoch_ms:int, ticks:int, epochs:int, "
+        "epoch_ends_ms:int, "
         "order_rule:string, supply:Supply{}, faucet:bool, version:string",
         ""},
-    SchemaText{"Parameter",
-               "number:int, name:string, unit:string, value:Amount, default:Amount, min:Amount, max:Amount, "
-               "description:string",
-               ""},
-    SchemaText{"Parameters", "parameters:Parameter[]", ""},
-    SchemaText{"RefusalText", "code:Code, name:string, class:RefusalClass, what:string, advice:string", ""},
-    SchemaText{"EndReasonText", "number:int, code:string, party:Party, sentence:string", ""},
-    SchemaText{"OperationName", "number:int, name:string, module:string, what:string", ""},
+    SchemaText{
+        "Parameter",
+        "number:int, name:string, unit:string, value:Amount, pending:Amount?, default:Amount, min:Amount, max:Amount, "
+        "set_by:ParameterSetter, description:string",
+        "pending: from the end of the epoch on; min and max as they are on this network, default as on preset main."},
+    SchemaText{"Parameters", "parameters:Parameter[], rules:string[], governance:Address?, epoch_ends_ms:int",
+               "governance: the account that may set those that are governed, or null."},
+    SchemaText{"RefusalText", "code:RefusalLabel, name:string, class:RefusalClass, what:string, advice:string", ""},
+    SchemaText{"EndReasonText", "number:int, code:EndReasonCode, party:Party, sentence:string", ""},
+    SchemaText{"OperationName", "number:int, name:Operation, module:string, what:string", ""},
     SchemaText{"Codes", "refusals:RefusalText[], end_reasons:EndReasonText[], operations:OperationName[]", ""},
     SchemaText{
         "VrfEvaluation", "output:Hash, challenge:Hash, response:Hash",
@@ -46,8 +42,9 @@ constexpr std::array kSchemas = {
                "history_root:Hash, history_size:int, app_hash:Hash",
                ""},
     SchemaText{"Receipt",
-               "transaction:Hash, height:int, index:int, time_ms:int, account:Address, sequence:int, operation:string, "
-               "fee:Amount, subject:string, history_index:int, duplicate:bool, status:string, code?:Code, "
+               "transaction:Hash, height:int, index:int, time_ms:int, account:Address, sequence:int, "
+               "operation:Operation, "
+               "fee:Amount, subject:string, history_index:int, duplicate:bool, status:string, code?:RefusalLabel, "
                "detail?:string",
                "status is applied or refused; `duplicate`: the same bytes had been applied before."},
     SchemaText{
@@ -76,9 +73,14 @@ constexpr std::array kSchemas = {
                "height:int, state_root:Hash, history_root:Hash, history_size:int, app_hash:Hash, rows:RowProof[], "
                "leaves:LeafProof[]",
                "All at one height."},
-    SchemaText{"Lock", "purpose:string, subject:string, asset:string, amount:Amount", ""},
+    SchemaText{"Lock", "purpose:LockPurpose, subject:string, asset:Asset, amount:Amount", ""},
     SchemaText{"Account",
                "address:Address, exists:bool, balances:Amount{}, next_sequence:int, locks:Lock[], provider:bool", ""},
+    SchemaText{"Unbonding", "id:UnbondingId, asset:Asset, amount:Amount, returns_ms:int", ""},
+    SchemaText{"Stake",
+               "address:Address, asset:Asset, bonded:Amount, unbonding:Amount, unbondings:Unbonding[], minimum:Amount, "
+               "unbond_ms:int",
+               ""},
     SchemaText{"FaucetRequest", "address:Address", ""},
     SchemaText{"FaucetGift", "transaction:Hash, address:Address, amount:Amount", ""},
     // Supply
@@ -153,7 +155,7 @@ constexpr std::array kSchemas = {
         "Job",
         "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
         "runtime:string, max_price:Price, cap:Amount, submitted_ms:int, attempts:int, contract:ContractId?, "
-        "queue_position:int?, end_reason:string?, end_reason_text:string?, party:Party?, ended_ms:int?, "
+        "queue_position:int?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, ended_ms:int?, "
         "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
         ""},
     SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
@@ -174,7 +176,8 @@ constexpr std::array kSchemas = {
         "expected_s:int, max_s:int, manifest_hash:Hash, inputs:Hash[], input_bytes:int, allocation:Allocation, "
         "matched_ms:int, acknowledged_ms:int?, started_ms:int?, last_progress_ms:int?, stopped_ms:int?, "
         "delivered_ms:int?, ended_ms:int?, timer_due_ms:int?, run_ms:int, metered_ms:int, result_hash:Hash?, "
-        "outputs:Hash[], proof_hash:Hash?, end_reason:string?, end_reason_text:string?, party:Party?, bill:Split, "
+        "outputs:Hash[], proof_hash:Hash?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, "
+        "bill:Split, "
         "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, archived:Archived?, "
         "job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},

@@ -27,6 +27,8 @@ class Clock {
 
 [[nodiscard]] nlohmann::json render_receipt(const storage::StoredReceipt& receipt, bool duplicate);
 [[nodiscard]] nlohmann::json render_account(const protocol::Machine& machine, const AccountId& account);
+/// What of an account is staked, and what unbonds.
+[[nodiscard]] nlohmann::json render_stake(const protocol::Machine& machine, const AccountId& account);
 [[nodiscard]] nlohmann::json render_provider(const protocol::Machine& machine, const AccountId& account);
 [[nodiscard]] nlohmann::json render_node(const protocol::Machine& machine, const NodeId& id, TimeMs now);
 [[nodiscard]] nlohmann::json render_class(const protocol::Machine& machine, protocol::ClassId id);
@@ -44,6 +46,9 @@ class Clock {
 [[nodiscard]] nlohmann::json render_split(const protocol::FeeSplit& split);
 [[nodiscard]] nlohmann::json render_status(const protocol::Machine& machine, TimeMs now);
 [[nodiscard]] nlohmann::json render_parameters(const protocol::Machine& machine);
+/// "escrow", "stake"; the deposit of an account is shown beside the locks as "account_deposit".
+[[nodiscard]] std::string_view purpose_name(protocol::LockPurpose purpose);
+[[nodiscard]] std::string_view refusal_class_name(protocol::RefusalClass refusal_class);
 /// Refusals, end reasons and operations: the registries that documentation and SDKs use.
 [[nodiscard]] nlohmann::json render_codes();
 [[nodiscard]] nlohmann::json render_block(const storage::StoredBlock& block);

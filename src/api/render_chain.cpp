@@ -15,18 +15,12 @@ std::string number(std::uint64_t value) { return fmt::format("{}", value); }
 // Sums of up to 2^63 base units over many accounts still fit 64 bits: conservation bounds them by what was minted.
 std::string number(u128 value) { return fmt::format("{}", static_cast<std::uint64_t>(value)); }
 
-std::string_view purpose_name(protocol::LockPurpose purpose) {
-  switch (purpose) {
-    case protocol::LockPurpose::Escrow: return "escrow";
-    case protocol::LockPurpose::NodeIdentity: return "node_identity";
-  }
-  return "";
-}
-
 std::string subject_text(const protocol::LockKey& key) {
   switch (key.purpose) {
     case protocol::LockPurpose::Escrow: return JobId{key.subject}.text();
     case protocol::LockPurpose::NodeIdentity: return NodeId{key.subject}.text();
+    case protocol::LockPurpose::Stake: return AccountId{key.subject}.text();
+    case protocol::LockPurpose::Unbonding: return UnbondingId{key.subject}.text();
   }
   return "";
 }
@@ -35,16 +29,6 @@ json render_supply(const Machine& machine, Asset asset) {
   const protocol::SupplyBreakdown supply = machine.ledger().supply(asset);
   return {{"minted", number(supply.minted)}, {"burned", number(supply.burned)}, {"balances", number(supply.balances)},
           {"locks", number(supply.locks)},   {"pools", number(supply.pools)},   {"conserved", supply.conserved()}};
-}
-
-std::string_view class_text(protocol::RefusalClass refusal_class) {
-  switch (refusal_class) {
-    case protocol::RefusalClass::Malformed: return "malformed";
-    case protocol::RefusalClass::Retry: return "retry";
-    case protocol::RefusalClass::Charged: return "charged";
-    case protocol::RefusalClass::Local: return "local";
-  }
-  return "";
 }
 
 /// Null for the genesis, which has none.
@@ -58,6 +42,26 @@ json render_preamble(ByteView bytes) {
 }
 
 }  // namespace
+
+std::string_view purpose_name(protocol::LockPurpose purpose) {
+  switch (purpose) {
+    case protocol::LockPurpose::Escrow: return "escrow";
+    case protocol::LockPurpose::NodeIdentity: return "node_identity";
+    case protocol::LockPurpose::Stake: return "stake";
+    case protocol::LockPurpose::Unbonding: return "unbonding";
+  }
+  return "";
+}
+
+std::string_view refusal_class_name(protocol::RefusalClass refusal_class) {
+  switch (refusal_class) {
+    case protocol::RefusalClass::Malformed: return "malformed";
+    case protocol::RefusalClass::Retry: return "retry";
+    case protocol::RefusalClass::Charged: return "charged";
+    case protocol::RefusalClass::Local: return "local";
+  }
+  return "";
+}
 
 json render_receipt(const storage::StoredReceipt& receipt, bool duplicate) {
   const protocol::ReceiptCore& core = receipt.core;
@@ -126,6 +130,7 @@ json render_status(const Machine& machine, TimeMs now) {
           {"epoch_ms", machine.params().get(protocol::Parameter::EpochMs)},
           {"ticks", chain.ticks},
           {"epochs", chain.epochs},
+          {"epoch_ends_ms", Clock(machine).unix_ms(chain.epoch_ends)},
           {"order_rule", "arrival"},
           {"supply", std::move(supply)}};
 }
@@ -133,16 +138,49 @@ json render_status(const Machine& machine, TimeMs now) {
 json render_parameters(const Machine& machine) {
   json parameters = json::array();
   for (const protocol::ParameterInfo& info : protocol::parameter_registry()) {
+    const protocol::ParameterBounds bounds = machine.params().bounds(info.id);
+    const auto pending = machine.governance().pending(info.id);
     parameters.push_back({{"number", static_cast<std::uint16_t>(info.id)},
                           {"name", info.name},
                           {"unit", protocol::unit_name(info.unit)},
                           {"value", number(machine.params().get(info.id))},
+                          {"pending", pending ? json(number(*pending)) : json()},
                           {"default", number(info.default_value)},
-                          {"min", number(info.min)},
-                          {"max", number(info.max)},
+                          {"min", number(bounds.min)},
+                          {"max", number(bounds.max)},
+                          {"set_by", protocol::setter_name(info.setter)},
                           {"description", info.description}});
   }
-  return {{"parameters", std::move(parameters)}};
+  json rules = json::array();
+  for (const protocol::ParameterRule& rule : protocol::parameter_rules()) rules.push_back(format_rule(rule));
+  const auto governing = machine.governance().account();
+  return {{"parameters", std::move(parameters)},
+          {"rules", std::move(rules)},
+          {"governance", governing ? json(governing->text()) : json()},
+          {"epoch_ends_ms", Clock(machine).unix_ms(machine.chain().epoch_ends)}};
+}
+
+json render_stake(const Machine& machine, const AccountId& account) {
+  const protocol::StakeRow row = machine.staking().stake(account, Asset::Amax);
+  const Clock clock(machine);
+  json parts = json::array();
+  if (row.unbondings != 0) {
+    for (const auto& [id, part] : machine.staking().unbondings()) {
+      if (part.account != account) continue;
+      parts.push_back({{"id", id.text()},
+                       {"asset", asset_name(part.asset)},
+                       {"amount", number(part.amount)},
+                       {"returns_ms", clock.unix_ms(part.due)}});
+    }
+  }
+  const protocol::Params& params = machine.params();
+  return {{"address", account.text()},
+          {"asset", asset_name(Asset::Amax)},
+          {"bonded", number(row.bonded)},
+          {"unbonding", number(row.unbonding)},
+          {"unbondings", std::move(parts)},
+          {"minimum", number(params.get(protocol::Parameter::StakeMinimum))},
+          {"unbond_ms", params.get(protocol::Parameter::UnbondAmaxMs)}};
 }
 
 json render_codes() {
@@ -150,7 +188,7 @@ json render_codes() {
   for (const protocol::RefusalInfo& info : protocol::refusal_registry()) {
     refusals.push_back({{"code", protocol::refusal_label(info.code)},
                         {"name", info.name},
-                        {"class", class_text(info.refusal_class)},
+                        {"class", refusal_class_name(info.refusal_class)},
                         {"what", info.what},
                         {"advice", info.advice}});
   }

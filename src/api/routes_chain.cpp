@@ -129,6 +129,12 @@ Response account(const Parts& parts, const Request& request) {
   return json_response(parts.engine.read([&](const Machine& machine) { return render_account(machine, *id); }));
 }
 
+Response stake(const Parts& parts, const Request& request) {
+  const auto id = parse_id<AccountId>(request.param("address"));
+  if (!id) return id.error();
+  return json_response(parts.engine.read([&](const Machine& machine) { return render_stake(machine, *id); }));
+}
+
 Response give(const Parts& parts, const AccountId& to, const engine::solo::SubmitResult& result) {
   if (!result) return problem_of(result.error());
   if (result->receipt.core.code != 0) {
@@ -209,6 +215,9 @@ void add_chain_routes(http::Router& router, const Parts& parts) {
   router.add(
       Method::Get, "/v1/accounts/{address}", [&parts](const Request& request) { return account(parts, request); },
       reads("Balances, locks and next sequence of an account"));
+  router.add(
+      Method::Get, "/v1/accounts/{address}/stake", [&parts](const Request& request) { return stake(parts, request); },
+      reads("What of an account is staked, and what unbonds"));
   http::RouteOptions gift = takes("application/json", 1024, "AGPU for an address, on development networks");
   gift.rate_class = "faucet";
   router.add_async(

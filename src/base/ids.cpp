@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bech32m.h"
+#include "base/unbonding_id.h"
 
 namespace starminer {
 namespace {
@@ -46,6 +47,7 @@ template struct Id<AccountTag>;
 template struct Id<JobTag>;
 template struct Id<ContractTag>;
 template struct Id<NodeTag>;
+template struct Id<UnbondingTag>;
 
 std::optional<PublicKey> PublicKey::from_view(ByteView view) {
   PublicKey key;
@@ -66,6 +68,10 @@ ContractId contract_id_of(const JobId& job, std::uint32_t attempt) {
 
 NodeId node_id_of(const AccountId& provider, std::uint64_t sequence) {
   return shorten<NodeId>(tagged_hash("starminer/node/1", join(provider.bytes, sequence)));
+}
+
+UnbondingId unbonding_id_of(const AccountId& account, std::uint64_t sequence) {
+  return shorten<UnbondingId>(tagged_hash("starminer/unbonding/1", join(account.bytes, sequence)));
 }
 
 }  // namespace starminer

@@ -123,6 +123,7 @@ std::string purpose_text(const std::string& purpose) {
   if (purpose == "account_deposit") return "deposit of the account";
   if (purpose == "escrow") return "escrow of job";
   if (purpose == "node_identity") return "identity of node";
+  if (purpose == "stake") return "stake of";
   return purpose;
 }
 

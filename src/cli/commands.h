@@ -19,7 +19,9 @@ void add_job_commands(config::Command& root, const Settings& settings);
 void add_logs_command(config::Command& root, const Settings& settings);
 /// nodes, prices, queues
 void add_market_commands(config::Command& root, const Settings& settings);
-/// network, params, codes
+/// stake show, stake lock, stake unbond
+void add_stake_commands(config::Command& root, const Settings& settings);
+/// network, params, set-param, codes
 void add_network_commands(config::Command& root, const Settings& settings);
 /// audit receipt, audit verify, and the two below
 void add_audit_commands(config::Command& root, const Settings& settings);

@@ -14,6 +14,7 @@ CliProgram::CliProgram()
       "paid by contract.\n\nBegin with `starminer login`, then `starminer init training > job.yaml`, `starminer plan "
       "job.yaml`, `starminer run job.yaml`.");
   add_account_commands(root, settings_);
+  add_stake_commands(root, settings_);
   add_run_commands(root, settings_);
   add_job_commands(root, settings_);
   add_logs_command(root, settings_);

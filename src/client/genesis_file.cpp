@@ -143,13 +143,16 @@ Result<Genesis, std::string> parse_genesis(std::string_view text) {
     const std::string& detail = document.error().detail;
     return fail(detail.substr(detail.starts_with(kBody) ? kBody.size() : 0));
   }
-  static constexpr std::array<std::string_view, 9> kMembers = {
-      "version", "chain_id", "preset", "time_ms", "operators", "proposers", "accounts", "treasury", "parameters"};
+  static constexpr std::array<std::string_view, 10> kMembers = {"version",    "chain_id",  "preset",   "time_ms",
+                                                                "operators",  "proposers", "accounts", "treasury",
+                                                                "governance", "parameters"};
   Reader reader;
   Genesis genesis;
   json root = *document;
   // Left out where all parameters are those of the preset.
   if (root.is_object() && !root.contains("parameters")) root["parameters"] = json::object();
+  // Left out where nobody may set parameters.
+  if (root.is_object() && !root.contains("governance")) root["governance"] = nullptr;
   if (reader.object(root, "the genesis", kMembers)) {
     if (reader.number(root["version"], "version") != kVersion) reader.fault("version", fmt::format("{}", kVersion));
     genesis.chain_id = reader.text(root["chain_id"], "chain_id");
@@ -161,6 +164,7 @@ Result<Genesis, std::string> parse_genesis(std::string_view text) {
     read_proposers(reader, root["proposers"], genesis);
     read_accounts(reader, root["accounts"], genesis);
     genesis.treasury = {reader.amount(root["treasury"], "treasury")};
+    if (!root["governance"].is_null()) genesis.governance = reader.account(root["governance"], "governance");
     read_parameters(reader, root["parameters"], genesis);
   }
   if (!reader.error().empty()) return fail(reader.error());
@@ -189,6 +193,7 @@ std::string format_genesis(const Genesis& genesis) {
                                  {"proposers", std::move(proposers)},
                                  {"accounts", std::move(accounts)},
                                  {"treasury", fmt::format("{}", genesis.treasury.base)}};
+  if (genesis.governance) root["governance"] = genesis.governance->text();
   for (const auto& [parameter, value] : genesis.parameters) {
     root["parameters"][std::string(protocol::parameter_info(parameter).name)] = value;
   }

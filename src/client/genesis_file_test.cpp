@@ -50,6 +50,17 @@ TEST(GenesisFile, GivesBackWhatWasWritten) {
   EXPECT_EQ(machine.params().get(Parameter::StartMs), 6'000U) << "the others are those of the preset";
 }
 
+TEST(GenesisFile, NamesWhoGovernsOrNobody) {
+  Genesis genesis = a_genesis();
+  EXPECT_EQ(format_genesis(genesis).find("governance"), std::string::npos);
+  EXPECT_FALSE(parse_genesis(format_genesis(genesis))->governance);
+  genesis.governance = genesis.operators.front();
+  const std::string text = format_genesis(genesis);
+  EXPECT_EQ(parse_genesis(text)->governance, genesis.governance);
+  EXPECT_EQ(error_of(with(text, "governance\": \"sm1", "governance\": \"xx1")),
+            "governance must be an address (sm1...)");
+}
+
 TEST(GenesisFile, NamesAParameterThatCannotBe) {
   Genesis genesis = a_genesis();
   genesis.parameters = {{Parameter::ArchiveAfterMs, 60'000}};
@@ -57,11 +68,11 @@ TEST(GenesisFile, NamesAParameterThatCannotBe) {
   EXPECT_EQ(error_of(with(text, "ArchiveAfterMs", "ArchivAfterMs")),
             "parameters.ArchivAfterMs must be a parameter's name; see starminer params");
   EXPECT_EQ(error_of(with(text, ": 60000", ": -1")), "parameters.ArchiveAfterMs must be a whole number");
-  genesis.parameters = {{Parameter::ArchiveAfterMs, 999}};
+  genesis.parameters = {{Parameter::ArchiveAfterMs, 99}};
   protocol::Machine machine;
   const auto started = machine.start(genesis);
   ASSERT_FALSE(started.has_value());
-  EXPECT_EQ(started.error(), "parameter ArchiveAfterMs: 999 lies outside of 1000 to 31536000000");
+  EXPECT_EQ(started.error(), "parameter ArchiveAfterMs: 99 lies outside of 100 to 3153600000");
 }
 
 }  // namespace

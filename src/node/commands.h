@@ -13,6 +13,7 @@ struct InitRequest {
   std::string preset = "dev";
   std::string chain_id;                 // empty: made from preset and chance
   std::vector<std::string> accounts;    // "sm1...=1000 AGPU"
+  std::string governance;               // address or "none"; empty: the operator, on preset main nobody
   std::vector<std::string> parameters;  // "ArchiveAfterMs=60000"
   Agpu operator_funds{1'000 * kBasePerToken};
   Agpu faucet_funds{1'000'000 * kBasePerToken};

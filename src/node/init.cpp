@@ -82,6 +82,19 @@ Result<void, std::string> set_parameter(Genesis& genesis, const std::string& tex
   return {};
 }
 
+/// An address, "none", or empty: then the operator where nobody's money is at stake, and nobody on preset main.
+Result<void, std::string> name_governance(Genesis& genesis, const AccountId& operator_account,
+                                          const std::string& text) {
+  if (text == "none") return {};
+  if (text.empty()) {
+    if (genesis.preset != protocol::Preset::Main) genesis.governance = operator_account;
+    return {};
+  }
+  genesis.governance = AccountId::parse(text);
+  if (!genesis.governance) return fail(fmt::format("'{}': expected an address, sm1..., or none", text));
+  return {};
+}
+
 std::string make_chain_id(const std::string& preset) {
   std::random_device device;
   return fmt::format("starminer-{}-{:08x}", preset, device());
@@ -104,13 +117,15 @@ Result<AccountId, std::string> key_at(const std::filesystem::path& file) {
 void report(const config::Invocation& call, const DataFolder& folder, const Genesis& genesis,
             const std::optional<AccountId>& faucet) {
   if (call.json) {
-    const nlohmann::json object = {{"data_dir", folder.root.string()},
-                                   {"genesis", folder.genesis().string()},
-                                   {"chain_id", genesis.chain_id},
-                                   {"preset", preset_name(genesis.preset)},
-                                   {"operator", genesis.operators.front().text()},
-                                   {"vrf_key", to_hex(genesis.proposers.front().vrf_key.view())},
-                                   {"faucet", faucet ? nlohmann::json(faucet->text()) : nlohmann::json()}};
+    const nlohmann::json object = {
+        {"data_dir", folder.root.string()},
+        {"genesis", folder.genesis().string()},
+        {"chain_id", genesis.chain_id},
+        {"preset", preset_name(genesis.preset)},
+        {"operator", genesis.operators.front().text()},
+        {"vrf_key", to_hex(genesis.proposers.front().vrf_key.view())},
+        {"governance", genesis.governance ? nlohmann::json(genesis.governance->text()) : nlohmann::json()},
+        {"faucet", faucet ? nlohmann::json(faucet->text()) : nlohmann::json()}};
     call.out.line(object.dump());
     return;
   }
@@ -121,6 +136,7 @@ void report(const config::Invocation& call, const DataFolder& folder, const Gene
   lines.add("operator", genesis.operators.front().text());
   lines.add("VRF key", to_hex(genesis.proposers.front().vrf_key.view()));
   if (faucet) lines.add("faucet", faucet->text());
+  lines.add("governance", genesis.governance ? genesis.governance->text() : "none: the parameters stay as they are");
   call.out.stream() << lines.render(call.out) << std::flush;
   call.out.line("");
   call.out.line(fmt::format("Back up {}: who holds it reports for this network.", folder.operator_key().string()));
@@ -173,6 +189,9 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
     if (const auto done = set_parameter(genesis, text); !done) {
       return refuse(call, ExitCode::Usage, "a parameter is malformed", done.error());
     }
+  }
+  if (const auto named = name_governance(genesis, *operator_account, request.governance); !named) {
+    return refuse(call, ExitCode::Usage, "the governance account is malformed", named.error());
   }
   // The machine itself says whether it would start with this.
   protocol::Machine machine;

@@ -26,6 +26,12 @@ void add_init(config::Program& program, const Settings& settings, InitRequest& r
       .option("--parameter", request.parameters,
               "A parameter with another value than the preset's, as often as needed: ArchiveAfterMs=3600000.")
       .placeholder("NAME=VALUE");
+  command
+      .option(
+          "--governance", request.governance,
+          "Account that may set parameters within their bounds, or none; the operator's on presets test and dev, none "
+          "on main.")
+      .placeholder("ADDRESS");
   command.option("--operator-funds", request.operator_funds,
                  "Balance of the operator's account, which pays for reports.");
   command.option("--faucet-funds", request.faucet_funds, "Balance of the faucet, on preset dev.");

@@ -190,6 +190,30 @@ Result<AccountClose, Refusal> decode(const v1::AccountClose& message) {
   return reader.result(op);
 }
 
+Result<StakeLock, Refusal> decode(const v1::StakeLock& message) {
+  Reader reader;
+  StakeLock op;
+  op.asset = reader.enumerator<Asset>(number(message.asset()), "asset");
+  op.amount = message.amount();
+  return reader.result(op);
+}
+
+Result<StakeUnbond, Refusal> decode(const v1::StakeUnbond& message) {
+  Reader reader;
+  StakeUnbond op;
+  op.asset = reader.enumerator<Asset>(number(message.asset()), "asset");
+  op.amount = message.amount();
+  return reader.result(op);
+}
+
+Result<ParameterSet, Refusal> decode(const v1::ParameterSet& message) {
+  Reader reader;
+  ParameterSet op;
+  op.number = reader.narrow<std::uint16_t>(message.parameter(), "parameter");
+  op.value = message.value();
+  return reader.result(op);
+}
+
 Result<ProviderRegister, Refusal> decode(const v1::ProviderRegister& message) {
   Reader reader;
   ProviderRegister op;

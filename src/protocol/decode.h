@@ -4,10 +4,12 @@
 
 #include "base/result.h"
 #include "protocol/contracts/contracts.h"
+#include "protocol/governance/governance.h"
 #include "protocol/ledger/ledger.h"
 #include "protocol/market/market.h"
 #include "protocol/operation/refusal.h"
 #include "protocol/registry/registry.h"
+#include "protocol/staking/staking.h"
 
 namespace starminer::v1 {
 class AccountClose;
@@ -24,7 +26,10 @@ class JobSubmit;
 class NodeRegister;
 class NodeSetStatus;
 class NodeUpdate;
+class ParameterSet;
 class ProviderRegister;
+class StakeLock;
+class StakeUnbond;
 class TelemetryReport;
 class Transfer;
 }  // namespace starminer::v1
@@ -34,6 +39,8 @@ namespace starminer::protocol {
 // All fail with InvalidField, naming the field.
 [[nodiscard]] Result<Transfer, Refusal> decode(const v1::Transfer& message);
 [[nodiscard]] Result<AccountClose, Refusal> decode(const v1::AccountClose& message);
+[[nodiscard]] Result<StakeLock, Refusal> decode(const v1::StakeLock& message);
+[[nodiscard]] Result<StakeUnbond, Refusal> decode(const v1::StakeUnbond& message);
 [[nodiscard]] Result<ProviderRegister, Refusal> decode(const v1::ProviderRegister& message);
 [[nodiscard]] Result<NodeRegister, Refusal> decode(const v1::NodeRegister& message);
 [[nodiscard]] Result<NodeUpdate, Refusal> decode(const v1::NodeUpdate& message);
@@ -49,5 +56,6 @@ namespace starminer::protocol {
 [[nodiscard]] Result<ContractComplete, Refusal> decode(const v1::ContractComplete& message);
 [[nodiscard]] Result<ContractFail, Refusal> decode(const v1::ContractFail& message);
 [[nodiscard]] Result<ContractAccept, Refusal> decode(const v1::ContractAccept& message);
+[[nodiscard]] Result<ParameterSet, Refusal> decode(const v1::ParameterSet& message);
 
 }  // namespace starminer::protocol

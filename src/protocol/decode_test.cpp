@@ -138,6 +138,9 @@ void expect_no_field_is_lost() {
 TEST(Decode, LosesNoField) {
   expect_no_field_is_lost<v1::Transfer>();
   expect_no_field_is_lost<v1::AccountClose>();
+  expect_no_field_is_lost<v1::StakeLock>();
+  expect_no_field_is_lost<v1::StakeUnbond>();
+  expect_no_field_is_lost<v1::ParameterSet>();
   expect_no_field_is_lost<v1::ProviderRegister>();
   expect_no_field_is_lost<v1::NodeRegister>();
   expect_no_field_is_lost<v1::NodeUpdate>();
@@ -171,6 +174,9 @@ TEST(Decode, NamesTheFieldThatDoesNotFit) {
   EXPECT_EQ(fault_of<v1::Transfer>([](auto& m) { m.set_asset(static_cast<v1::Asset>(3)); }),
             "asset: 3 is not one of its values");
   EXPECT_NE(fault_of<v1::Transfer>([](auto& m) { m.set_asset(static_cast<v1::Asset>(-1)); }), "none");
+  EXPECT_EQ(fault_of<v1::StakeLock>([](auto& m) { m.set_asset(static_cast<v1::Asset>(3)); }),
+            "asset: 3 is not one of its values");
+  EXPECT_EQ(fault_of<v1::ParameterSet>([](auto& m) { m.set_parameter(65'536); }), "parameter: 65536 is above 65535");
   EXPECT_EQ(fault_of<v1::ProviderRegister>([](auto& m) { m.clear_payout(); }), "none") << "empty: the provider itself";
   EXPECT_EQ(fault_of<v1::ProviderRegister>([](auto& m) { m.set_payout(id_bytes('x') + "x"); }),
             "payout: 21 bytes given, 20 expected");

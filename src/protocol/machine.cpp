@@ -4,23 +4,25 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 namespace {
 
 constexpr std::uint8_t kChainKey = 0;
-constexpr std::size_t kTimersPerBlock = 10'000;
 constexpr std::uint64_t kLateShareOfAck = 6;
 constexpr std::uint64_t kFullCheckEveryBlocks = 256;
 
 }  // namespace
 
-Machine::Machine()
+Machine::Machine(Conservation conservation)
     : chain_(store_, state::TableId::Chain),
       params_(store_),
+      governance_(store_, params_),
       randomness_(store_),
       timers_(store_),
-      ledger_(store_, params_),
+      ledger_(store_, params_, conservation),
+      staking_(store_, params_, ledger_, timers_),
       reputation_(store_, params_),
       registry_(store_, params_, ledger_, reputation_, timers_),
       pricing_(store_, params_, registry_),
@@ -28,6 +30,22 @@ Machine::Machine()
       contracts_(store_, params_, ledger_, registry_, pricing_, reputation_, market_, timers_) {}
 
 Machine::~Machine() = default;
+
+Result<void, std::string> Machine::set_parameters(const Genesis& genesis) {
+  for (const auto& [parameter, value] : genesis.parameters) {
+    const ParameterInfo& info = parameter_info(parameter);
+    if (info.setter == ParameterSetter::Preset) {
+      return fail(fmt::format("parameter {} follows from the preset and cannot be set", info.name));
+    }
+    if (params_.set(parameter, value)) continue;
+    const ParameterBounds bounds = params_.bounds(parameter);
+    return fail(fmt::format("parameter {}: {} lies outside of {} to {}", info.name, value, bounds.min, bounds.max));
+  }
+  if (const ParameterRule* rule = Params::find_conflict(params_.values()); rule != nullptr) {
+    return fail(fmt::format("the parameters break the rule {}", format_rule(*rule)));
+  }
+  return {};
+}
 
 Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
   if (genesis.chain_id.empty() || genesis.chain_id.size() > 64) {
@@ -38,13 +56,9 @@ Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
   row.chain_id = genesis.chain_id;
   row.preset = genesis.preset;
   row.block_time = genesis.time;
-  chain_.put(kChainKey, row);
   params_.write_genesis(genesis.preset);
-  for (const auto& [parameter, value] : genesis.parameters) {
-    if (params_.set(parameter, value)) continue;
-    const ParameterInfo& info = parameter_info(parameter);
-    return fail(fmt::format("parameter {}: {} lies outside of {} to {}", info.name, value, info.min, info.max));
-  }
+  if (auto set = set_parameters(genesis); !set) return fail(std::move(set.error()));
+  governance_.write_genesis(genesis.governance);
   for (const GenesisAccount& account : genesis.accounts) {
     const std::string name = account.account.text();
     if (!ledger_.mint_at_genesis(account.account, Asset::Agpu, account.agpu.base)) {
@@ -65,7 +79,9 @@ Result<BlockResult, std::string> Machine::start(const Genesis& genesis) {
   registry_.write_genesis(genesis.operators);
   pricing_.write_genesis(genesis.preset);
   timers_.schedule(genesis.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
-  timers_.schedule(genesis.time + params_.duration(Parameter::EpochMs), TimerKind::Epoch, {});
+  row.epoch_ends = genesis.time + params_.duration(Parameter::EpochMs);
+  timers_.schedule(row.epoch_ends, TimerKind::Epoch, {});
+  chain_.put(kChainKey, row);
   store_.commit();
   if (const auto sound = check_invariants(); !sound) return fail(sound.error());
   BlockResult result;
@@ -181,15 +197,7 @@ void Machine::on_timer(const TimerKey& timer) {
       timers_.schedule(context.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
       break;
     }
-    case TimerKind::Epoch: {
-      ChainRow row = chain();
-      ++row.epochs;
-      chain_.put(kChainKey, row);
-      market_.on_epoch(context);
-      open_->context.epoch = row.epochs;
-      timers_.schedule(context.time + params_.duration(Parameter::EpochMs), TimerKind::Epoch, {});
-      break;
-    }
+    case TimerKind::Epoch: on_epoch(); break;
     case TimerKind::JobDeadline: {
       JobId job;
       job.bytes = timer.subject;
@@ -208,12 +216,31 @@ void Machine::on_timer(const TimerKey& timer) {
       registry_.on_lock_release(node, context);
       break;
     }
+    case TimerKind::Unbonded: {
+      UnbondingId unbonding;
+      unbonding.bytes = timer.subject;
+      staking_.on_unbonded(unbonding, context);
+      break;
+    }
     case TimerKind::AckDue:
     case TimerKind::StartDue:
     case TimerKind::SilenceDue:
     case TimerKind::RunEnd:
     case TimerKind::AcceptDue: contracts_.on_timer(timer, context); break;
   }
+}
+
+void Machine::on_epoch() {
+  const BlockContext& context = open_->context;
+  ChainRow row = chain();
+  ++row.epochs;
+  row.epoch_ends = context.time + params_.duration(Parameter::EpochMs);
+  chain_.put(kChainKey, row);
+  market_.on_epoch(context);
+  open_->context.epoch = row.epochs;
+  timers_.schedule(row.epoch_ends, TimerKind::Epoch, {});
+  // Last, so that an epoch is computed with one set of parameters (economics 12.1).
+  governance_.on_epoch(context);
 }
 
 void Machine::add_leaf(LeafType type, Bytes bytes) {
@@ -267,6 +294,8 @@ Result<void, std::string> Machine::check_invariants() const {
     if (!ledger_.recount(asset).conserved()) return fail(fmt::format("{} is not conserved", asset_name(asset)));
   }
   if (!ledger_.invariants_hold()) return fail(std::string("the ledger's running sums disagree"));
+  if (!governance_.invariants_hold()) return fail(std::string("a pending parameter breaks its bounds or a rule"));
+  if (!staking_.invariants_hold()) return fail(std::string("a stake and its locks or timers disagree"));
   if (!randomness_.invariants_hold()) return fail(std::string("the seed or a proposer's key is not sound"));
   if (!registry_.invariants_hold()) return fail(std::string("a node's free and allocated capacity disagree"));
   if (!market_.invariants_hold()) return fail(std::string("a job's escrow, state or assignment disagree"));

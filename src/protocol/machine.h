@@ -16,6 +16,7 @@
 #include "protocol/audit/history.h"
 #include "protocol/block.h"
 #include "protocol/contracts/contracts.h"
+#include "protocol/governance/governance.h"
 #include "protocol/ledger/ledger.h"
 #include "protocol/market/market.h"
 #include "protocol/operation/context.h"
@@ -25,6 +26,7 @@
 #include "protocol/randomness/randomness.h"
 #include "protocol/registry/registry.h"
 #include "protocol/reputation/reputation.h"
+#include "protocol/staking/staking.h"
 #include "protocol/state/store.h"
 #include "protocol/timers/timers.h"
 #include "protocol/transaction.h"
@@ -103,6 +105,7 @@ struct Genesis {
   std::vector<GenesisProposer> proposers;
   Agpu treasury;
   std::vector<GenesisParameter> parameters;
+  std::optional<AccountId> governance;  // who may set parameters; nobody if empty
 };
 
 /// Position of the chain: a row of the state.
@@ -114,11 +117,12 @@ struct ChainRow {
   DurationMs halted;  // sum of all halts
   std::uint64_t ticks = 0;
   std::uint64_t epochs = 0;
+  TimeMs epoch_ends;  // market time of the timer that ends the running epoch
 };
 
 class Machine {
  public:
-  Machine();
+  explicit Machine(Conservation conservation = Conservation::Checked);
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -172,8 +176,10 @@ class Machine {
 
   [[nodiscard]] const state::Store& store() const { return store_; }
   [[nodiscard]] const Params& params() const { return params_; }
+  [[nodiscard]] const Governance& governance() const { return governance_; }
   [[nodiscard]] const Randomness& randomness() const { return randomness_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+  [[nodiscard]] const Staking& staking() const { return staking_; }
   [[nodiscard]] const Registry& registry() const { return registry_; }
   [[nodiscard]] const Reputation& reputation() const { return reputation_; }
   [[nodiscard]] const Pricing& pricing() const { return pricing_; }
@@ -196,6 +202,8 @@ class Machine {
   [[nodiscard]] bool is_halt(DurationMs gap, TimeMs market_time) const;
   void run_timers();
   void on_timer(const TimerKey& timer);
+  void on_epoch();
+  [[nodiscard]] Result<void, std::string> set_parameters(const Genesis& genesis);
   /// What became of a well-formed operation.
   struct Outcome {
     std::string subject;  // id that it made or touched
@@ -213,9 +221,11 @@ class Machine {
   state::Store store_;
   state::Table<std::uint8_t, ChainRow> chain_;
   Params params_;
+  Governance governance_;
   Randomness randomness_;
   Timers timers_;
   Ledger ledger_;
+  Staking staking_;
   Reputation reputation_;
   Registry registry_;
   Pricing pricing_;

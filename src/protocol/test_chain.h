@@ -36,7 +36,7 @@ inline constexpr DurationMs kExpiry{60'000};
   return only;
 }
 
-/// Every name is funded with kStartBalance; "operator" reports telemetry.
+/// Every name is funded with kStartBalance; "operator" reports telemetry and governs.
 [[nodiscard]] inline Genesis genesis_of(Preset preset, const std::vector<std::string>& names) {
   Genesis genesis;
   genesis.chain_id = kChainId;
@@ -48,6 +48,7 @@ inline constexpr DurationMs kExpiry{60'000};
   genesis.operators = {account_of_name("operator")};
   genesis.proposers = {{proposer().account(), proposer().public_key()}};
   genesis.treasury = {1'000 * kAgpu};
+  genesis.governance = account_of_name("operator");
   return genesis;
 }
 
@@ -188,6 +189,27 @@ class Chain {
 };
 
 // Operations as bodies
+[[nodiscard]] inline Chain::Fill set_parameter(Parameter parameter, std::uint64_t value) {
+  return [=](v1::TransactionBody& body) {
+    body.mutable_parameter_set()->set_parameter(static_cast<std::uint32_t>(parameter));
+    body.mutable_parameter_set()->set_value(value);
+  };
+}
+
+[[nodiscard]] inline Chain::Fill lock_stake(std::uint64_t amount, Asset asset = Asset::Amax) {
+  return [=](v1::TransactionBody& body) {
+    body.mutable_stake_lock()->set_asset(static_cast<v1::Asset>(asset));
+    body.mutable_stake_lock()->set_amount(amount);
+  };
+}
+
+[[nodiscard]] inline Chain::Fill unbond_stake(std::uint64_t amount, Asset asset = Asset::Amax) {
+  return [=](v1::TransactionBody& body) {
+    body.mutable_stake_unbond()->set_asset(static_cast<v1::Asset>(asset));
+    body.mutable_stake_unbond()->set_amount(amount);
+  };
+}
+
 [[nodiscard]] inline std::string text_of(ByteView bytes) { return to_text(bytes); }
 
 [[nodiscard]] inline Chain::Fill transfer(const AccountId& to, std::uint64_t amount, Asset asset = Asset::Agpu) {

@@ -10,8 +10,6 @@
 namespace starminer::protocol {
 namespace {
 
-constexpr int kNestingMax = 16;
-
 std::string serialize(const google::protobuf::Message& message) {
   std::string bytes;
   google::protobuf::io::StringOutputStream stream(&bytes);
@@ -29,7 +27,7 @@ bool parse_canonical(google::protobuf::Message& message, std::string_view bytes)
   const google::protobuf::LogSilencer silence;
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                                 static_cast<int>(bytes.size()));
-  stream.SetRecursionLimit(kNestingMax);
+  stream.SetRecursionLimit(static_cast<int>(kMessageNestingMax));
   if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) return false;
   message.DiscardUnknownFields();
   return serialize(message) == bytes;

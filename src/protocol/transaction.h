@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/signature.h"
+#include "protocol/operation/limits.h"
 #include "protocol/operation/refusal.h"
 
 namespace starminer::v1 {
@@ -21,7 +22,6 @@ class TransactionBody;
 namespace starminer::protocol {
 
 inline constexpr std::string_view kTransactionDomain = "starminer/tx/1";
-inline constexpr std::size_t kTransactionBytesMax = 64 * 1024;
 
 class VerifiedTransaction {
  public:

@@ -91,6 +91,32 @@ TEST_F(DocumentTest, RefersToSchemasThatExistAndUsesEveryOne) {
   EXPECT_EQ(used, known);
 }
 
+// What a node answers with its registries is what the document lists.
+TEST_F(DocumentTest, EnumerationsAreTheRegistriesOfTheNode) {
+  const auto listed = [&](const char* schema) {
+    return document_["components"]["schemas"][schema]["enum"].get<std::vector<std::string>>();
+  };
+  const json codes = get(*world_.anybody(), "/v1/codes");
+  const auto column = [&](const char* list, const char* name) {
+    std::vector<std::string> values;
+    for (const json& row : codes[list]) values.push_back(row[name]);
+    return values;
+  };
+  EXPECT_EQ(listed("RefusalLabel"), column("refusals", "code"));
+  EXPECT_EQ(listed("EndReasonCode"), column("end_reasons", "code"));
+  EXPECT_EQ(listed("Operation"), column("operations", "name"));
+  EXPECT_THAT(column("end_reasons", "party"), ::testing::Each(::testing::AnyOfArray(listed("Party"))));
+  EXPECT_THAT(column("refusals", "class"), ::testing::Each(::testing::AnyOfArray(listed("RefusalClass"))));
+  EXPECT_THAT(listed("JobState"), ::testing::ElementsAre("queued", "active", "settled", "refunded"));
+  EXPECT_THAT(listed("LockPurpose"),
+              ::testing::ElementsAre("escrow", "node_identity", "stake", "unbonding", "account_deposit"));
+  EXPECT_THAT(listed("Preset"), ::testing::ElementsAre("main", "test", "dev"));
+  std::set<std::string> setters;
+  const json params = get(*world_.anybody(), "/v1/params");
+  for (const json& row : params["parameters"]) setters.insert(row["set_by"]);
+  EXPECT_THAT(setters, ::testing::UnorderedElementsAreArray(listed("ParameterSetter")));
+}
+
 TEST_F(DocumentTest, OperationNamesAreUnique) {
   std::set<std::string> names;
   for (const api::OperationText& text : api::operation_texts())

@@ -38,6 +38,7 @@ World::World(WorldOptions options) : options_(std::move(options)) {
   for (const char* name : {"operator", "ada", "ben", "fay", "gus", "faucet"}) {
     genesis_.accounts.push_back({key_of(name).account(), {kFunds}, {}, {}});
   }
+  options_.genesis(genesis_);
   start();
 }
 

@@ -49,6 +49,7 @@ struct WorldOptions {
   std::function<void(api::http::ServerOptions&)> server = [](api::http::ServerOptions&) {};
   std::function<void(artifacts::StoreLimits&)> artifacts = [](artifacts::StoreLimits&) {};
   std::vector<protocol::GenesisParameter> parameters{};
+  std::function<void(protocol::Genesis&)> genesis = [](protocol::Genesis&) {};
 };
 
 class World {

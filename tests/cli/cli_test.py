@@ -107,6 +107,31 @@ class MarketTest(CliTest):
         self.assertIn("conserved", self.cli("network").stdout)
         self.assertTrue(self.json("network")["supply"]["AGPU"]["conserved"])
 
+    def test_the_governance_key_sets_a_parameter(self):
+        self.login()
+        self.fails("set-param", "TxFee", "200000", "--yes", code=3, says=["[E7101]"])
+        key = ["--key-file", str(self.market.data / "operator.key.json")]
+        self.fails("set-param", "TxFe", "200000", "--yes", *key, code=5, says=["TxFe", "starminer params"])
+        self.fails("set-param", "TxFee", "1e5", "--yes", *key, code=2, says=["whole number"])
+        self.fails("set-param", "TxFee", "1", "--yes", *key, code=3, says=["[E7104]", "10000 to 10000000"])
+        self.fails("set-param", "TickMs", "5000", "--yes", *key, code=3, says=["[E7103]"])
+        self.fails("set-param", "TxFee", "200000", *key, code=9, says=["--yes"])
+        self.assertEqual(self.json("set-param", "TxFee", "200000", "--yes", *key)["value"], "200000")
+        row = next(row for row in self.json("params")["parameters"] if row["name"] == "TxFee")
+        self.assertEqual((row["value"], row["pending"]), ("100000", "200000"))
+        self.assertRegex(self.cli("params").stdout, r"TxFee +100000 +200000")
+        self.cli("set-param", "TxFee", "100000", "--yes", *key)
+        row = next(row for row in self.json("params")["parameters"] if row["name"] == "TxFee")
+        self.assertIsNone(row["pending"])
+
+    def test_stake_says_what_is_missing(self):
+        self.login()
+        self.assertEqual(self.json("stake", "show")["bonded"], "0")
+        self.assertIn("Smallest stake", self.cli("stake", "show").stdout)
+        self.fails("stake", "lock", "5", "--yes", code=3, says=["[E2104]", "AMAX"])
+        self.fails("stake", "unbond", "5 AMAX", "--yes", code=3, says=["[E6102]"])
+        self.fails("stake", "lock", "0", "--yes", code=2, says=["above zero"])
+
     def test_filters_that_name_nothing(self):
         self.fails("nodes", "--class", "NOSUCH", code=3, says=["class"])
         self.fails("nodes", "--status", "odd name&x=1", code=3, says=["status"])

@@ -58,7 +58,8 @@ class Player {
       fmt::print("{}[\"{}\", {}, {}, {}]", i == 0 ? "" : ", ", hex(account.account.view()), account.agpu.base,
                  account.amax.base, account.usd.base);
     }
-    fmt::print("], \"parameters\": {{");
+    fmt::print("], \"governance\": \"{}\", \"parameters\": {{",
+               genesis.governance ? hex(genesis.governance->view()) : std::string());
     for (std::size_t i = 0; i < genesis.parameters.size(); ++i) {
       const auto& [parameter, value] = genesis.parameters[i];
       fmt::print("{}\"{}\": {}", i == 0 ? "" : ", ", protocol::parameter_info(parameter).name, value);

@@ -7,6 +7,7 @@ import pathlib
 import re
 
 import contracts as csc
+import governance
 import history
 import jobs as queue
 import ledger
@@ -14,6 +15,7 @@ import pricing
 import registry as supply
 import reputation
 import rows
+import staking
 from wire import Refused, Transaction, UNKNOWN_OPERATION, derived_id, text_of
 
 EXPIRED, TOO_FAR, SEQUENCE_USED, SEQUENCE_AHEAD, UNKNOWN_ACCOUNT, FEE_NOT_COVERED = range(1101, 1107)
@@ -24,15 +26,22 @@ DIVISOR = {0: 1, 1: 5, 2: 10}  # presets main, test and dev: protocol section 0.
 
 def parameters(preset):
     """The values of a preset by name, and the number of each name."""
-    pattern = r"^PARAMETER\((\d+), (\w+), \w+, ([\d']+), [\d']+, [\d']+, (\w+),"
     values, numbers = {}, {}
-    for number, name, value, scale in re.findall(pattern, PARAMETERS.read_text(), re.M):
-        value = int(value.replace("'", ""))
+    for number, (name, value, _, _, scale, _) in registry().items():
         values[name] = value // DIVISOR[preset] if scale == "Time" else value
-        numbers[name] = int(number)
+        numbers[name] = number
+    values["TimeDivisor"] = DIVISOR[preset]
     if preset == 2:
         values["PriceScale"] *= 1000
     return values, numbers
+
+
+def registry():
+    """number: (name, value, least, most, scale, who sets it)"""
+    pattern = r"^PARAMETER\((\d+), (\w+), \w+, ([\d']+), ([\d']+), ([\d']+), (\w+), (\w+),"
+    rows_of = re.findall(pattern, PARAMETERS.read_text(), re.M)
+    return {int(number): (name, *(int(figure.replace("'", "")) for figure in figures), scale, setter)
+            for number, name, *figures, scale, setter in rows_of}
 
 
 class Hint:
@@ -51,9 +60,12 @@ class Model:
         self.params.update(genesis["parameters"])
         self.stated = dict(self.params)
         self.chain = {"chain_id": genesis["chain_id"], "preset": genesis["preset"], "height": 0,
-                      "block_time": genesis["time"], "halted": 0, "ticks": 0, "epochs": 0}
+                      "block_time": genesis["time"], "halted": 0, "ticks": 0, "epochs": 0,
+                      "epoch_ends": genesis["time"] + self.params["EpochMs"]}
         self.timers = set()
         self.money = ledger.Ledger(self.params)
+        self.governance = governance.Governance(registry(), self.params, self.stated, bytes.fromhex(genesis["governance"]))
+        self.stakes = staking.Staking(self.params, self.money, self.timers)
         self.registry = supply.Registry(self.params, self.money, self.timers)
         self.scores = reputation.Reputation(self.params)
         self.jobs = queue.Jobs(self.params, self.money, self.registry, self.timers)
@@ -98,7 +110,9 @@ class Model:
             self.timers.add((self.now + self.params["TickMs"], TICK, NOTHING))
         elif kind == EPOCH:
             self.chain["epochs"] += 1
-            self.timers.add((self.now + self.params["EpochMs"], EPOCH, NOTHING))
+            self.chain["epoch_ends"] = self.now + self.params["EpochMs"]
+            self.timers.add((self.chain["epoch_ends"], EPOCH, NOTHING))
+            self.governance.epoch_ends()
         elif kind == queue.JOB_DEADLINE:
             # Matched in the same block means: by a timer before this one.
             if subject not in matched:
@@ -107,6 +121,8 @@ class Model:
             self.registry.lock_is_due(subject)
         elif kind == queue.JOB_ARCHIVE:
             self.archive(subject)
+        elif kind == staking.UNBONDED:
+            self.stakes.part_returns(subject)
         else:
             self.contracts.timer_is_due(subject, kind, self.now)
 
@@ -128,7 +144,8 @@ class Model:
         else:
             code = 0
         self.follow_matches(hint)
-        subject = text_of(*subject) if subject else ""
+        if not isinstance(subject, str):
+            subject = text_of(*subject) if subject else ""
         self.leaves.append((history.RECEIPT, {
             "transaction": history.sha256(data), "height": self.chain["height"],
             "index": sum(1 for kind, _ in self.leaves if kind == history.RECEIPT), "account": transaction.account,
@@ -166,7 +183,8 @@ class Model:
             raise Refused(FEE_NOT_COVERED)
 
     def shape(self, transaction):
-        shapes = {10: self.money.transfer_shape, 11: self.money.close_shape, 20: self.registry.provider_shape,
+        shapes = {10: self.money.transfer_shape, 11: self.money.close_shape, 12: self.stakes.shape, 13: self.stakes.shape,
+                  60: self.governance.shape, 20: self.registry.provider_shape,
                   21: self.registry.node_shape, 22: self.registry.update_shape, 23: self.registry.status_shape,
                   24: self.registry.telemetry_shape, 30: self.jobs.submit_shape, 31: self.jobs.cancel_shape,
                   43: self.contracts.progress_shape, 44: self.contracts.complete_shape, 45: self.contracts.fail_shape}
@@ -182,6 +200,12 @@ class Model:
             return self.money.transfer(op, sender)
         if number == 11:
             return self.money.close(op, sender)
+        if number == 12:
+            return self.stakes.lock(op, sender)
+        if number == 13:
+            return self.stakes.unbond(op, sender, sequence, now)
+        if number == 60:
+            return self.governance.set(op, sender)
         if number == 20:
             return self.registry.register_provider(op, sender, now)
         if number == 21:

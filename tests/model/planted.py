@@ -6,12 +6,14 @@ import json
 from unittest import mock
 
 import contracts
+import governance
 import jobs
 import ledger
 import model
 import pricing
 import registry
 import reputation
+import staking
 import wire
 
 
@@ -93,6 +95,17 @@ def archive_without_contracts(self, job):
     self.jobs.forget(job)
 
 
+def stake_lost(self, part, original=staking.Staking.part_returns):
+    unbonding = self.unbondings[part]
+    original(self, part)
+    self.money.debit(unbonding["account"], ledger.AMAX, unbonding["amount"])
+
+
+def bounds_of_main(self, op, sender, original=governance.Governance.set):
+    with mock.patch.dict(self.stated, TimeDivisor=1):
+        return original(self, op, sender)
+
+
 IN_THE_MODEL = {
     "the fee is not taken": lambda: instead(ledger.Ledger, "charge_fee", fee_skipped),
     "the fee goes to the treasury": lambda: instead(ledger.Ledger, "charge_fee", fee_not_burned),
@@ -124,6 +137,15 @@ IN_THE_MODEL = {
     "the lock of a node is too small": lambda: with_parameter("NodeLock", lambda v: v - 1),
     "capacity is never given back": lambda: instead(
         registry.Registry, "give_back", lambda self, key, allocation, now: None),
+    "a parameter changes at once": lambda: changed(
+        governance.Governance, "set", lambda self, *given: self.epoch_ends()),
+    "a parameter never changes": lambda: instead(governance.Governance, "epoch_ends", lambda self: self.pending.clear()),
+    "anybody sets a parameter": lambda: changed(
+        model.Model, "envelope", lambda self, sent: sent.number == 60 and setattr(self.governance, "account", sent.account)),
+    "the bounds of durations are not divided": lambda: instead(governance.Governance, "set", bounds_of_main),
+    "a stake returns at once": lambda: with_parameter("UnbondAmaxMs", lambda v: 0),
+    "a returned stake goes nowhere": lambda: instead(staking.Staking, "part_returns", stake_lost),
+    "a stake may be as small as it likes": lambda: with_parameter("StakeMinimum", lambda v: 0),
     "a job is archived a block too early": lambda: with_parameter("ArchiveAfterMs", lambda v: v - 1000),
     "a contract stays behind when its job is archived": lambda: instead(model.Model, "archive", archive_without_contracts),
     "the client id of an archived job is never free again": lambda: instead(jobs.Jobs, "forget", lambda self, job: None),

@@ -3,6 +3,7 @@ of fields are those of the rows.h of each module."""
 
 TIMERS, PARAMETERS, ACCOUNTS, LOCKS, POOLS, SUPPLY, REPUTATION, PROVIDERS, NODES, CAPACITY, CLASSES, REGIONS = range(1, 13)
 CHAIN, OPERATORS, TIERS, PRICES, JOBS, CLIENT_IDS, ASSIGNMENTS, CONTRACTS = 0, 14, 15, 16, 17, 18, 20, 21
+GOVERNANCE, PARAMETER_CHANGES, STAKES, UNBONDINGS = range(26, 30)
 
 U8, U16, U32, U64 = 1, 2, 4, 8
 
@@ -39,9 +40,13 @@ SPLIT = [(name, U64) for name in ("pay", "surge_burn", "burn", "stakers", "treas
 
 SCHEMAS = {
     CHAIN: [("chain_id", "text"), ("preset", U8), ("height", U64), ("block_time", U64), ("halted", U64), ("ticks", U64),
-            ("epochs", U64)],
+            ("epochs", U64), ("epoch_ends", U64)],
     TIMERS: [("armed", U8)],
     PARAMETERS: [("value", U64)],
+    GOVERNANCE: [("account", ID)],
+    PARAMETER_CHANGES: [("value", U64)],
+    STAKES: [("bonded", U64), ("unbonding", U64), ("unbondings", U32)],
+    UNBONDINGS: [("account", ID), ("asset", U8), ("amount", U64), ("due", U64)],
     ACCOUNTS: [("balance", times(3, U64)), ("next_sequence", U64), ("roles", U32), ("deposit", U64)],
     LOCKS: [("owner", ID), ("amount", U64)],
     POOLS: [("amount", U64)],

@@ -31,6 +31,11 @@ def tables_of(model):
         rows.CHAIN: {b"\0": model.chain},
         rows.TIMERS: {due.to_bytes(8, "big") + bytes([kind]) + subject: {"armed": 1} for due, kind, subject in model.timers},
         rows.PARAMETERS: {model.numbers[name].to_bytes(2, "big"): {"value": value} for name, value in model.stated.items()},
+        rows.GOVERNANCE: {b"\0": {"account": model.governance.account}} if model.governance.account else {},
+        rows.PARAMETER_CHANGES: {number.to_bytes(2, "big"): {"value": value}
+                                 for number, value in model.governance.pending.items()},
+        rows.STAKES: {account + bytes([asset]): row for (account, asset), row in model.stakes.rows.items()},
+        rows.UNBONDINGS: model.stakes.unbondings,
         rows.ACCOUNTS: money.accounts,
         rows.LOCKS: {bytes([purpose]) + subject + bytes([asset]): row for (purpose, subject, asset), row in money.locks.items()},
         rows.POOLS: {bytes(key): row for key, row in money.pools.items()},
@@ -88,7 +93,8 @@ class Comparison:
                     continue  # named below, after what it belongs to
                 raise Difference(f"{where}: table {table} key {key.hex()}: {differing(here, there)}")
         # Money that moved where the chain moved none.
-        for table in (rows.ACCOUNTS, rows.LOCKS, rows.POOLS, rows.SUPPLY, rows.TIMERS):
+        for table in (rows.ACCOUNTS, rows.LOCKS, rows.POOLS, rows.SUPPLY, rows.STAKES, rows.UNBONDINGS, rows.PARAMETERS,
+                      rows.PARAMETER_CHANGES, rows.TIMERS):
             self.compare_table(table, mine[table], where)
 
     def compare_table(self, table, mine, where):

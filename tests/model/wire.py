@@ -39,6 +39,8 @@ OPERATIONS = {
     5: ("preamble", {1: ("output", "bytes"), 2: ("proof", "bytes")}),
     10: ("transfer", {1: ("to", "bytes"), 2: ("asset", "enum"), 3: ("amount", "u64")}),
     11: ("account_close", {1: ("beneficiary", "bytes")}),
+    12: ("stake_lock", {1: ("asset", "enum"), 2: ("amount", "u64")}),
+    13: ("stake_unbond", {1: ("asset", "enum"), 2: ("amount", "u64")}),
     20: ("provider_register", {1: ("display_name", "text"), 2: ("payout", "bytes")}),
     21: ("node_register", {1: ("hardware", HARDWARE), 2: ("offer", OFFER), 3: ("ratings", [RATING]), 4: ("name", "text")}),
     22: ("node_update", {1: ("node", "bytes"), 2: ("offer", OFFER), 3: ("ratings", [RATING])}),
@@ -54,6 +56,7 @@ OPERATIONS = {
                       5: ("proof_hash", "bytes")}),
     45: ("fail", {1: ("contract", "bytes"), 2: ("run_ms", "u64"), 3: ("reason", "u32"), 4: ("report_hash", "bytes")}),
     46: ("accept", ONLY_CONTRACT),
+    60: ("parameter_set", {1: ("parameter", "u32"), 2: ("value", "u64")}),
 }
 BODY = {1: ("chain_id", "text"), 2: ("sequence", "u64"), 3: ("expires_at_ms", "u64")}
 BODY.update(OPERATIONS)

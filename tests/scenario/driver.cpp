@@ -32,6 +32,16 @@ constexpr std::size_t kBlockMost = 5;
 
 std::string hash_text(std::string_view what) { return to_text(sha256(what).view()); }
 
+/// In these markets the ticks are long and a week passes in the middle, so that stakes return.
+bool is_patient(std::uint64_t seed) { return seed % 5 == 0; }
+
+// What the money that is counted beside the ledger asks the machine for, or needs not know.
+constexpr std::array<protocol::Parameter, 12> kParameters = {
+    protocol::Parameter::TxFee,        protocol::Parameter::AccountDeposit, protocol::Parameter::NodeLock,
+    protocol::Parameter::NodeLockMs,   protocol::Parameter::AckMs,          protocol::Parameter::StartMs,
+    protocol::Parameter::AttemptsMax,  protocol::Parameter::LiveJobsMax,    protocol::Parameter::StakeMinimum,
+    protocol::Parameter::UnbondAmaxMs, protocol::Parameter::UnbondingsMax,  protocol::Parameter::TickMs};
+
 template <class Table>
 auto nth_key(const Table& table, std::uint64_t n) {
   auto it = table.begin();
@@ -95,17 +105,25 @@ protocol::Genesis Driver::genesis(std::uint64_t seed) {
   protocol::Genesis genesis = protocol::chain_test::genesis_of(kPresets[seed % kPresets.size()], names);
   // One of them is poor, so that escrows and fees run out.
   genesis.accounts[seed % 4].agpu = {20'000'000};
+  for (protocol::GenesisAccount& account : genesis.accounts) account.amax = {20 * kBasePerToken};
   // Ended jobs stay for ten ticks or for long, so that archiving and what stands beside it both happen.
-  if (seed % 2 == 0) {
-    const std::uint64_t tick_ms = protocol::parameter_info(protocol::Parameter::TickMs).default_value;
-    genesis.parameters = {
-        {protocol::Parameter::ArchiveAfterMs, 10 * tick_ms / protocol::preset_time_divisor(genesis.preset)}};
+  const std::uint64_t divisor = protocol::preset_time_divisor(genesis.preset);
+  const std::uint64_t tick_ms = protocol::parameter_info(protocol::Parameter::TickMs).default_value / divisor;
+  if (seed % 2 == 0) genesis.parameters.push_back({protocol::Parameter::ArchiveAfterMs, 10 * tick_ms});
+  if (is_patient(seed)) {
+    genesis.parameters.push_back({protocol::Parameter::TickMs, 10 * tick_ms});
+    const std::uint64_t least = protocol::parameter_info(protocol::Parameter::UnbondAmaxMs).min / divisor;
+    genesis.parameters.push_back({protocol::Parameter::UnbondAmaxMs, least});
   }
   return genesis;
 }
 
 Driver::Driver(std::uint64_t seed, ByteView given, Witness witness)
-    : dice_(seed, given), witness_(std::move(witness)), chain_(genesis(seed)), money_(genesis(seed)) {
+    : patient_(is_patient(seed)),
+      dice_(seed, given),
+      witness_(std::move(witness)),
+      chain_(genesis(seed)),
+      money_(genesis(seed)) {
   for (const char* name : kEverybody) names_[account_of_name(name)] = name;
   chain_.on_block([this](const protocol::chain_test::Block& block) { follow(block); });
   for (const char* name : {"aurora", "borealis", "corona"}) {
@@ -143,7 +161,8 @@ void Driver::follow(const protocol::chain_test::Block& block) {
 
 void Driver::let_time_pass() {
   const std::uint64_t kind = dice_.below(100);
-  const std::uint64_t tick = chain_.machine().params().get(protocol::Parameter::TickMs);
+  const std::uint64_t tick = protocol::parameter_info(protocol::Parameter::TickMs).default_value /
+                             chain_.machine().params().get(protocol::Parameter::TimeDivisor);
   if (kind < 70) {
     chain_.pass({dice_.below(tick / 4)});
   } else if (kind < 88) {
@@ -161,6 +180,12 @@ void Driver::let_time_pass() {
 void Driver::run(std::uint64_t transactions) {
   for (std::uint64_t left = transactions; left > 0;) {
     let_time_pass();
+    if (patient_ && left <= transactions / 2) {
+      patient_ = false;
+      static_cast<void>(chain_.send("vault", protocol::chain_test::lock_stake(3 * kBasePerToken)));
+      static_cast<void>(chain_.send("vault", protocol::chain_test::unbond_stake(2 * kBasePerToken)));
+      chain_.pass(chain_.machine().params().duration(protocol::Parameter::UnbondAmaxMs));
+    }
     sequences_.clear();
     touched_.clear();
     std::vector<protocol::VerifiedTransaction> block;
@@ -233,9 +258,34 @@ Driver::Wish Driver::ledger_wish() {
               body.mutable_account_close()->set_beneficiary(to_text(other.view()));
             })};
   }
+  if (dice_.chance(30)) return stake_wish();
+  if (dice_.chance(15)) return parameter_wish();
   const auto asset = static_cast<Asset>(dice_.chance(70) ? 0 : dice_.below(3));
   const std::uint64_t amount = asset == Asset::Agpu ? dice_.number(100'000'000) : dice_.number(10'000);
   return {sender, chain_.body(sender, protocol::chain_test::transfer(other, amount, asset))};
+}
+
+Driver::Wish Driver::stake_wish() {
+  const std::string sender = dice_.pick(kEverybody);
+  const auto asset = static_cast<Asset>(dice_.chance(95) ? 1 : dice_.below(3));
+  if (dice_.chance(50)) {
+    return {sender, chain_.body(sender, protocol::chain_test::lock_stake(dice_.number(3 * kBasePerToken), asset))};
+  }
+  const std::uint64_t bonded = chain_.machine().staking().stake(account_of_name(sender), Asset::Amax).bonded;
+  const std::uint64_t amount = dice_.chance(30) ? bonded : dice_.number(kBasePerToken);
+  return {sender, chain_.body(sender, protocol::chain_test::unbond_stake(amount, asset))};
+}
+
+Driver::Wish Driver::parameter_wish() {
+  const std::string sender = dice_.chance(85) ? "operator" : dice_.pick(kEverybody);
+  const auto parameter = dice_.pick(kParameters);
+  const std::uint64_t now = chain_.machine().params().get(parameter);
+  const std::uint64_t value = dice_.chance(85) ? now / 2 + dice_.below(now + 1) : dice_.number(now);
+  return {sender, chain_.body(sender, [&](v1::TransactionBody& body) {
+            protocol::chain_test::set_parameter(parameter, value)(body);
+            if (dice_.chance(3))
+              body.mutable_parameter_set()->set_parameter(static_cast<std::uint32_t>(dice_.number(200)));
+          })};
 }
 
 v1::NodeRegister Driver::random_node() {

@@ -81,6 +81,8 @@ class Driver {
   void follow(const protocol::chain_test::Block& block);
   Wish wish();
   Wish ledger_wish();
+  Wish stake_wish();
+  Wish parameter_wish();
   Wish registry_wish();
   Wish submit_wish();
   Wish contract_wish();
@@ -93,6 +95,7 @@ class Driver {
   JobId random_job();
   NodeId random_node_id();
 
+  bool patient_;  // a week is still to pass
   Dice dice_;
   Witness witness_;
   protocol::chain_test::Chain chain_;

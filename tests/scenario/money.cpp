@@ -53,7 +53,7 @@ Money::Money(const protocol::Genesis& genesis) {
     balances_[account.account][Asset::Agpu] += i128{account.agpu.base} - kDeposit;
     balances_[account.account][Asset::Amax] += account.amax.base;
     balances_[account.account][Asset::Usd] += account.usd.base;
-    open_accounts_.insert(account.account);
+    open_accounts_[account.account] = kDeposit;
   }
   pools_[Pool::Treasury] = genesis.treasury.base;
 }
@@ -61,6 +61,7 @@ Money::Money(const protocol::Genesis& genesis) {
 std::vector<std::string> Money::follow(const protocol::chain_test::Block& block, const Machine& machine) {
   differences_.clear();
   market_time_ = block.header.time.ms - machine.chain().halted.ms;
+  return_stakes(market_time_);
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
     apply(block.transactions[i], block.result.receipts.at(i).core, machine);
   }
@@ -98,15 +99,16 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
   burned_ += fee;
   if (receipt.code != 0) return;
   const v1::TransactionBody& body = transaction.body();
+  if (apply_stake(transaction, machine)) return;
   if (body.has_transfer()) {
     const AccountId to = *AccountId::from_view(as_bytes(body.transfer().to()));
     const auto asset = static_cast<Asset>(body.transfer().asset());
     balances_[sender][asset] -= body.transfer().amount();
     balances_[to][asset] += body.transfer().amount();
-    if (open_accounts_.insert(to).second) balances_[to][Asset::Agpu] -= deposit;
+    if (open_accounts_.emplace(to, deposit).second) balances_[to][Asset::Agpu] -= deposit;
   } else if (body.has_account_close()) {
     const AccountId to = *AccountId::from_view(as_bytes(body.account_close().beneficiary()));
-    balances_[sender][Asset::Agpu] += deposit;
+    balances_[sender][Asset::Agpu] += open_accounts_.at(sender);
     for (auto& [asset, amount] : balances_[sender]) {
       balances_[to][asset] += amount;
       amount = 0;
@@ -138,6 +140,28 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     balances_[job.requester][Asset::Agpu] += job.cap - burned;
     jobs_.erase(id);
   }
+}
+
+bool Money::apply_stake(const protocol::VerifiedTransaction& transaction, const Machine& machine) {
+  const AccountId& sender = transaction.account();
+  const v1::TransactionBody& body = transaction.body();
+  if (body.has_stake_lock()) {
+    balances_[sender][Asset::Amax] -= body.stake_lock().amount();
+    stakes_[sender] += body.stake_lock().amount();
+    return true;
+  }
+  if (!body.has_stake_unbond()) return false;
+  const std::uint64_t until = market_time_ + machine.params().get(Parameter::UnbondAmaxMs);
+  stakes_[sender] -= body.stake_unbond().amount();
+  unbondings_.push_back({sender, body.stake_unbond().amount(), until});
+  return true;
+}
+
+void Money::return_stakes(std::uint64_t market_time) {
+  for (const Unbonding& part : unbondings_) {
+    if (part.until <= market_time) balances_[part.account][Asset::Amax] += part.amount;
+  }
+  std::erase_if(unbondings_, [market_time](const Unbonding& part) { return part.until <= market_time; });
 }
 
 void Money::settle(const protocol::Settlement& settlement, const Machine& machine) {
@@ -224,8 +248,15 @@ void Money::compare(const Machine& machine) const {
   }
   i128 locked = escrowed;
   for (const auto& [id, lock] : node_locks_) locked += lock.amount;
-  locked += i128{open_accounts_.size()} * parameter(machine, Parameter::AccountDeposit);
+  for (const auto& [account, deposit] : open_accounts_) locked += deposit;
   differ("all locks", locked, static_cast<i128>(ledger.supply(Asset::Agpu).locks));
+  i128 staked = 0;
+  for (const auto& [account, amount] : stakes_) {
+    staked += amount;
+    differ("stake of " + account.text(), amount, machine.staking().stake(account, Asset::Amax).bonded);
+  }
+  for (const Unbonding& part : unbondings_) staked += part.amount;
+  differ("all stakes", staked, static_cast<i128>(ledger.supply(Asset::Amax).locks));
   differ("paid by requesters and for contracts", paid_by_requesters_, paid_for_contracts_);
 }
 

@@ -39,17 +39,28 @@ class Money {
     bool left = false;
   };
 
+  struct Unbonding {
+    AccountId account;
+    i128 amount = 0;
+    std::uint64_t until = 0;  // market time
+  };
+
   void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
              const protocol::Machine& machine);
   void settle(const protocol::Settlement& settlement, const protocol::Machine& machine);
   void pay(const protocol::ContractRow& row, const protocol::FeeSplit& bill, i128 at_most,
            const protocol::Machine& machine);
   void return_node_locks(std::uint64_t market_time);
+  void return_stakes(std::uint64_t market_time);
+  /// False where the transaction is about something else than stake.
+  bool apply_stake(const protocol::VerifiedTransaction& transaction, const protocol::Machine& machine);
   void compare(const protocol::Machine& machine) const;
   void differ(const std::string& what, i128 counted, i128 there) const;
 
   std::map<AccountId, std::map<Asset, i128>> balances_;
-  std::set<AccountId> open_accounts_;
+  std::map<AccountId, i128> open_accounts_;  // with their deposits
+  std::map<AccountId, i128> stakes_;         // of AMAX
+  std::vector<Unbonding> unbondings_;
   std::map<protocol::Pool, i128> pools_;
   std::map<JobId, OpenJob> jobs_;
   std::map<ContractId, protocol::ContractRow> contracts_;  // settled before

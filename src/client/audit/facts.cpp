@@ -53,10 +53,25 @@ json facts_of(const protocol::ChainRow& row) {
   return {{"chain_id", row.chain_id},   {"preset", preset_name(row.preset)},
           {"height", row.height},       {"block_time_ms", row.block_time.ms},
           {"halted_ms", row.halted.ms}, {"ticks", row.ticks},
-          {"epochs", row.epochs}};
+          {"epochs", row.epochs},       {"epoch_ends_market_ms", row.epoch_ends.ms}};
 }
 
 json facts_of(const protocol::ParameterRow& row) { return {{"value", number(row.value)}}; }
+
+json facts_of(const protocol::ParameterChangeRow& row) { return {{"value", number(row.value)}}; }
+
+json facts_of(const protocol::GovernanceRow& row) { return {{"account", row.account.text()}}; }
+
+json facts_of(const protocol::StakeRow& row) {
+  return {{"bonded", number(row.bonded)}, {"unbonding", number(row.unbonding)}, {"unbondings", row.unbondings}};
+}
+
+json facts_of(const protocol::UnbondingRow& row) {
+  return {{"account", row.account.text()},
+          {"asset", asset_name(row.asset)},
+          {"amount", number(row.amount)},
+          {"due_market_ms", row.due.ms}};
+}
 
 json facts_of(const protocol::AccountRow& row) {
   json balances = json::object();
@@ -199,6 +214,8 @@ std::string lock_text(const protocol::LockKey& key) {
   switch (key.purpose) {
     case protocol::LockPurpose::Escrow: return fmt::format("escrow of job {}", JobId{key.subject}.text());
     case protocol::LockPurpose::NodeIdentity: return fmt::format("identity of node {}", NodeId{key.subject}.text());
+    case protocol::LockPurpose::Stake: return fmt::format("stake of {}", AccountId{key.subject}.text());
+    case protocol::LockPurpose::Unbonding: return fmt::format("unbonding {}", UnbondingId{key.subject}.text());
   }
   return to_hex(encode(key));
 }
@@ -217,13 +234,18 @@ std::string table_word(TableId table) {
     case TableId::Regions: return "region";
     case TableId::Jobs: return "job";
     case TableId::Contracts: return "contract";
+    case TableId::Governance: return "governance";
+    case TableId::ParameterChanges: return "parameter change";
+    case TableId::Stakes: return "stake";
+    case TableId::Unbondings: return "unbonding";
     default: return fmt::format("table {}", static_cast<unsigned>(table));
   }
 }
 
 std::string key_text(TableId table, ByteView key) {
   switch (table) {
-    case TableId::Chain: return "";
+    case TableId::Chain:
+    case TableId::Governance: return "";
     case TableId::Accounts:
     case TableId::Providers:
       if (const auto id = AccountId::from_view(key)) return id->text();
@@ -237,6 +259,14 @@ std::string key_text(TableId table, ByteView key) {
     case TableId::Contracts:
       if (const auto id = ContractId::from_view(key)) return id->text();
       break;
+    case TableId::Unbondings:
+      if (const auto id = UnbondingId::from_view(key)) return id->text();
+      break;
+    case TableId::Stakes:
+      if (const auto stake = decode<protocol::StakeKey>(key)) {
+        return fmt::format("{} of {}", asset_name(stake->asset), stake->account.text());
+      }
+      break;
     case TableId::Locks:
       if (const auto lock = decode<protocol::LockKey>(key)) return lock_text(*lock);
       break;
@@ -245,6 +275,7 @@ std::string key_text(TableId table, ByteView key) {
       if (key.size() == 1) return number(key.front());
       break;
     case TableId::Parameters:
+    case TableId::ParameterChanges:
       if (const auto id = decode<std::uint16_t>(key)) {
         for (const protocol::ParameterInfo& info : protocol::parameter_registry()) {
           if (static_cast<std::uint16_t>(info.id) == *id) return std::string(info.name);
@@ -269,6 +300,10 @@ Result<json, std::string> row_facts(TableId table, ByteView row) {
     case TableId::Regions: return decoded<protocol::RegionRow>(row);
     case TableId::Jobs: return decoded<protocol::JobRow>(row);
     case TableId::Contracts: return decoded<protocol::ContractRow>(row);
+    case TableId::Governance: return decoded<protocol::GovernanceRow>(row);
+    case TableId::ParameterChanges: return decoded<protocol::ParameterChangeRow>(row);
+    case TableId::Stakes: return decoded<protocol::StakeRow>(row);
+    case TableId::Unbondings: return decoded<protocol::UnbondingRow>(row);
     default: return json{{"row", to_hex(row)}};
   }
 }
@@ -301,6 +336,14 @@ std::string row_sentence(TableId table, const json& facts) {
       return fmt::format("{} (preset {}) at height {}", text(facts, "chain_id"), text(facts, "preset"),
                          text(facts, "height"));
     case TableId::Parameters: return text(facts, "value");
+    case TableId::ParameterChanges: return fmt::format("{} from the end of the epoch on", text(facts, "value"));
+    case TableId::Governance: return fmt::format("{} sets parameters", text(facts, "account"));
+    case TableId::Stakes:
+      return fmt::format("{} base units staked, {} unbonding in {} parts", text(facts, "bonded"),
+                         text(facts, "unbonding"), text(facts, "unbondings"));
+    case TableId::Unbondings:
+      return fmt::format("{} base units of {} return to {}", text(facts, "amount"), text(facts, "asset"),
+                         text(facts, "account"));
     case TableId::Accounts: {
       const json& balances = facts.at("balances");
       return fmt::format("{}, {}, {}; deposit {}; next transaction {}", tokens(balances, "AGPU"),

@@ -38,7 +38,10 @@ std::string words(const Step& step, const Movement& movement) {
     case MovementKind::Fee: return "fee";
     case MovementKind::Locked: return "held: " + lock();
     case MovementKind::Released: return "returned: " + lock();
-    case MovementKind::PaidOfLock: return "paid out of: " + lock();
+    case MovementKind::PaidOfLock:
+      return (movement.lock && movement.lock->purpose == protocol::LockPurpose::Stake ? "moved out of: "
+                                                                                      : "paid out of: ") +
+             lock();
     case MovementKind::Moved: break;
   }
   if (step.height == 0) return "genesis";

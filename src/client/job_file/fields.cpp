@@ -9,7 +9,7 @@
 
 #include "client/job_file/limits.h"
 #include "client/job_file/paths.h"
-#include "protocol/job/limits.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::client::job_file {
 namespace {

@@ -1,5 +1,5 @@
-// Limits of job files and manifests besides those of the protocol (protocol/job/limits.h). Both come from other people,
-// so every count and length that a reader allocates for is bounded here.
+// Limits of job files and manifests besides those of the protocol (protocol/operation/limits.def). Both come from other
+// people, so every count and length that a reader allocates for is bounded here.
 #pragma once
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/arithmetic.h"
-#include "protocol/job/limits.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::client::job_file {
 namespace {

@@ -11,13 +11,11 @@
 #include "protocol/contracts/contract_index.h"
 #include "protocol/contracts/rows.h"
 #include "protocol/market/market.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 
 class Contracts;
-
-/// Outputs that a completion may name.
-inline constexpr std::size_t kContractOutputsMax = 256;
 
 struct ContractAcknowledge {
   using Module = Contracts;

@@ -8,8 +8,6 @@
 namespace starminer::protocol {
 namespace {
 
-constexpr std::size_t kProgressEntriesMax = 1024;
-
 Refusal invalid(std::string detail) { return {RefusalCode::InvalidField, std::move(detail)}; }
 
 Result<void, Refusal> contract_named(const ContractId& contract) {

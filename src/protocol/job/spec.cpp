@@ -1,7 +1,7 @@
 #include "protocol/job/spec.h"
 
 #include "protocol/job/field_check.h"
-#include "protocol/job/limits.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 namespace {

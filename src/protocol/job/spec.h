@@ -87,8 +87,8 @@ struct JobSpec {
 /// What is billed: gpu_milli, or 1000 for a job without a GPU, whose unit price is the side vector's sum.
 [[nodiscard]] std::uint64_t billing_milli(const Resources& resources);
 
-/// Shape only: ranges, lengths, sorting (limits.h). The detail names the field and what it may be. Fails with
-/// InvalidField, TooManyItems, AmountZero, AmountTooLarge; the order is in README.md.
+/// Shape only: ranges, lengths, sorting (operation/limits.def). The detail names the field and what it may be. Fails
+/// with InvalidField, TooManyItems, AmountZero, AmountTooLarge; the order is in README.md.
 [[nodiscard]] Result<void, Refusal> validate_spec(const JobSpec& spec);
 
 }  // namespace starminer::protocol

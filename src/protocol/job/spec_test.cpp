@@ -9,7 +9,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "protocol/job/limits.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 namespace {

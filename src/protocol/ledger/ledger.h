@@ -35,12 +35,12 @@ struct AccountRow {
   std::uint64_t deposit = 0;  // AGPU that closing returns, counted with the locks; 0: closed, or never opened
 };
 
-enum class LockPurpose : std::uint8_t { Escrow = 0, NodeIdentity = 1 };
-[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 2; }
+enum class LockPurpose : std::uint8_t { Escrow = 0, NodeIdentity = 1, Stake = 2, Unbonding = 3 };
+[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 4; }
 
 struct LockKey {
   LockPurpose purpose{};
-  std::array<std::uint8_t, 20> subject{};  // job or node
+  std::array<std::uint8_t, 20> subject{};  // job, node, staking account or unbonding
   Asset asset{};
 
   auto operator<=>(const LockKey&) const = default;
@@ -109,12 +109,16 @@ struct AccountClose {
   static Result<Valid<AccountClose>, Refusal> validate(AccountClose op);
 };
 
+/// Whether the running sums are kept. `LeftOut` is for measuring what they cost, and for nothing else: such a ledger
+/// does not know its supply, and every account may be closed.
+enum class Conservation : std::uint8_t { Checked, LeftOut };
+
 /// Is told of every change of an account and of a lock: how auditors follow money through a replay.
 struct LedgerObserver : state::Observer<AccountId, AccountRow>, state::Observer<LockKey, LockRow> {};
 
 class Ledger {
  public:
-  Ledger(state::Store& store, const Params& params);
+  Ledger(state::Store& store, const Params& params, Conservation conservation = Conservation::Checked);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -156,6 +160,11 @@ class Ledger {
   /// and this lock does not exist.
   void lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, const AccountId& owner, Asset asset,
             std::uint64_t amount);
+  /// More of the owner's balance into its lock. Requires: the lock exists and the balance covers the amount.
+  void add_to_lock(const LockKey& key, std::uint64_t amount);
+  /// Part of a lock becomes a lock of its own, of the same owner and asset; a source that is empty then ends. Requires:
+  /// `from` holds that much, `to` does not exist.
+  void split_lock(const LockKey& from, const LockKey& to, std::uint64_t amount);
   /// What is left of the lock goes back to its owner's balance, and the lock ends. Requires: the lock exists, empty or
   /// not. Returns the amount.
   std::uint64_t unlock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Asset asset);
@@ -194,6 +203,7 @@ class Ledger {
   void burn(Asset asset, std::uint64_t amount);
 
   const Params& params_;
+  const Conservation conservation_;
   state::Table<AccountId, AccountRow> accounts_;
   state::Table<LockKey, LockRow> locks_;
   state::Table<PoolKey, PoolRow> pools_;

@@ -8,11 +8,11 @@
 #include "protocol/job/field_check.h"
 #include "protocol/market/admission.h"
 #include "protocol/market/market.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 namespace {
 
-constexpr std::size_t kClientIdMax = 64;
 constexpr std::uint64_t kCancelMs = 60'000;
 
 struct ClientKeyInput {

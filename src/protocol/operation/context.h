@@ -13,19 +13,10 @@
 namespace starminer::protocol {
 
 enum class EventKind : std::uint8_t {
-  AccountCreated,
-  Transferred,
-  NodeChanged,
-  JobQueued,
-  JobParked,
-  JobMatched,
-  ContractChanged,
-  ContractProgress,
-  JobEnded,
-  PriceChanged,
-  Halted,
+#define EVENT(name, what, ids, state, amount) name,
+#include "protocol/operation/events.def"
+#undef EVENT
 };
-[[nodiscard]] constexpr std::uint8_t enum_count(EventKind) { return 11; }
 
 /// Something that happened, for streams and indexes. Not part of the state; replay gives the same list.
 struct Event {

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "protocol/job/field_check.h"
-#include "protocol/registry/limits.h"
+#include "protocol/operation/limits.h"
 #include "protocol/registry/registry.h"
 
 namespace starminer::protocol {

@@ -1,6 +1,6 @@
 // Registration of a provider.
 #include "protocol/job/field_check.h"
-#include "protocol/registry/limits.h"
+#include "protocol/operation/limits.h"
 #include "protocol/registry/registry.h"
 
 namespace starminer::protocol {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "protocol/registry/limits.h"
+#include "protocol/operation/limits.h"
 #include "protocol/registry/test_market.h"
 
 namespace starminer::protocol {

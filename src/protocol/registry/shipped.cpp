@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "protocol/registry/limits.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 namespace {

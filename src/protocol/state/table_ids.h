@@ -32,6 +32,10 @@ enum class TableId : std::uint8_t {
   ClassDemand = 23,
   Seeds = 24,
   Proposers = 25,
+  Governance = 26,
+  ParameterChanges = 27,
+  Stakes = 28,
+  Unbondings = 29,
 };
 
 }  // namespace starminer::protocol::state

@@ -23,8 +23,9 @@ enum class TimerKind : std::uint8_t {
   AcceptDue = 7,    // subject contract: silence accepts
   LockRelease = 8,  // subject node: the registration lock is returned
   JobArchive = 9,   // subject job: ended long ago, it leaves the state with its contracts
+  Unbonded = 10,    // subject unbonding: its part of a stake returns to the balance
 };
-[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 10; }
+[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 11; }
 
 using Subject = std::array<std::uint8_t, 20>;
 
