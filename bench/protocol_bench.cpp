@@ -1,5 +1,6 @@
 // The state machine without signatures: transfers against bare updates of a hash map, with and without root and
-// receipts, and its memory per account; updates of the Merkle commitment against hashing as many bytes.
+// receipts, with and without the accumulators of conservation, and its memory per account; whole lives of jobs; updates
+// of the Merkle commitment against hashing as many bytes.
 #include <malloc.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "lifecycles.h"
 #include "protocol/machine.h"
 #include "protocol/state/merkle.h"
 #include "ratio.h"
@@ -27,6 +29,7 @@
 namespace starminer::bench {
 namespace {
 
+using protocol::Conservation;
 using protocol::Machine;
 using protocol::VerifiedTransaction;
 
@@ -57,7 +60,8 @@ double heap_bytes() {
 /// A chain of funded accounts. Transactions are signed and verified before any clock runs.
 class TransferChain {
  public:
-  explicit TransferChain(std::size_t accounts) : sequences_(accounts) {
+  explicit TransferChain(std::size_t accounts, Conservation conservation = Conservation::Checked)
+      : machine_(conservation), sequences_(accounts) {
     protocol::Genesis genesis;
     genesis.chain_id = kChainId;
     genesis.time = kTime;
@@ -119,14 +123,15 @@ class TransferChain {
 };
 
 /// Made at the first call for as many accounts: a million take half a minute, for their keys.
-TransferChain& chain(std::size_t accounts) {
-  static std::map<std::size_t, TransferChain> chains;
-  return chains.try_emplace(accounts, accounts).first->second;
+TransferChain& chain(std::size_t accounts, Conservation conservation = Conservation::Checked) {
+  static std::map<std::pair<std::size_t, Conservation>, TransferChain> chains;
+  return chains.try_emplace({accounts, conservation}, accounts, conservation).first->second;
 }
 
 /// `with_root`: block begin, history, changes and roots are in the time as well.
-void apply_block(benchmark::State& state, std::size_t accounts, std::size_t count, bool with_root) {
-  TransferChain& chain = bench::chain(accounts);
+void apply_block(benchmark::State& state, std::size_t accounts, std::size_t count, bool with_root,
+                 Conservation conservation = Conservation::Checked) {
+  TransferChain& chain = bench::chain(accounts, conservation);
   for (auto unused : state) {
     const auto transfers = chain.make_transfers(count);
     chain.prepare_block();
@@ -297,6 +302,40 @@ void add_transfers() {
            "B"});
 }
 
+void add_conservation() {
+  const auto transfers = [](Conservation conservation) {
+    return
+        [conservation](benchmark::State& state) { apply_block(state, kHotAccounts, kSmallBlock, true, conservation); };
+  };
+  compare({"apply_transfer_over_unchecked",
+           "the same transfers without the accumulators of conservation and without their check",
+           "transfers of AGPU, uniform over 16,384 accounts, verified before; blocks of 10,000 with state root, "
+           "history and "
+           "receipts",
+           {transfers(Conservation::Checked), kSmallBlock, 10},
+           {transfers(Conservation::LeftOut), kSmallBlock, 10},
+           true});
+}
+
+void play_lifecycles(benchmark::State& state) {
+  static LifecycleChain chain;
+  for (auto unused : state) state.SetIterationTime(chain.play());
+}
+
+void add_lifecycles() {
+  compare(
+      {"apply_lifecycle_over_map_update",
+       "two updates of a std::unordered_map of account rows, the hash given",
+       "whole lives of jobs in rounds of 1,024 at a time: submit, match, acknowledge, start, progress (one report), "
+       "complete, accept, settle; 64 requesters, one provider with 16 nodes of 64 devices; verified before; state "
+       "root, "
+       "history and receipts",
+       {play_lifecycles, LifecycleChain::kJobs, 3},
+       {[](benchmark::State& state) { update_map(state, kHotAccounts); }, kLargeBlock, 5},
+       true,
+       "apply_lifecycles_per_s"});
+}
+
 void add_merkle() {
   const std::size_t bytes = (touched_nodes() + kUpdates) * kNodeBytes;
   compare({"merkle_update_over_sha256",
@@ -311,6 +350,8 @@ void add_merkle() {
 
 int main(int argc, char** argv) {
   starminer::bench::add_transfers();
+  starminer::bench::add_conservation();
+  starminer::bench::add_lifecycles();
   starminer::bench::add_merkle();
   return starminer::bench::run_comparisons(argc, argv);
 }
