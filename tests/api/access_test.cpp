@@ -33,7 +33,7 @@ constexpr std::array kMatrix = {
     Row{"GET /v1/transactions/{hash}/proof", "YYYYY"}, Row{"GET /v1/contracts/{id}/proof", "YYYYY"},
     Row{"GET /v1/genesis", "YYYYY"}, Row{"GET /v1/log", "YYYYY"}, Row{"GET /v1/history/consistency", "YYYYY"},
     Row{"POST /v1/proofs", "YYYYY"}, Row{"POST /v1/checkpoints", "UFFFF"}, Row{"GET /v1/accounts/{address}", "YYYYY"},
-    Row{"POST /v1/faucet", "YYYYY"},
+    Row{"GET /v1/accounts/{address}/stake", "YYYYY"}, Row{"POST /v1/faucet", "YYYYY"},
     // A transaction is signed itself; its own checks say who may do what.
     Row{"POST /v1/transactions", "YYYYY"}, Row{"POST /v1/transactions/batch", "YYYYY"}, Row{"GET /v1/classes", "YYYYY"},
     Row{"GET /v1/regions", "YYYYY"}, Row{"GET /v1/tiers", "YYYYY"}, Row{"GET /v1/prices", "YYYYY"},

@@ -18,7 +18,7 @@ from cli_case import CliTest, job_text
 class ArchiveTest(CliTest):
     provider = "quarry"
     # Archived soon, but nobody is late on a busy machine.
-    parameters = ["ArchiveAfterMs=3000", "AckMs=120000", "StartMs=120000", "SilenceMs=120000"]
+    parameters = ["ArchiveAfterMs=3000", "AckMs=30000", "StartMs=60000", "SilenceMs=180000"]
 
     def wait_for_archive(self, job):
         while not self.json("status", job)["job"]["archived"]:

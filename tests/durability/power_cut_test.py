@@ -28,47 +28,52 @@ def main():
     parser.add_argument("--cuts", type=int, default=6)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     options = parser.parse_args()
-    rng = random.Random(options.seed)
     programs = programs_of(options.bin)
     need_disks()
+    witness = Witness(SENDERS)
     with tempfile.TemporaryDirectory(prefix="starminer-power-cut-") as folder:
         folder = pathlib.Path(folder)
-        witness = Witness(SENDERS)
-        disk = SmallDisk(folder, "disk", 256)
-        disk.__enter__()
-        node = Node(programs, disk.mount_point)
-        node.log = folder / "starminerd.log"
-        node.init([*witness.keys, witness.receiver])
-        os.sync()
-        for cut in range(options.cuts):
-            node.start()
-            threads = [threading.Thread(target=witness.send_until_it_dies, args=(node, who)) for who in range(SENDERS)]
-            for thread in threads:
-                thread.start()
-            time.sleep(rng.uniform(0.01, 0.5))
-            node.freeze()
-            after = folder / "after.img"
-            disk.copy_of_one_moment(after)
-            node.kill()
-            for thread in threads:
-                thread.join()
-            disk.__exit__()
-            after.rename(disk.image)
-            disk.mount()
-            node.start()
+        with SmallDisk(folder, "disk", 256) as disk:
+            node = Node(programs, disk.mount_point)
+            node.log = folder / "starminerd.log"
             try:
-                witness.check(node)
-            except Broken as broken:
-                raise Broken(f"cut {cut}: {broken}; repeat with --seed {options.seed}") from broken
-            node.stop()
+                run(options, node, disk, witness)
+            finally:
+                node.kill()
+    print(f"seed {options.seed}: {options.cuts} cuts, {len(witness.acknowledged)} transfers stand", flush=True)
+    if not witness.acknowledged:
+        raise Broken("no transfer was acknowledged: the rig is dead")
+
+
+def run(options, node, disk, witness):
+    rng = random.Random(options.seed)
+    node.init([*witness.keys, witness.receiver])
+    os.sync()
+    for cut in range(options.cuts):
         node.start()
-        witness.check(node)
+        threads = [threading.Thread(target=witness.send_until_it_dies, args=(node, who)) for who in range(SENDERS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(rng.uniform(0.01, 0.5))
+        node.freeze()
+        after = disk.image.with_name("after.img")
+        disk.copy_of_one_moment(after)
+        node.kill()
+        for thread in threads:
+            thread.join()
+        disk.unmount()
+        after.rename(disk.image)
+        disk.mount()
+        node.start()
+        try:
+            witness.check(node)
+        except Broken as broken:
+            raise Broken(f"cut {cut}: {broken}; repeat with --seed {options.seed}") from broken
         node.stop()
-        node.replay()
-        disk.__exit__()
-        print(f"seed {options.seed}: {options.cuts} cuts, {len(witness.acknowledged)} transfers stand", flush=True)
-        if not witness.acknowledged:
-            raise Broken("no transfer was acknowledged: the rig is dead")
+    node.start()
+    witness.check(node)
+    node.stop()
+    node.replay()
 
 
 if __name__ == "__main__":

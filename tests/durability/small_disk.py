@@ -48,6 +48,9 @@ class SmallDisk:
             time.sleep(0.001)
 
     def __exit__(self, *_):
+        self.unmount()
+
+    def unmount(self):
         subprocess.run(["umount", "--lazy", str(self.mount_point)], check=False)
 
 

@@ -120,11 +120,14 @@ std::vector<pid_t> find_processes(const std::string& text) {
   return found;
 }
 
-std::vector<std::string> list_loop_devices() {
+std::vector<std::string> list_loop_devices(const fs::path& folder) {
   std::vector<std::string> devices;
   for (const auto& entry : fs::directory_iterator("/sys/block")) {
-    std::error_code error;
-    if (fs::exists(entry.path() / "loop" / "backing_file", error)) devices.push_back(entry.path().filename().string());
+    std::ifstream file(entry.path() / "loop" / "backing_file");
+    std::string image;
+    if (std::getline(file, image) && image.starts_with(folder.string() + "/")) {
+      devices.push_back(entry.path().filename().string());
+    }
   }
   return devices;
 }

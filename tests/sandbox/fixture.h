@@ -51,7 +51,8 @@ template <class F>
 /// Processes of this machine whose command line holds the text.
 [[nodiscard]] std::vector<pid_t> find_processes(const std::string& text);
 
-[[nodiscard]] std::vector<std::string> list_loop_devices();
+/// Loop devices whose image lies, or lay, below a folder; others on this machine may have some, too.
+[[nodiscard]] std::vector<std::string> list_loop_devices(const std::filesystem::path& folder);
 [[nodiscard]] std::size_t count_mounts();
 
 }  // namespace starminer::provider::sandbox

@@ -231,6 +231,7 @@ TEST_F(Lifecycle, AKilledSupervisorTakesItsJobAlong) {
   auto job = sandbox().start(spec);
   ASSERT_TRUE(job) << job.error().text;
   EXPECT_TRUE(eventually([] { return find_processes("98765").size() >= 2; }));
+  EXPECT_EQ(list_loop_devices(root()).size(), 1U);
   ::kill(job->identity().pid, SIGKILL);
   EXPECT_TRUE(eventually([] { return find_processes("98765").empty(); }));
   const auto found = sandbox().adopt("dead");
@@ -240,7 +241,7 @@ TEST_F(Lifecycle, AKilledSupervisorTakesItsJobAlong) {
   const auto ended = job->poll();
   ASSERT_TRUE(ended && *ended);
   EXPECT_EQ((*ended)->end, EndKind::Lost);
-  EXPECT_TRUE(eventually([] { return list_loop_devices().empty(); }));
+  EXPECT_TRUE(eventually([this] { return list_loop_devices(root()).empty(); }));
 }
 
 TEST_F(Lifecycle, ARestartedAgentCleansWhatAKilledSupervisorLeft) {
@@ -269,7 +270,7 @@ TEST_F(Lifecycle, AStrayGroupWithoutADirectoryIsEnded) {
 
 TEST_F(Lifecycle, NothingIsLeftAfterManyStarts) {
   const std::size_t mounts = count_mounts();
-  const auto loops = list_loop_devices();
+  const auto loops = list_loop_devices(root());
   for (int round = 0; round < 120; ++round) {
     SandboxSpec spec = shell("many" + std::to_string(round), "echo $$ > /job/out/x; (setsid sleep 55443 &)");
     if (round % 4 == 0) spec.limits.scratch_bytes = 100ULL << 20U;
@@ -279,7 +280,7 @@ TEST_F(Lifecycle, NothingIsLeftAfterManyStarts) {
   }
   EXPECT_TRUE(eventually([] { return find_processes("55443").empty(); }));
   EXPECT_EQ(count_mounts(), mounts);
-  EXPECT_TRUE(eventually([&loops] { return list_loop_devices() == loops; }));
+  EXPECT_TRUE(eventually([this, &loops] { return list_loop_devices(root()) == loops; }));
   EXPECT_TRUE(sandbox().list_jobs().empty());
 }
 
