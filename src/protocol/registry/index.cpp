@@ -25,6 +25,13 @@ bool is_idle(const NodeRow& node, const CapacityRow& free) {
          free.ram_free_bytes == node.hardware.ram_bytes && free.disk_free_bytes == node.hardware.disk_bytes;
 }
 
+// Most changes of a node leave what it counts for in the medians as it is.
+bool rated_alike(const NodeRow& a, const NodeRow& b) {
+  return (a.status == NodeStatus::Active) == (b.status == NodeStatus::Active) && a.hardware_class == b.hardware_class &&
+         std::equal(a.ratings.begin(), a.ratings.end(), b.ratings.begin(),
+                    [](const auto& x, const auto& y) { return x.cu_x1000 == y.cu_x1000; });
+}
+
 }  // namespace
 
 void Registry::Index::count(const NodeRow& row, bool enters) {
@@ -42,24 +49,25 @@ void Registry::Index::count(const NodeRow& row, bool enters) {
     if (live == 0) live_by_provider_.erase(row.provider);
   }
   touched_providers_.insert(row.provider);
+}
+
+void Registry::Index::rate(const NodeRow& row, bool enters) {
   if (row.status != NodeStatus::Active) return;
   for (std::uint8_t kind = 0; kind < kJobKindCount; ++kind) {
     const std::uint32_t rating = row.ratings[kind].cu_x1000;
     if (rating == 0) continue;
-    auto& sorted = ratings_[{row.hardware_class, kind}];
-    const auto place = std::lower_bound(sorted.begin(), sorted.end(), rating);
-    if (enters) {
-      sorted.insert(place, rating);
-    } else {
-      STARMINER_CHECK(place != sorted.end() && *place == rating);
-      sorted.erase(place);
-    }
+    SortedRatings& sorted = ratings_[{row.hardware_class, kind}];
+    enters ? sorted.add(rating) : sorted.remove(rating);
   }
 }
 
 void Registry::Index::on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) {
   if (before != nullptr) count(*before, false);
   if (after != nullptr) count(*after, true);
+  if (before == nullptr || after == nullptr || !rated_alike(*before, *after)) {
+    if (before != nullptr) rate(*before, false);
+    if (after != nullptr) rate(*after, true);
+  }
   touched_.insert(id);
 }
 
@@ -71,10 +79,9 @@ void Registry::Index::on_change(const AccountId& id, const ProviderRow* /*before
   touched_providers_.insert(id);
 }
 
-std::span<const std::uint32_t> Registry::Index::ratings(ClassId hardware_class, JobKind kind) const {
+const SortedRatings* Registry::Index::ratings(ClassId hardware_class, JobKind kind) const {
   const auto it = ratings_.find({hardware_class, static_cast<std::uint8_t>(kind)});
-  if (it == ratings_.end()) return {};
-  return it->second;
+  return it == ratings_.end() ? nullptr : &it->second;
 }
 
 bool Registry::Index::is_consistent(const NodeId& id) const {

@@ -4,11 +4,11 @@
 
 #include <map>
 #include <set>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "protocol/registry/registry.h"
+#include "protocol/registry/sorted_ratings.h"
 
 namespace starminer::protocol {
 
@@ -22,8 +22,8 @@ class Registry::Index final : public state::Observer<NodeId, NodeRow>,
   void on_change(const NodeId& id, const CapacityRow* before, const CapacityRow* after) override;
   void on_change(const AccountId& id, const ProviderRow* before, const ProviderRow* after) override;
 
-  /// Ratings above 0 of the active nodes of a class for a kind, rising.
-  [[nodiscard]] std::span<const std::uint32_t> ratings(ClassId hardware_class, JobKind kind) const;
+  /// Ratings above 0 of the active nodes of a class for a kind; null where there is none.
+  [[nodiscard]] const SortedRatings* ratings(ClassId hardware_class, JobKind kind) const;
   /// Judges the nodes that changed since the last call, and the sums.
   [[nodiscard]] bool judge();
 
@@ -31,10 +31,11 @@ class Registry::Index final : public state::Observer<NodeId, NodeRow>,
   using RatingKey = std::pair<ClassId, std::uint8_t>;
 
   void count(const NodeRow& row, bool enters);
+  void rate(const NodeRow& row, bool enters);
   [[nodiscard]] bool is_consistent(const NodeId& id) const;
 
   const Registry& registry_;
-  std::map<RatingKey, std::vector<std::uint32_t>> ratings_;
+  std::map<RatingKey, SortedRatings> ratings_;
   std::set<NodeId> touched_;
   std::set<NodeId> faulty_;
   std::map<AccountId, std::uint64_t> live_by_provider_;

@@ -75,9 +75,9 @@ std::uint32_t Registry::latency_ms(RegionId from, RegionId to) const {
 }
 
 std::optional<std::uint32_t> Registry::median_rating(ClassId hardware_class, JobKind kind) const {
-  const auto sorted = index_->ratings(hardware_class, kind);
-  if (sorted.size() < params_.get(Parameter::RatingClassNodesMin)) return std::nullopt;
-  return sorted[(sorted.size() - 1) / 2];
+  const SortedRatings* const sorted = index_->ratings(hardware_class, kind);
+  if (sorted == nullptr || sorted->size() < params_.get(Parameter::RatingClassNodesMin)) return std::nullopt;
+  return sorted->at((sorted->size() - 1) / 2);
 }
 
 Ppm Registry::uptime(const NodeRow& node, TimeMs now) const {
