@@ -2,7 +2,7 @@
 # Pages and completion come from the installed programs themselves, so they cannot disagree.
 
 include(GNUInstallDirs)
-install(TARGETS starminerd starminer starminer-provider starminer-devices starminer-supervisor starminer-sandbox-init
+install(TARGETS starminerd starminer starminer-provider starminer-devices starminer-sim starminer-supervisor starminer-sandbox-init
   starminer-attempts RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(CODE "set(bin \"${CMAKE_INSTALL_BINDIR}\")\nset(man \"${CMAKE_INSTALL_MANDIR}\")\nset(data \"${CMAKE_INSTALL_DATADIR}\")
 set(units \"${CMAKE_SOURCE_DIR}/packaging/systemd\")")
@@ -10,7 +10,7 @@ install(CODE [[
   set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
   set(pages "${root}/${man}/man1")
   file(MAKE_DIRECTORY "${pages}")
-  foreach(program starminerd starminer starminer-provider)
+  foreach(program starminerd starminer starminer-provider starminer-sim)
     execute_process(COMMAND "${root}/${bin}/${program}" man --out "${pages}" OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
     foreach(shell IN ITEMS "bash|bash-completion/completions/${program}" "zsh|zsh/site-functions/_${program}"
         "fish|fish/vendor_completions.d/${program}.fish")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAMS = ("starminerd", "starminer", "starminer-provider")
+PROGRAMS = ("starminerd", "starminer", "starminer-provider", "starminer-sim")
 BUILD = None
 
 
