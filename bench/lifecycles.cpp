@@ -1,5 +1,6 @@
 #include "lifecycles.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -143,8 +144,10 @@ struct LifecycleChain::Impl {
     seconds += by_provider(contracts, [](auto& body, const std::string& contract) {
       body.mutable_contract_start()->set_contract(contract);
     });
+    std::vector<std::string> rising = contracts;
+    std::sort(rising.begin(), rising.end());
     seconds += play_block({sign(provider(), [&](auto& body) {
-      for (const std::string& contract : contracts) {
+      for (const std::string& contract : rising) {
         auto& entry = *body.mutable_contract_progress()->add_entries();
         entry.set_contract(contract);
         entry.set_run_ms(kBetweenBlocks.ms);

@@ -6,6 +6,7 @@
 #include "api/faucet.h"
 #include "api/http/json.h"
 #include "api/market_metrics.h"
+#include "api/old_history.h"
 #include "api/parts.h"
 #include "api/render.h"
 #include "api/reply.h"
@@ -68,25 +69,29 @@ Response receipt(const Parts& parts, const Request& request) {
 
 /// Proof at the tip for a leaf: whoever knows the app hash of a height checks it without trusting this node.
 Response proof_of_leaf(const Parts& parts, std::uint64_t index, std::string_view kind) {
-  return parts.engine.read([&](const Machine& machine) -> Response {
-    const std::uint64_t size = machine.history().size();
-    const auto leaf = parts.engine.store().find_leaf(index);
-    if (!leaf) return damaged(leaf.error());
-    const auto path = machine.history().inclusion_proof(index, size);
-    if (!*leaf || !path) return no_such("history leaf", fmt::format("{}", index));
-    json hashes = json::array();
-    for (const Hash32& hash : *path) hashes.push_back(hash.hex());
-    return json_response({{"kind", kind},
-                          {"leaf", to_hex(**leaf)},
-                          {"leaf_index", index},
-                          {"tree_size", size},
-                          {"path", std::move(hashes)},
-                          {"history_root", machine.history().root().hex()},
-                          {"state_root", machine.state_root().hex()},
-                          {"app_hash", machine.app_hash().hex()},
-                          {"height", machine.chain().height},
-                          {"block_time_ms", machine.chain().block_time.ms}});
-  });
+  const auto leaf = parts.engine.store().find_leaf(index);
+  if (!leaf) return damaged(leaf.error());
+  if (!*leaf) return no_such("history leaf", fmt::format("{}", index));
+  const auto answer =
+      prove_with_history(parts.engine, {index}, [&](const Machine& machine, const auto& old) -> std::optional<json> {
+        const std::uint64_t size = machine.history().size();
+        const auto path = machine.history().inclusion_proof(index, size, old);
+        if (!path) return std::nullopt;
+        json hashes = json::array();
+        for (const Hash32& hash : *path) hashes.push_back(hash.hex());
+        return json{{"kind", kind},
+                    {"leaf", to_hex(**leaf)},
+                    {"leaf_index", index},
+                    {"tree_size", size},
+                    {"path", std::move(hashes)},
+                    {"history_root", machine.history().root().hex()},
+                    {"state_root", machine.state_root().hex()},
+                    {"app_hash", machine.app_hash().hex()},
+                    {"height", machine.chain().height},
+                    {"block_time_ms", machine.chain().block_time.ms}};
+      });
+  if (!answer) return damaged(answer.error());
+  return json_response(*answer);
 }
 
 Response receipt_proof(const Parts& parts, const Request& request) {

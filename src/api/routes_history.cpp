@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/http/json.h"
+#include "api/old_history.h"
 #include "api/parts.h"
 #include "api/reply.h"
 #include "api/route_options.h"
@@ -87,10 +88,11 @@ Response consistency(const Parts& parts, const Request& request) {
   if (!before) return before.error();
   const auto after = commitment_at(parts, *new_height);
   if (!after) return after.error();
-  const auto path = parts.engine.read([&](const Machine& machine) {
-    return machine.history().consistency_proof(before->history_size, after->history_size);
-  });
-  if (!path) return http::internal_error();
+  const auto path = prove_with_history(
+      parts.engine, {before->history_size, after->history_size}, [&](const Machine& machine, const auto& old) {
+        return machine.history().consistency_proof(before->history_size, after->history_size, old);
+      });
+  if (!path) return damaged(path.error());
   return json_response(
       {{"old", render_commitment(*before)}, {"new", render_commitment(*after)}, {"path", hashes_of(*path)}});
 }
@@ -131,34 +133,49 @@ Result<ProofRequest, Problem> parse_proof_request(const Request& request) {
   return asked;
 }
 
+/// The leaves with these indexes, in their order. Fails with 404 where there is none.
+Result<std::vector<Bytes>, Problem> read_leaves(const Parts& parts, const std::vector<std::uint64_t>& indexes) {
+  std::vector<Bytes> leaves;
+  for (const std::uint64_t index : indexes) {
+    auto leaf = parts.engine.store().find_leaf(index);
+    if (!leaf) return fail(damaged(leaf.error()));
+    if (!*leaf) return fail(no_such("history leaf", fmt::format("{}", index)));
+    leaves.push_back(std::move(**leaf));
+  }
+  return leaves;
+}
+
 /// All at one height, so that one app hash covers all.
 Response proofs(const Parts& parts, const Request& request) {
   const auto asked = parse_proof_request(request);
   if (!asked) return asked.error();
-  return parts.engine.read([&](const Machine& machine) -> Response {
-    const Commitment commitment = machine.commitment();
-    json rows = json::array();
-    for (const auto& [table, key] : asked->rows) {
-      const auto row = machine.store().find_encoded(table, key);
-      rows.push_back({{"table", static_cast<unsigned>(table)},
-                      {"key", to_hex(key)},
-                      {"row", row ? json(to_hex(*row)) : json()},
-                      {"proof", to_hex(encode(machine.store().prove(table, key)))}});
-    }
-    json leaves = json::array();
-    for (const std::uint64_t index : asked->leaves) {
-      const auto path = machine.history().inclusion_proof(index, commitment.history_size);
-      if (!path) return no_such("history leaf", fmt::format("{}", index));
-      const auto leaf = parts.engine.store().find_leaf(index);
-      if (!leaf) return damaged(leaf.error());
-      if (!*leaf) return no_such("history leaf", fmt::format("{}", index));
-      leaves.push_back({{"leaf_index", index}, {"leaf", to_hex(**leaf)}, {"path", hashes_of(*path)}});
-    }
-    json answer = render_commitment(commitment);
-    answer["rows"] = std::move(rows);
-    answer["leaves"] = std::move(leaves);
-    return json_response(answer);
-  });
+  const auto read = read_leaves(parts, asked->leaves);
+  if (!read) return read.error();
+  const auto proven = prove_with_history(
+      parts.engine, asked->leaves, [&](const Machine& machine, const auto& old) -> std::optional<json> {
+        const Commitment commitment = machine.commitment();
+        json rows = json::array();
+        for (const auto& [table, key] : asked->rows) {
+          const auto row = machine.store().find_encoded(table, key);
+          rows.push_back({{"table", static_cast<unsigned>(table)},
+                          {"key", to_hex(key)},
+                          {"row", row ? json(to_hex(*row)) : json()},
+                          {"proof", to_hex(encode(machine.store().prove(table, key)))}});
+        }
+        json leaves = json::array();
+        for (std::size_t i = 0; i < asked->leaves.size(); ++i) {
+          const std::uint64_t index = asked->leaves[i];
+          const auto path = machine.history().inclusion_proof(index, commitment.history_size, old);
+          if (!path) return std::nullopt;
+          leaves.push_back({{"leaf_index", index}, {"leaf", to_hex((*read)[i])}, {"path", hashes_of(*path)}});
+        }
+        json answer = render_commitment(commitment);
+        answer["rows"] = std::move(rows);
+        answer["leaves"] = std::move(leaves);
+        return answer;
+      });
+  if (!proven) return damaged(proven.error());
+  return json_response(*proven);
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
 // What an auditor gets from a node: the block log replays, histories are consistent, rows and leaves are proven.
+#include <algorithm>
+#include <future>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -162,6 +165,52 @@ TEST_F(HistoryTest, RowsAndLeavesAreProvenUnderOneHash) {
     EXPECT_TRUE(HistoryTree::verify_inclusion(commitment.history_root, commitment.history_size, leaf["leaf_index"],
                                               HistoryTree::leaf_hash(*from_hex(leaf["leaf"].get<std::string>())),
                                               path_of(leaf["path"])));
+  }
+}
+
+/// Lets the history grow until its first leaves are kept in memory no more.
+void outgrow_memory(World& world) {
+  const std::uint64_t wanted = HistoryTree::kPartLeaves * (HistoryTree::kPartsKept + 2);
+  while (world.engine().read([](const auto& machine) { return machine.history().size(); }) < wanted) {
+    const v1::TransactionBody body = transfer(key_of("ben").account(), 1);
+    std::vector<Bytes> batch;
+    for (std::uint64_t i = 0; i < 1'000; ++i) {
+      batch.push_back(world.sign("ada", body, [i](v1::TransactionBody& b) { b.set_sequence(b.sequence() + i); }));
+    }
+    std::promise<bool> answered;
+    const auto taken = world.engine().submit_batch(std::move(batch), [&answered](const auto& results) {
+      answered.set_value(std::all_of(results.begin(), results.end(), [](const auto& one) { return one.has_value(); }));
+    });
+    ASSERT_TRUE(taken && answered.get_future().get());
+  }
+}
+
+// What the machine has let go of is read back from the disk, in a running node and after a restart. REQ: AUD-1
+TEST_F(HistoryTest, TheBeginningOfALongHistoryIsProven) {
+  const std::uint64_t early = get(*anybody_, "/v1/status")["height"];
+  outgrow_memory(world_);
+  for (const bool restarted : {false, true}) {
+    if (restarted) world_.restart();
+    ASSERT_FALSE(world_.engine().read([](const auto& machine) { return machine.history().leaf_at(0); }));
+    const json proof = get(*anybody_, "/v1/transactions/" + last_.transaction + "/proof");
+    EXPECT_TRUE(HistoryTree::verify_inclusion(hash_of(proof["history_root"]), proof["tree_size"], proof["leaf_index"],
+                                              HistoryTree::leaf_hash(*from_hex(proof["leaf"].get<std::string>())),
+                                              path_of(proof["path"])));
+    const auto leaves = anybody_->post("/v1/proofs", {{"leaves", {0, 3, 9'000}}});
+    ASSERT_TRUE(leaves);
+    ASSERT_EQ((*leaves)["leaves"].size(), 3U);
+    const Commitment commitment = commitment_of(*leaves);
+    for (const json& leaf : (*leaves)["leaves"]) {
+      EXPECT_TRUE(HistoryTree::verify_inclusion(commitment.history_root, commitment.history_size, leaf["leaf_index"],
+                                                HistoryTree::leaf_hash(*from_hex(leaf["leaf"].get<std::string>())),
+                                                path_of(leaf["path"])));
+    }
+    for (std::uint64_t from = 1; from <= early; ++from) {
+      const json grown = get(*anybody_, "/v1/history/consistency?old=" + std::to_string(from));
+      const Commitment before = commitment_of(grown["old"]), after = commitment_of(grown["new"]);
+      EXPECT_TRUE(HistoryTree::verify_consistency(before.history_root, before.history_size, after.history_root,
+                                                  after.history_size, path_of(grown["path"])));
+    }
   }
 }
 

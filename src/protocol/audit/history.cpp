@@ -26,56 +26,108 @@ Hash32 HistoryTree::leaf_hash(ByteView leaf) { return sha256_after(0, leaf); }
 
 Hash32 HistoryTree::empty_root() { return sha256(ByteView()); }
 
+std::optional<Hash32> HistoryTree::grow(Part& part, Hash32 hash) {
+  for (std::vector<Hash32>& hashes : part) {
+    hashes.push_back(hash);
+    if (hashes.size() % 2 != 0) return std::nullopt;
+    hash = hash_pair(hashes[hashes.size() - 2], hashes.back());
+  }
+  return hash;
+}
+
+void HistoryTree::OldParts::add(std::uint64_t part, std::span<const Hash32> leaves) {
+  STARMINER_CHECK(leaves.size() == kPartLeaves);
+  Part& hashes = parts_[part];
+  hashes = {};
+  for (const Hash32& leaf : leaves) static_cast<void>(grow(hashes, leaf));
+}
+
 std::uint64_t HistoryTree::append_hash(const Hash32& leaf) {
-  const std::uint64_t index = size();
-  Hash32 hash = leaf;
+  const std::uint64_t index = size_++;
+  std::optional<Hash32> hash = grow(parts_.back(), leaf);
+  if (!hash) return index;
+  parts_.emplace_back();
+  if (parts_.size() > kPartsKept) parts_.pop_front();
   for (std::size_t level = 0;; ++level) {
     if (levels_.size() == level) levels_.emplace_back();
     std::vector<Hash32>& hashes = levels_[level];
-    hashes.push_back(hash);
+    hashes.push_back(*hash);
     if (hashes.size() % 2 != 0) return index;
     hash = hash_pair(hashes[hashes.size() - 2], hashes.back());
   }
 }
 
-Hash32 HistoryTree::range_hash(std::uint64_t start, std::uint64_t count) const {
+std::vector<std::uint64_t> HistoryTree::parts_to_read(std::span<const std::uint64_t> places) const {
+  // Half of those that are kept may go before the caller comes back with what it read.
+  const std::uint64_t complete = size_ / kPartLeaves;
+  const std::uint64_t safe = complete - std::min<std::uint64_t>(complete, kPartsKept / 2);
+  std::vector<std::uint64_t> parts;
+  for (const std::uint64_t place : places) {
+    if (place / kPartLeaves < safe) parts.push_back(place / kPartLeaves);
+  }
+  std::sort(parts.begin(), parts.end());
+  parts.erase(std::unique(parts.begin(), parts.end()), parts.end());
+  return parts;
+}
+
+std::optional<Hash32> HistoryTree::subtree(unsigned level, std::uint64_t i, const OldParts& old) const {
+  if (level >= kPartLevels) return levels_[level - kPartLevels][i];
+  const std::uint64_t part = i >> (kPartLevels - level);
+  const std::uint64_t within = i - (part << (kPartLevels - level));
+  if (part >= first_kept()) return parts_[part - first_kept()][level][within];
+  const auto found = old.parts_.find(part);
+  if (found == old.parts_.end()) return std::nullopt;
+  const std::vector<Hash32>& halves = found->second[kPartLevels - 1];
+  if (hash_pair(halves[0], halves[1]) != levels_.front()[part]) return std::nullopt;
+  return found->second[level][within];
+}
+
+std::optional<Hash32> HistoryTree::range_hash(std::uint64_t start, std::uint64_t count, const OldParts& old) const {
   STARMINER_CHECK(count > 0);
   // The complete subtrees of the range lie from left to right by falling size; they join from the right.
   std::optional<Hash32> hash;
   std::uint64_t end = start + count;
   for (std::uint64_t left = count; left > 0; left &= left - 1) {
-    const auto level = static_cast<std::size_t>(std::countr_zero(left));
+    const auto level = static_cast<unsigned>(std::countr_zero(left));
     end -= std::uint64_t{1} << level;
-    const Hash32& part = levels_[level][end >> level];
-    hash = hash ? hash_pair(part, *hash) : part;
+    const auto part = subtree(level, end >> level, old);
+    if (!part) return std::nullopt;
+    hash = hash ? hash_pair(*part, *hash) : *part;
   }
-  return *hash;
+  return hash;
 }
 
-Hash32 HistoryTree::root() const { return size() == 0 ? empty_root() : range_hash(0, size()); }
-
-std::optional<Hash32> HistoryTree::root_at(std::uint64_t size) const {
-  if (size > this->size()) return std::nullopt;
-  return size == 0 ? empty_root() : range_hash(0, size);
+bool HistoryTree::add_range(Proof& proof, std::uint64_t start, std::uint64_t count, const OldParts& old) const {
+  const auto hash = range_hash(start, count, old);
+  if (hash) proof.push_back(*hash);
+  return hash.has_value();
 }
 
-std::optional<Hash32> HistoryTree::leaf_at(std::uint64_t index) const {
-  if (index >= size()) return std::nullopt;
-  return levels_.front()[index];
+Hash32 HistoryTree::root() const { return *root_at(size_); }
+
+std::optional<Hash32> HistoryTree::root_at(std::uint64_t size, const OldParts& old) const {
+  if (size > size_) return std::nullopt;
+  return size == 0 ? empty_root() : range_hash(0, size, old);
 }
 
-std::optional<HistoryTree::Proof> HistoryTree::inclusion_proof(std::uint64_t index, std::uint64_t size) const {
-  if (index >= size || size > this->size()) return std::nullopt;
+std::optional<Hash32> HistoryTree::leaf_at(std::uint64_t index, const OldParts& old) const {
+  if (index >= size_) return std::nullopt;
+  return subtree(0, index, old);
+}
+
+std::optional<HistoryTree::Proof> HistoryTree::inclusion_proof(std::uint64_t index, std::uint64_t size,
+                                                               const OldParts& old) const {
+  if (index >= size || size > size_) return std::nullopt;
   // PATH(m, D[n]) of the RFC from the root down; the proof itself runs from the leaf up.
   Proof proof;
   std::uint64_t start = 0;
   for (std::uint64_t count = size; count > 1;) {
     const std::uint64_t split = split_of(count);
     if (index - start < split) {
-      proof.push_back(range_hash(start + split, count - split));
+      if (!add_range(proof, start + split, count - split, old)) return std::nullopt;
       count = split;
     } else {
-      proof.push_back(range_hash(start, split));
+      if (!add_range(proof, start, split, old)) return std::nullopt;
       start += split;
       count -= split;
     }
@@ -84,8 +136,9 @@ std::optional<HistoryTree::Proof> HistoryTree::inclusion_proof(std::uint64_t ind
   return proof;
 }
 
-std::optional<HistoryTree::Proof> HistoryTree::consistency_proof(std::uint64_t old_size, std::uint64_t new_size) const {
-  if (old_size > new_size || new_size > size()) return std::nullopt;
+std::optional<HistoryTree::Proof> HistoryTree::consistency_proof(std::uint64_t old_size, std::uint64_t new_size,
+                                                                 const OldParts& old) const {
+  if (old_size > new_size || new_size > size_) return std::nullopt;
   Proof proof;
   if (old_size == 0 || old_size == new_size) return proof;
   // SUBPROOF(m, D[n], b) of the RFC from the root down.
@@ -95,17 +148,17 @@ std::optional<HistoryTree::Proof> HistoryTree::consistency_proof(std::uint64_t o
   while (old_end != count) {
     const std::uint64_t split = split_of(count);
     if (old_end <= split) {
-      proof.push_back(range_hash(start + split, count - split));
+      if (!add_range(proof, start + split, count - split, old)) return std::nullopt;
       count = split;
     } else {
-      proof.push_back(range_hash(start, split));
+      if (!add_range(proof, start, split, old)) return std::nullopt;
       start += split;
       count -= split;
       old_end -= split;
     }
   }
   // At the left edge this subtree is the old tree itself, whose root the verifier has.
-  if (start != 0) proof.push_back(range_hash(start, count));
+  if (start != 0 && !add_range(proof, start, count, old)) return std::nullopt;
   std::reverse(proof.begin(), proof.end());
   return proof;
 }

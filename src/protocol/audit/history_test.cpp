@@ -278,5 +278,93 @@ TEST(HistoryTree, OldRootsStay) {
   EXPECT_LE(proof->size(), 12U);
 }
 
+// A history of which most parts are kept no more, and the hashes and roots that it had.
+struct LongHistory {
+  explicit LongHistory(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      leaves.push_back(sha256("leaf " + std::to_string(i)));
+      roots.push_back(tree.root());
+      static_cast<void>(tree.append_hash(leaves.back()));
+    }
+    roots.push_back(tree.root());
+  }
+  /// What a caller reads back for these places.
+  [[nodiscard]] HistoryTree::OldParts read(std::initializer_list<std::uint64_t> places) const {
+    HistoryTree::OldParts old;
+    for (const std::uint64_t part : tree.parts_to_read({places.begin(), places.size()})) {
+      old.add(part, std::span(leaves).subspan(part * HistoryTree::kPartLeaves, HistoryTree::kPartLeaves));
+    }
+    return old;
+  }
+
+  HistoryTree tree;
+  std::vector<Hash32> leaves;
+  std::vector<Hash32> roots;  // by size
+};
+
+constexpr std::uint64_t kLong = HistoryTree::kPartLeaves * (3 * HistoryTree::kPartsKept) + 77;
+
+const LongHistory& long_history() {
+  static const LongHistory history(kLong);
+  return history;
+}
+
+// REQ: AUD-1
+RC_GTEST_PROP(LongHistory, ProvesWhatItKeepsNoMoreFromWhatIsReadBack, ()) {
+  const LongHistory& history = long_history();
+  const auto size = *rc::gen::inRange<std::uint64_t>(1, kLong + 1);
+  const auto index = *rc::gen::inRange<std::uint64_t>(0, size);
+  const auto old_size = *rc::gen::inRange<std::uint64_t>(1, size + 1);
+  const auto old = history.read({index, old_size, size});
+  RC_ASSERT(history.tree.leaf_at(index, old) == history.leaves[index]);
+  RC_ASSERT(history.tree.root_at(size, old) == history.roots[size]);
+  const auto inclusion = history.tree.inclusion_proof(index, size, old);
+  RC_ASSERT(inclusion.has_value());
+  RC_ASSERT(HistoryTree::verify_inclusion(history.roots[size], size, index, history.leaves[index], *inclusion));
+  const auto consistency = history.tree.consistency_proof(old_size, size, old);
+  RC_ASSERT(consistency.has_value());
+  RC_ASSERT(
+      HistoryTree::verify_consistency(history.roots[old_size], old_size, history.roots[size], size, *consistency));
+}
+
+TEST(LongHistory, ReadsNothingBackForTheNewestPartsAndAPartOnceForAll) {
+  const LongHistory& history = long_history();
+  const auto parts = [&](std::initializer_list<std::uint64_t> places) {
+    return history.tree.parts_to_read({places.begin(), places.size()});
+  };
+  EXPECT_TRUE(parts({kLong - 1, kLong, kLong - HistoryTree::kPartLeaves * 20}).empty());
+  EXPECT_EQ(parts({600, 300, 511, 256}), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_TRUE(parts({~std::uint64_t{0}}).empty());
+  EXPECT_TRUE(history.tree.inclusion_proof(kLong - 1, kLong));
+}
+
+// Without what it needs, or with something else, it proves nothing rather than something false.
+TEST(LongHistory, RefusesToProveFromForgedOrMissingParts) {
+  const LongHistory& history = long_history();
+  EXPECT_FALSE(history.tree.inclusion_proof(5, kLong));
+  EXPECT_FALSE(history.tree.leaf_at(5));
+  EXPECT_FALSE(history.tree.root_at(5));
+  EXPECT_FALSE(history.tree.consistency_proof(5, kLong));
+  std::vector<Hash32> forged(history.leaves.begin(), history.leaves.begin() + HistoryTree::kPartLeaves);
+  HistoryTree::OldParts old;
+  old.add(0, forged);
+  EXPECT_TRUE(history.tree.inclusion_proof(5, kLong, old));
+  forged[200].bytes[0] ^= 1U;
+  old.add(0, forged);
+  EXPECT_FALSE(history.tree.inclusion_proof(5, kLong, old));
+  EXPECT_FALSE(history.tree.leaf_at(200, old));
+}
+
+// A copy that is rebuilt from leaf hashes goes on like the tree itself, at every edge of a part.
+TEST(LongHistory, KeepsTheSameRootsAtTheEdgesOfParts) {
+  const LongHistory& history = long_history();
+  for (std::uint64_t part = 1; part <= 3 * HistoryTree::kPartsKept; part += 13) {
+    for (const std::uint64_t size :
+         {part * HistoryTree::kPartLeaves - 1, part * HistoryTree::kPartLeaves, part * HistoryTree::kPartLeaves + 1}) {
+      EXPECT_EQ(history.tree.root_at(size, history.read({size})), history.roots[size]) << size;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace starminer::protocol::audit

@@ -57,6 +57,10 @@ void Market::park(const JobId& id, const BlockContext& context) {
 std::optional<MatchMade> Market::next_match(const BlockContext& context) {
   if (!triggered_) return std::nullopt;
   const MarketView market = view();
+  if (market.index.waiting().empty()) {  // a pass looks at every node, and most triggers find nobody waiting
+    triggered_ = false;
+    return std::nullopt;
+  }
   DispatchPass pass(market, context);
   const auto start = pass.next_start();
   for (const JobId& job : pass.priced_out()) park(job, context);
