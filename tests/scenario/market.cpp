@@ -248,7 +248,9 @@ protocol::Genesis Market::genesis(protocol::Preset preset) {
       preset, {"ada", "bob", "cleo", "aurora", "borealis", "corona", "vault", "operator", "mallory"});
 }
 
-Market::Market(protocol::Preset preset) : chain_(genesis(preset)), money_(genesis(preset)) {
+Market::Market(protocol::Preset preset) : Market(genesis(preset)) {}
+
+Market::Market(const protocol::Genesis& genesis) : chain_(genesis), money_(genesis) {
   chain_.on_block([this](const protocol::chain_test::Block& block) {
     for (const std::string& difference : money_.follow(block, machine())) {
       ADD_FAILURE() << "block " << block.header.height << ", money counted twice: " << difference;

@@ -170,6 +170,7 @@ class Expectation {
 class Market {
  public:
   explicit Market(protocol::Preset preset = protocol::Preset::Main);
+  explicit Market(const protocol::Genesis& genesis);
   Market(const Market&) = delete;
   Market& operator=(const Market&) = delete;
 
@@ -193,6 +194,8 @@ class Market {
 
   [[nodiscard]] protocol::chain_test::Chain& chain() { return chain_; }
   [[nodiscard]] const protocol::Machine& machine() const { return chain_.machine(); }
+  /// The money so far, counted a second time.
+  [[nodiscard]] const Money& money() const { return money_; }
   [[nodiscard]] const protocol::JobRow& row(const Job& job) const { return machine().market().jobs().get(job.id); }
   /// The current or last contract of a job. Requires: it was matched.
   [[nodiscard]] const protocol::ContractRow& contract(const Job& job) const;

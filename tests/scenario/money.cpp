@@ -62,32 +62,51 @@ std::vector<std::string> Money::follow(const protocol::chain_test::Block& block,
   differences_.clear();
   market_time_ = block.header.time.ms - machine.chain().halted.ms;
   return_stakes(market_time_);
-  for (std::size_t i = 0; i < block.transactions.size(); ++i) {
-    apply(block.transactions[i], block.result.receipts.at(i).core, machine);
-  }
+  return_node_locks(market_time_);
+  // The leaves of the history tell in what order things came to be: what a job returned may have moved on in the same
+  // block.
+  std::size_t applied = 0;
   for (const protocol::HistoryLeaf& leaf : block.result.leaves) {
-    if (leaf.type != protocol::LeafType::Settlement) continue;
-    const auto settlement = decode<protocol::Settlement>(ByteView(leaf.bytes).subspan(1));
-    if (!settlement) {
-      differences_.emplace_back("a settlement leaf does not decode");
-      continue;
+    const ByteView content = ByteView(leaf.bytes).subspan(1);
+    switch (leaf.type) {
+      case protocol::LeafType::Receipt:
+        apply(block.transactions.at(applied), block.result.receipts.at(applied).core, machine);
+        ++applied;
+        break;
+      case protocol::LeafType::Settlement:
+        if (const auto settlement = decode<protocol::Settlement>(content)) {
+          settle(*settlement, machine);
+        } else {
+          differences_.emplace_back("a settlement leaf does not decode");
+        }
+        break;
+      case protocol::LeafType::EndedJob:
+        if (const auto ended = decode<protocol::EndedJob>(content)) {
+          end_unsettled(ended->job);
+        } else {
+          differences_.emplace_back("the leaf of an ended job does not decode");
+        }
+        break;
     }
-    settle(*settlement, machine);
   }
+  differ("transactions among the leaves", i128(block.transactions.size()), i128(applied));
   for (const protocol::Event& event : block.result.events) {
     if (event.kind == protocol::EventKind::NodeChanged &&
         event.state == static_cast<std::uint8_t>(protocol::NodeStatus::Left) && node_locks_.contains(*event.node)) {
       node_locks_.at(*event.node).left = true;
     }
-    // Ended without a settlement: the deadline came while the job waited.
-    if (event.kind == protocol::EventKind::JobEnded && jobs_.contains(*event.job)) {
-      balances_[jobs_.at(*event.job).requester][Asset::Agpu] += jobs_.at(*event.job).cap;
-      jobs_.erase(*event.job);
-    }
   }
   return_node_locks(market_time_);
   compare(machine);
   return differences_;
+}
+
+void Money::end_unsettled(const JobId& id) {
+  const auto job = jobs_.find(id);
+  if (job == jobs_.end()) return;
+  // Ended without a settlement: the deadline came while the job waited.
+  balances_[job->second.requester][Asset::Agpu] += job->second.cap;
+  jobs_.erase(job);
 }
 
 void Money::apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
@@ -164,13 +183,23 @@ void Money::return_stakes(std::uint64_t market_time) {
   std::erase_if(unbondings_, [market_time](const Unbonding& part) { return part.until <= market_time; });
 }
 
+void Money::differ(std::string_view what, i128 counted, i128 there) const {
+  if (counted == there) return;
+  differences_.push_back(fmt::format("{}: {} counted, {} there", what, text(counted), text(there)));
+}
+
+template <class Id>
+void Money::differ_of(const Id& id, std::string_view what, i128 counted, i128 there) const {
+  if (counted != there) differ(fmt::format("{} of {}", what, id.text()), counted, there);
+}
+
 void Money::settle(const protocol::Settlement& settlement, const Machine& machine) {
   const ContractRow& row = settlement.row;
-  differ("metered time of " + settlement.contract.text(), metered_ms(row, machine), row.metered_ms);
+  differ_of(settlement.contract, "metered time", metered_ms(row, machine), row.metered_ms);
   contracts_[settlement.contract] = row;
   if (row.state == ContractState::Requeued) return;
   const OpenJob job = jobs_.at(row.job);
-  differ("cap of " + settlement.contract.text(), job.cap, row.cap.base);
+  differ_of(settlement.contract, "cap", job.cap, row.cap.base);
   i128 left = job.cap;
   if (!row.prior_claim.is_zero()) {
     const ContractRow& prior = contracts_.at(row.prior_claim);
@@ -180,7 +209,7 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   const bool pays = row.state == ContractState::Settled && row.started.ms != 0;
   pay(row, row.bill, pays ? left : 0, machine);
   left -= row.bill.pay.base;
-  differ("refund of " + settlement.contract.text(), left, row.refund.base);
+  differ_of(settlement.contract, "refund", left, row.refund.base);
   balances_[job.requester][Asset::Agpu] += left;
   paid_by_requesters_ += job.cap - left;
   jobs_.erase(row.job);
@@ -190,14 +219,16 @@ void Money::pay(const ContractRow& row, const FeeSplit& bill, i128 at_most, cons
   const i128 seconds_ms = i128{row.metered_ms / 1000} * 1000;
   i128 due = cost(row.price.unit.nagpu_per_gpu_hour, row.billing_milli, seconds_ms);
   due = std::min({std::max(due, parameter(machine, Parameter::MinimumJobFee)), i128{row.cap.base}, at_most});
-  differ("payment of job " + row.job.text(), due, bill.pay.base);
+  differ_of(row.job, "payment", due, bill.pay.base);
   const i128 surge = row.price.log_price > row.price.slow_log_price ? i128{bill.surge_burn.base} : 0;
   const i128 base = due - surge;
   const i128 burn = ceil_div(base * 5, 100);
   const i128 stakers = base * 2 / 100;
   const i128 treasury = base * 15 / 1000 + base * 5 / 1000;
   const i128 insurance = base / 100;
-  balances_[row.payout][Asset::Agpu] += base - burn - stakers - treasury - insurance;
+  // A payout account that was closed meanwhile gets nothing: the provider's own cannot be closed.
+  const AccountId& payee = open_accounts_.contains(row.payout) ? row.payout : row.provider;
+  balances_[payee][Asset::Agpu] += base - burn - stakers - treasury - insurance;
   pools_[Pool::Stakers] += stakers;
   pools_[Pool::Treasury] += treasury;
   pools_[Pool::Insurance] += insurance;
@@ -216,11 +247,6 @@ void Money::return_node_locks(std::uint64_t market_time) {
   }
 }
 
-void Money::differ(const std::string& what, i128 counted, i128 there) const {
-  if (counted != there)
-    differences_.push_back(fmt::format("{}: {} counted, {} there", what, text(counted), text(there)));
-}
-
 void Money::compare(const Machine& machine) const {
   const protocol::Ledger& ledger = machine.ledger();
   for (const auto& [account, row] : ledger.accounts()) {
@@ -228,23 +254,22 @@ void Money::compare(const Machine& machine) const {
     for (std::uint8_t i = 0; i < kAssetCount; ++i) {
       const auto asset = static_cast<Asset>(i);
       const i128 counted = mine != balances_.end() && mine->second.contains(asset) ? mine->second.at(asset) : i128{0};
-      differ(fmt::format("{} of {}", asset_name(asset), account.text()), counted, row.balance[i]);
+      differ_of(account, asset_name(asset), counted, row.balance[i]);
     }
-    differ("open " + account.text(), open_accounts_.contains(account) ? 1 : 0, ledger.exists(account) ? 1 : 0);
+    differ_of(account, "existence", open_accounts_.contains(account) ? 1 : 0, ledger.exists(account) ? 1 : 0);
   }
   for (const auto& [account, amounts] : balances_) {
     if (!ledger.accounts().contains(account)) differences_.push_back("the ledger lacks " + account.text());
   }
   for (const Pool pool : {Pool::Treasury, Pool::Stakers, Pool::Insurance}) {
     const auto mine = pools_.find(pool);
-    differ(std::string(protocol::pool_name(pool)), mine != pools_.end() ? mine->second : i128{0},
-           ledger.pool(pool, Asset::Agpu));
+    differ(protocol::pool_name(pool), mine != pools_.end() ? mine->second : i128{0}, ledger.pool(pool, Asset::Agpu));
   }
   differ("burned", burned_, ledger.supply(Asset::Agpu).burned);
   i128 escrowed = 0;
   for (const auto& [id, job] : jobs_) {
     escrowed += job.cap;
-    differ("escrow of " + id.text(), job.cap, ledger.locked(protocol::LockPurpose::Escrow, id.bytes, Asset::Agpu));
+    differ_of(id, "escrow", job.cap, ledger.locked(protocol::LockPurpose::Escrow, id.bytes, Asset::Agpu));
   }
   i128 locked = escrowed;
   for (const auto& [id, lock] : node_locks_) locked += lock.amount;
@@ -253,7 +278,7 @@ void Money::compare(const Machine& machine) const {
   i128 staked = 0;
   for (const auto& [account, amount] : stakes_) {
     staked += amount;
-    differ("stake of " + account.text(), amount, machine.staking().stake(account, Asset::Amax).bonded);
+    differ_of(account, "stake", amount, machine.staking().stake(account, Asset::Amax).bonded);
   }
   for (const Unbonding& part : unbondings_) staked += part.amount;
   differ("all stakes", staked, static_cast<i128>(ledger.supply(Asset::Amax).locks));

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/test_chain.h"
@@ -47,6 +48,7 @@ class Money {
 
   void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
              const protocol::Machine& machine);
+  void end_unsettled(const JobId& id);
   void settle(const protocol::Settlement& settlement, const protocol::Machine& machine);
   void pay(const protocol::ContractRow& row, const protocol::FeeSplit& bill, i128 at_most,
            const protocol::Machine& machine);
@@ -55,7 +57,9 @@ class Money {
   /// False where the transaction is about something else than stake.
   bool apply_stake(const protocol::VerifiedTransaction& transaction, const protocol::Machine& machine);
   void compare(const protocol::Machine& machine) const;
-  void differ(const std::string& what, i128 counted, i128 there) const;
+  void differ(std::string_view what, i128 counted, i128 there) const;
+  template <class Id>
+  void differ_of(const Id& id, std::string_view what, i128 counted, i128 there) const;
 
   std::map<AccountId, std::map<Asset, i128>> balances_;
   std::map<AccountId, i128> open_accounts_;  // with their deposits

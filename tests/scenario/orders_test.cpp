@@ -172,8 +172,18 @@ class Explorer {
  private:
   void visit(const Chain& chain, const JobId& job, unsigned depth) {
     if (!seen_.insert(describe(chain, job)).second) return;
+    no_provider_tries_twice(chain, job);
     note_end(job_of(chain, job));
     open_.push_back({chain.disk(), chain.now(), job, depth});
+  }
+
+  /// A provider that gave a job back, or lost it, does not get it again.
+  static void no_provider_tries_twice(const Chain& chain, const JobId& job) {
+    std::set<AccountId> tried;
+    for (std::uint32_t attempt = 0; attempt < job_of(chain, job).attempts; ++attempt) {
+      const ContractRow& row = *contract_of(chain, contract_id_of(job, attempt));
+      EXPECT_TRUE(tried.insert(row.provider).second) << "twice at one provider: " << describe(chain, job);
+    }
   }
 
   void note_end(const JobRow& row) {
