@@ -306,6 +306,7 @@ json load(const Options& options, const char* program) {
   const std::string folder = options.folder.string();
   const pid_t child = ::fork();
   if (child == 0) {
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);  // this process prints the one object
     ::execl(program, program, "create", "--folder", folder.c_str(), static_cast<char*>(nullptr));
     ::_exit(127);
   }
