@@ -1,7 +1,9 @@
 // starminerd init
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <random>
 
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include "client/vrf_key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
+#include "storage/files.h"
 #include "terminal/key_values.h"
 
 namespace starminer::node {
@@ -155,9 +158,11 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
     return refuse(call, ExitCode::Usage, "there is a chain already", folder.genesis().string() + " exists",
                   {"name another folder: --data-dir", "or start this one: starminerd run"});
   }
-  std::filesystem::create_directories(folder.root, error);
-  if (error) {
-    return refuse(call, ExitCode::Failure, "no data folder", folder.root.string() + ": " + error.message(),
+  // Where the folder above may be written to but not read, its name is as durable as that file system makes it.
+  const bool made = storage::make_folder(folder.root);
+  const int reason = errno;
+  if (!made && !std::filesystem::is_directory(folder.root, error)) {
+    return refuse(call, ExitCode::Failure, "no data folder", folder.root.string() + ": " + std::strerror(reason),
                   {"make the folder above it writable for this user, or name another: --data-dir"});
   }
   const auto operator_account = key_at(folder.operator_key());

@@ -102,9 +102,9 @@ std::filesystem::path BlockLog::path_of(std::uint64_t first_height) const {
 
 Result<std::unique_ptr<BlockLog>, StorageError> BlockLog::open(std::filesystem::path folder, LogOptions options,
                                                                std::uint64_t height, const Visitor& visitor) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", folder.string(), error.message())});
+  if (!make_folder(folder)) {
+    return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", folder.string(), std::strerror(errno))});
+  }
   std::unique_ptr<BlockLog> log(new BlockLog(std::move(folder), std::move(options)));
   if (auto salted = log->read_salt(); !salted) return fail(std::move(salted.error()));
   if (auto read = log->read_all(height, visitor); !read) return fail(std::move(read.error()));

@@ -3,7 +3,9 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <shared_mutex>
 #include <thread>
@@ -13,6 +15,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "storage/database.h"
+#include "storage/files.h"
 #include "storage/recent_blocks.h"
 #include "storage/state_loader.h"
 
@@ -124,6 +127,10 @@ Result<std::unique_ptr<ChainStore>, StorageError> ChainStore::open(const std::fi
   auto impl = std::make_unique<Impl>();
   impl->directory = directory;
   impl->options = options;
+  // The database syncs what lies in its folder, but not the folder's own name.
+  if (!make_folder(directory)) {
+    return fail(StorageError{StorageFault::Open, fmt::format("{}: {}", directory.string(), std::strerror(errno))});
+  }
   auto database = Database::open(directory);
   if (!database) return fail(std::move(database.error()));
   impl->database = std::move(*database);

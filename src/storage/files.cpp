@@ -16,6 +16,16 @@ bool sync_folder(const std::filesystem::path& folder) {
   return good;
 }
 
+bool make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::path full = std::filesystem::absolute(folder, error).lexically_normal();
+  if (!full.has_filename()) full = full.parent_path();  // it ended with a slash
+  const std::filesystem::path above = full.parent_path();
+  if (!std::filesystem::exists(above, error) && !make_folder(above)) return false;
+  if (::mkdir(full.c_str(), 0777) != 0 && errno != EEXIST) return false;
+  return sync_folder(above);
+}
+
 bool write_all(int fd, ByteView bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));

@@ -11,6 +11,8 @@ namespace starminer::storage {
 
 /// Makes what was created, renamed or removed in a folder durable.
 [[nodiscard]] bool sync_folder(const std::filesystem::path& folder);
+/// Makes a folder and what is missing above it. Their names are durable then, also that of a folder which was there.
+[[nodiscard]] bool make_folder(const std::filesystem::path& folder);
 /// All of the bytes at an offset.
 [[nodiscard]] bool write_all(int fd, ByteView bytes, std::uint64_t offset);
 /// Nothing where the file cannot be read as a whole.

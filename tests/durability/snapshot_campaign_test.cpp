@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "durability/stored_market.h"
 #include "scenario/driver.h"
 #include "storage/chain_store.h"
 #include "storage/snapshot.h"
@@ -33,43 +34,12 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
 }
 
-StoredBlock stored(const Block& block) {
-  StoredBlock out{block.header.height,
-                  block.header.time,
-                  block.header.previous_app_hash,
-                  block.header.order_rule,
-                  block.step.proposer(),
-                  block.step.preamble_bytes(),
-                  block.step.seed(),
-                  {},
-                  block.result.state_root,
-                  block.result.history_root,
-                  block.result.history_size,
-                  block.result.app_hash};
-  for (const auto& transaction : block.transactions) out.transactions.push_back(transaction.bytes());
-  return out;
-}
-
 std::unique_ptr<ChainStore> open(const fs::path& folder) {
   StoreOptions options;
   options.log.segment_bytes = 1U << 20;
   auto store = ChainStore::open(folder, options);
   EXPECT_TRUE(store.has_value()) << store.error().text;
   return store ? std::move(*store) : nullptr;
-}
-
-void write_genesis(const protocol::Genesis& genesis, ChainStore& store) {
-  protocol::Machine machine;
-  const auto result = machine.start(genesis);
-  ASSERT_TRUE(result.has_value());
-  StoredBlock block;
-  block.time = genesis.time;
-  block.seed = result->seed;
-  block.state_root = result->state_root;
-  block.history_root = result->history_root;
-  block.history_size = result->history_size;
-  block.app_hash = result->app_hash;
-  ASSERT_TRUE(store.write(std::move(block), *result));
 }
 
 class SnapshotCampaign : public ::testing::Test {
