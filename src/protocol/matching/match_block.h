@@ -1,0 +1,142 @@
+// What the match index keeps of a node, what a job asks of it, and a block of up to 64 nodes of one class and region as
+// columns. Plain data; MatchIndex keeps it consistent.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "protocol/matching/match_kernels.h"
+#include "protocol/operation/limits.h"
+
+namespace starminer::protocol {
+
+using RuntimeBits = std::bitset<64>;
+using ImageBits = std::bitset<128>;
+
+/// A class and a region.
+struct MatchPlace {
+  std::uint8_t hardware_class = 0;
+  std::uint8_t region = 0;
+
+  [[nodiscard]] std::size_t number() const { return std::size_t{hardware_class} * kRegionsMax + region; }
+  bool operator==(const MatchPlace&) const = default;
+};
+inline constexpr std::size_t kMatchPlaces = kClassesMax * kRegionsMax;
+
+/// One node: what is free on it, what it is, and its part of the score.
+struct NodeFacts {
+  std::uint32_t id = 0;  // dense
+  MatchPlace place;
+  bool open = false;       // active, and nobody holds it whole
+  bool empty = false;      // no job runs on it
+  std::uint8_t kinds = 0;  // bits of the kinds that it is rated for
+  std::uint8_t devices = 0;
+  std::uint8_t whole_free = 0;
+  std::uint16_t share_free = 0;  // most on one device, in thousandths
+  std::uint8_t interconnect = 0;
+  std::uint8_t site_tier = 0;
+  std::uint8_t sandbox_tier = 0;
+  std::uint8_t floor = 0;
+  std::uint16_t country = 0;
+  std::uint32_t provider = 0;
+  std::uint32_t cpu_free_milli = 0;
+  std::uint32_t state = 0;  // its row of the fit term
+  std::uint64_t ram_free = 0;
+  std::uint64_t disk_free = 0;
+  std::uint64_t device_memory = 0;
+  RuntimeBits runtimes;
+  ImageBits images;
+  std::array<std::uint8_t, kMatchKinds> reputation{};
+  std::array<std::uint16_t, kMatchLanes> quality{};  // by lane
+
+  bool operator==(const NodeFacts&) const = default;
+};
+
+/// What only rows can answer, asked of the few nodes that would win.
+class NodeJudge {
+ public:
+  virtual ~NodeJudge() = default;
+  /// Whether the node passes what the columns do not know.
+  [[nodiscard]] virtual bool accepts(std::uint32_t id) const = 0;
+  [[nodiscard]] virtual bool has_image(std::uint32_t id) const = 0;
+};
+
+/// A job as a decision sees it. Everything is exact; `accepts` is asked only where `judged` says so.
+struct MatchRequest {
+  static constexpr std::uint16_t kClosed = 0xffff;  // a place that the job does not allow
+
+  std::uint8_t tier = 0;
+  std::uint8_t kind = 0;
+  std::uint8_t shape = 0;
+  std::uint32_t classes = 0;  // bits
+  std::uint64_t regions = 0;  // bits
+  /// By place: the score that all nodes there have in common, or kClosed. Set for every allowed place that has nodes.
+  std::array<std::uint16_t, kMatchPlaces> base{};
+  std::bitset<kMatchPlaces> judged;                    // places whose nodes the judge must accept
+  std::array<std::uint8_t, kClassesMax> floor_most{};  // by class: dearer owners stay out
+  std::uint32_t gpus = 0;
+  std::uint16_t share_milli = 0;  // 0: whole devices
+  std::uint32_t cpu_milli = 0;
+  std::uint64_t ram_bytes = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t device_memory = 0;
+  std::uint8_t interconnect = 0;
+  bool dedicated = false;
+  std::uint8_t site_tier = 0;
+  std::uint8_t sandbox_tier = 0;
+  std::uint8_t reputation = 0;
+  std::uint16_t country = 0;  // 0: any
+  bool needs_runtime = false;
+  RuntimeBits runtime;
+  ImageBits image;  // none: no image, or no node has it
+  std::uint16_t image_bonus = 0;
+  std::span<const std::uint32_t> excluded{};  // numbers of providers
+  std::span<const std::uint32_t> withheld{};  // ids of nodes that are reserved for others
+  std::uint32_t tie_start = 0;                // ties go to the first id from here, cyclically
+  std::uint32_t total_nodes = 0;
+  const NodeJudge* judge = nullptr;
+
+  [[nodiscard]] std::size_t lane() const { return std::size_t{tier} * kMatchKinds + kind; }
+};
+
+struct MatchBlock {
+  std::uint64_t used = 0;  // slots with a node
+  std::uint64_t open = 0;
+  std::uint64_t empty = 0;
+  std::array<std::uint64_t, kMatchKinds> rated{};
+  MatchPlace place;
+  std::uint32_t group = 0;
+  std::uint32_t column = 0;  // in its group
+  // Bounds over the nodes, which may be too wide after a change: they only spare visits.
+  std::uint32_t id_low = ~std::uint32_t{0};
+  std::uint32_t id_high = 0;
+  RuntimeBits runtimes_any;
+  ImageBits images_any;
+
+  alignas(64) std::array<std::uint8_t, kBlockNodes> devices{};
+  alignas(64) std::array<std::uint8_t, kBlockNodes> whole_free{};
+  alignas(64) std::array<std::uint8_t, kBlockNodes> interconnect{};
+  alignas(64) std::array<std::uint8_t, kBlockNodes> site_tier{};
+  alignas(64) std::array<std::uint8_t, kBlockNodes> sandbox_tier{};
+  alignas(64) std::array<std::uint8_t, kBlockNodes> floor{};
+  alignas(64) std::array<std::array<std::uint8_t, kBlockNodes>, kMatchKinds> reputation{};
+  alignas(64) std::array<std::uint16_t, kBlockNodes> share_free{};
+  alignas(64) std::array<std::uint16_t, kBlockNodes> country{};
+  alignas(64) std::array<std::uint32_t, kBlockNodes> cpu_free_milli{};
+  alignas(64) std::array<std::uint32_t, kBlockNodes> states{};
+  alignas(64) std::array<std::uint32_t, kBlockNodes> ids{};
+  alignas(64) std::array<std::uint32_t, kBlockNodes> providers{};
+  std::array<std::uint64_t, kBlockNodes> ram_free{};
+  std::array<std::uint64_t, kBlockNodes> disk_free{};
+  std::array<std::uint64_t, kBlockNodes> device_memory{};
+  std::array<RuntimeBits, kBlockNodes> runtimes{};
+  std::array<ImageBits, kBlockNodes> images{};
+  std::vector<MatchLane> lanes;
+
+  [[nodiscard]] std::uint64_t counted(std::size_t kind) const { return used & open & rated[kind]; }
+};
+
+}  // namespace starminer::protocol

@@ -1,0 +1,199 @@
+// Decisions: bounds of groups, then of blocks, then nodes, from the highest bound down until none can win.
+#include <algorithm>
+#include <bit>
+
+#include "protocol/matching/match_index.h"
+
+namespace starminer::protocol {
+namespace {
+
+/// The least distance in the order of ties that an id within these ends can have.
+std::uint32_t nearest(std::uint32_t low, std::uint32_t high, const MatchRequest& request) {
+  if (low >= request.tie_start) return low - request.tie_start;
+  if (high >= request.tie_start) return 0;
+  return tie_distance(low, request.tie_start, request.total_nodes);
+}
+
+/// What the job's image adds at most on nodes of which some have these.
+std::uint32_t image_bound(const MatchRequest& request, const ImageBits& any) {
+  return (any & request.image).any() ? request.image_bonus : 0;
+}
+
+/// Takes the highest bound out, of equals the one that is nearest in the order of ties. Few bounds are ever looked
+/// into, so they are not sorted. Requires: there are some.
+template <class Bounds, class Distance>
+typename Bounds::value_type take_highest(Bounds& bounds, const Distance& distance) {
+  std::size_t first = 0;
+  bool tied = false;
+  for (std::size_t i = 1; i < bounds.size(); ++i) {
+    tied = tied || bounds[i].score == bounds[first].score;
+    if (bounds[i].score <= bounds[first].score) continue;
+    first = i;
+    tied = false;
+  }
+  if (tied) {
+    const std::uint32_t score = bounds[first].score;
+    std::uint32_t least = distance(bounds[first].number);
+    for (std::size_t i = first + 1; i < bounds.size() && least > 0; ++i) {
+      if (bounds[i].score != score) continue;
+      const std::uint32_t here = distance(bounds[i].number);
+      if (here >= least) continue;
+      first = i;
+      least = here;
+    }
+  }
+  const auto highest = bounds[first];
+  bounds[first] = bounds.back();
+  bounds.pop_back();
+  return highest;
+}
+
+}  // namespace
+
+std::optional<MatchIndex::Choice> MatchIndex::choose(const MatchRequest& request) {
+  if (request.lane() >= lane_count_) return std::nullopt;
+  collect(request);
+  Best best;
+  const auto distance = [this, &request](std::uint32_t number) {
+    return nearest(groups_[number]->id_low, groups_[number]->id_high, request);
+  };
+  while (!bounds_.empty()) {
+    const Bound bound = take_highest(bounds_, distance);
+    if (best.found && bound.score < best.score) break;
+    if (best.found && bound.score == best.score && distance(bound.number) >= best.distance) continue;
+    const bool had = best.found;
+    visit_group(request, bound.number, best);
+    if (had || !best.found) continue;
+    bounds_.erase(std::remove_if(bounds_.begin(), bounds_.end(),
+                                 [&best](const Bound& other) { return other.score < best.score; }),
+                  bounds_.end());
+  }
+  if (!best.found) return std::nullopt;
+  return Choice{best.id, best.score};
+}
+
+/// The groups that the job allows, each with the most that one of its nodes could score.
+void MatchIndex::collect(const MatchRequest& request) {
+  bounds_.clear();
+  const std::uint16_t* const tops = tops_.data() + (request.lane() * kMatchShapes + request.shape) * tops_capacity_;
+  for (std::uint32_t classes = request.classes; classes != 0; classes &= classes - 1) {
+    for (const std::uint32_t number : of_class_[static_cast<std::size_t>(std::countr_zero(classes))]) {
+      const std::uint16_t top = tops[number];
+      if (top == 0) continue;
+      const Group& group = *groups_[number];
+      const std::uint16_t base = request.base[group.place.number()];
+      if ((request.regions >> group.place.region & 1U) == 0 || base == MatchRequest::kClosed) continue;
+      const std::uint32_t bonus = request.image_bonus != 0 ? image_bound(request, group.images_any) : 0;
+      bounds_.push_back({base + top - 1U + bonus, number});
+    }
+  }
+}
+
+void MatchIndex::visit_group(const MatchRequest& request, std::uint32_t number, Best& best) {
+  Group& group = *groups_[number];
+  const std::size_t cell = request.lane() * kMatchShapes + request.shape;
+  const std::uint16_t* const memo = &group.memo[cell * group.capacity];
+  const std::uint32_t base = request.base[group.place.number()];
+  block_bounds_.clear();
+  std::uint16_t top = 0;
+  for (std::size_t column = 0; column < group.blocks.size(); ++column) {
+    if (memo[column] == 0) continue;
+    top = std::max(top, memo[column]);
+    const std::uint32_t block = group.blocks[column];
+    std::uint32_t score = base + memo[column] - 1U;
+    if (request.image_bonus != 0) score += image_bound(request, blocks_[block]->images_any);
+    block_bounds_.push_back({score, block});
+  }
+  tops_[cell * tops_capacity_ + number] = top;
+  const auto distance = [this, &request](std::uint32_t block) {
+    return nearest(blocks_[block]->id_low, blocks_[block]->id_high, request);
+  };
+  while (!block_bounds_.empty()) {
+    const Bound bound = take_highest(block_bounds_, distance);
+    if (best.found && bound.score < best.score) return;
+    if (best.found && bound.score == best.score && distance(bound.number) >= best.distance) continue;
+    visit_block(request, *blocks_[bound.number], best);
+  }
+}
+
+/// Slots whose nodes pass what whole columns tell.
+std::uint64_t MatchIndex::survivors(const MatchRequest& request, const MatchBlock& block) const {
+  std::uint64_t slots = block.counted(request.kind);
+  if (request.dedicated) slots &= block.empty;
+  if (request.needs_runtime && (block.runtimes_any & request.runtime).none()) return 0;
+  const MatchKernels& kernels = *layout_.kernels;
+  if (request.share_milli != 0) {
+    slots &= kernels.at_least_16(block.share_free, request.share_milli);
+  } else if (request.gpus > 0) {
+    if (request.gpus > 0xff) return 0;
+    slots &= kernels.at_least_8(block.whole_free, static_cast<std::uint8_t>(request.gpus));
+  }
+  if (request.cpu_milli > 0 && slots != 0) slots &= kernels.at_least_32(block.cpu_free_milli, request.cpu_milli);
+  if (request.site_tier > 0 && slots != 0) slots &= kernels.at_least_8(block.site_tier, request.site_tier);
+  if (request.reputation > 0 && slots != 0) {
+    slots &= kernels.at_least_8(block.reputation[request.kind], request.reputation);
+  }
+  for (const std::uint32_t id : request.withheld) {
+    if (!contains(id)) continue;
+    const Spot spot = spots_[id];
+    if (blocks_[spot.block].get() == &block) slots &= ~(std::uint64_t{1} << spot.slot);
+  }
+  return slots;
+}
+
+/// The rest of the constraints, for a node that would be the best so far.
+bool MatchIndex::passes(const MatchRequest& request, const MatchBlock& block, std::size_t slot) const {
+  const std::size_t place = block.place.number();
+  if (request.gpus > 0 && block.device_memory[slot] < request.device_memory) return false;
+  if (request.gpus > 1 && block.interconnect[slot] < request.interconnect) return false;
+  if (request.dedicated && block.devices[slot] != request.gpus) return false;
+  if (block.ram_free[slot] < request.ram_bytes || block.disk_free[slot] < request.disk_bytes) return false;
+  if (block.sandbox_tier[slot] < request.sandbox_tier) return false;
+  if (request.country != 0 && block.country[slot] != request.country) return false;
+  if (request.needs_runtime && (block.runtimes[slot] & request.runtime).none()) return false;
+  if (block.floor[slot] > request.floor_most[block.place.hardware_class]) return false;
+  for (const std::uint32_t provider : request.excluded) {
+    if (block.providers[slot] == provider) return false;
+  }
+  const bool judged = request.judged.test(place) || (request.needs_runtime && request.runtime.test(63));
+  return !judged || request.judge->accepts(block.ids[slot]);
+}
+
+void MatchIndex::visit_block(const MatchRequest& request, const MatchBlock& block, Best& best) {
+  ++visited_;
+  const std::uint32_t base = request.base[block.place.number()];
+  const auto& quality = block.lanes[request.lane()].quality;
+  const std::uint16_t weight = weights_[request.tier];
+  const bool images = request.image_bonus != 0 && (block.images_any & request.image).any();
+  for (std::uint64_t slots = survivors(request, block); slots != 0; slots &= slots - 1) {
+    const auto slot = static_cast<std::size_t>(std::countr_zero(slots));
+    const std::uint8_t fit = rows_[block.states[slot]].fit[request.shape];
+    if (fit == 0) continue;
+    std::uint32_t score = base + quality[slot] + std::uint32_t{weight} * fit;
+    const std::uint32_t id = block.ids[slot];
+    if (images && (block.images[slot] & request.image).any()) {
+      if (!request.image.test(127) || request.judge->has_image(id)) score += request.image_bonus;
+    }
+    if (best.found && score < best.score) continue;
+    const std::uint32_t distance = tie_distance(id, request.tie_start, request.total_nodes);
+    if (best.found && score == best.score && distance >= best.distance) continue;
+    if (passes(request, block, slot)) best = {true, score, distance, id};
+  }
+}
+
+std::optional<MatchIndex::Choice> MatchIndex::choose_by_scan(const MatchRequest& request) {
+  if (request.lane() >= lane_count_) return std::nullopt;
+  Best best;
+  for (const auto& block : blocks_) {
+    if (block == nullptr || (request.classes >> block->place.hardware_class & 1U) == 0 ||
+        (request.regions >> block->place.region & 1U) == 0 ||
+        request.base[block->place.number()] == MatchRequest::kClosed) {
+      continue;
+    }
+    visit_block(request, *block, best);
+  }
+  if (!best.found) return std::nullopt;
+  return Choice{best.id, best.score};
+}
+
+}  // namespace starminer::protocol
