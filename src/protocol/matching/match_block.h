@@ -55,28 +55,35 @@ struct NodeFacts {
   bool operator==(const NodeFacts&) const = default;
 };
 
-/// What only rows can answer, asked of the few nodes that would win.
-class NodeJudge {
+/// What all nodes of a place have in common for a job.
+struct PlaceTerms {
+  bool allowed = false;         // by its prices; classes and regions are the request's
+  bool judged = false;          // each node must be asked about besides
+  std::uint8_t floor_most = 0;  // owners with a higher floor stay out
+  std::uint32_t base = 0;       // part of the score
+};
+
+/// What costs too much to say ahead of a decision: asked about the few places and nodes that could win.
+class MatchJudge {
  public:
-  virtual ~NodeJudge() = default;
-  /// Whether the node passes what the columns do not know.
+  virtual ~MatchJudge() = default;
+  /// Its base is at most the request's bounds of class and region together.
+  [[nodiscard]] virtual PlaceTerms terms(MatchPlace place) const = 0;
+  /// Whether a node passes what the columns do not know.
   [[nodiscard]] virtual bool accepts(std::uint32_t id) const = 0;
   [[nodiscard]] virtual bool has_image(std::uint32_t id) const = 0;
 };
 
-/// A job as a decision sees it. Everything is exact; `accepts` is asked only where `judged` says so.
+/// A job as a decision sees it.
 struct MatchRequest {
-  static constexpr std::uint16_t kClosed = 0xffff;  // a place that the job does not allow
-
   std::uint8_t tier = 0;
   std::uint8_t kind = 0;
   std::uint8_t shape = 0;
   std::uint32_t classes = 0;  // bits
   std::uint64_t regions = 0;  // bits
-  /// By place: the score that all nodes there have in common, or kClosed. Set for every allowed place that has nodes.
-  std::array<std::uint16_t, kMatchPlaces> base{};
-  std::bitset<kMatchPlaces> judged;                    // places whose nodes the judge must accept
-  std::array<std::uint8_t, kClassesMax> floor_most{};  // by class: dearer owners stay out
+  // At least what a place brings to the score is the sum of these two.
+  std::array<std::uint32_t, kClassesMax> class_bounds{};
+  std::array<std::uint32_t, kRegionsMax> region_bounds{};
   std::uint32_t gpus = 0;
   std::uint16_t share_milli = 0;  // 0: whole devices
   std::uint32_t cpu_milli = 0;
@@ -90,14 +97,16 @@ struct MatchRequest {
   std::uint8_t reputation = 0;
   std::uint16_t country = 0;  // 0: any
   bool needs_runtime = false;
+  bool runtime_shared = false;  // its bit is several runtimes': each node must be asked about
   RuntimeBits runtime;
-  ImageBits image;  // none: no image, or no node has it
-  std::uint16_t image_bonus = 0;
+  bool image_shared = false;
+  ImageBits image;
+  std::uint16_t image_bonus = 0;              // 0: no image, or no node has it
   std::span<const std::uint32_t> excluded{};  // numbers of providers
   std::span<const std::uint32_t> withheld{};  // ids of nodes that are reserved for others
   std::uint32_t tie_start = 0;                // ties go to the first id from here, cyclically
   std::uint32_t total_nodes = 0;
-  const NodeJudge* judge = nullptr;
+  const MatchJudge* judge = nullptr;
 
   [[nodiscard]] std::size_t lane() const { return std::size_t{tier} * kMatchKinds + kind; }
 };

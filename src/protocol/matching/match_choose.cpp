@@ -58,9 +58,18 @@ std::optional<MatchIndex::Choice> MatchIndex::choose(const MatchRequest& request
     return nearest(groups_[number]->id_low, groups_[number]->id_high, request);
   };
   while (!bounds_.empty()) {
-    const Bound bound = take_highest(bounds_, distance);
+    Bound bound = take_highest(bounds_, distance);
     if (best.found && bound.score < best.score) break;
     if (best.found && bound.score == best.score && distance(bound.number) >= best.distance) continue;
+    if (!bound.exact) {
+      const MatchPlace place = groups_[bound.number]->place;
+      const PlaceTerms& terms = terms_of(request, place);
+      if (!terms.allowed) continue;
+      bound.score -= request.class_bounds[place.hardware_class] + request.region_bounds[place.region] - terms.base;
+      bound.exact = true;
+      bounds_.push_back(bound);
+      continue;
+    }
     const bool had = best.found;
     visit_group(request, bound.number, best);
     if (had || !best.found) continue;
@@ -75,34 +84,43 @@ std::optional<MatchIndex::Choice> MatchIndex::choose(const MatchRequest& request
 /// The groups that the job allows, each with the most that one of its nodes could score.
 void MatchIndex::collect(const MatchRequest& request) {
   bounds_.clear();
+  terms_.clear();
   const std::uint16_t* const tops = tops_.data() + (request.lane() * kMatchShapes + request.shape) * tops_capacity_;
   for (std::uint32_t classes = request.classes; classes != 0; classes &= classes - 1) {
     for (const std::uint32_t number : of_class_[static_cast<std::size_t>(std::countr_zero(classes))]) {
       const std::uint16_t top = tops[number];
       if (top == 0) continue;
       const Group& group = *groups_[number];
-      const std::uint16_t base = request.base[group.place.number()];
-      if ((request.regions >> group.place.region & 1U) == 0 || base == MatchRequest::kClosed) continue;
+      if ((request.regions >> group.place.region & 1U) == 0) continue;
+      const std::uint32_t base =
+          request.class_bounds[group.place.hardware_class] + request.region_bounds[group.place.region];
       const std::uint32_t bonus = request.image_bonus != 0 ? image_bound(request, group.images_any) : 0;
-      bounds_.push_back({base + top - 1U + bonus, number});
+      bounds_.push_back({base + top - 1U + bonus, number, false});
     }
   }
+}
+
+/// The terms of a place, asked once in a decision.
+const PlaceTerms& MatchIndex::terms_of(const MatchRequest& request, MatchPlace place) {
+  const auto known = std::find_if(terms_.begin(), terms_.end(), [&place](const auto& of) { return of.first == place; });
+  if (known != terms_.end()) return known->second;
+  return terms_.emplace_back(place, request.judge->terms(place)).second;
 }
 
 void MatchIndex::visit_group(const MatchRequest& request, std::uint32_t number, Best& best) {
   Group& group = *groups_[number];
   const std::size_t cell = request.lane() * kMatchShapes + request.shape;
   const std::uint16_t* const memo = &group.memo[cell * group.capacity];
-  const std::uint32_t base = request.base[group.place.number()];
+  const PlaceTerms terms = terms_of(request, group.place);
   block_bounds_.clear();
   std::uint16_t top = 0;
   for (std::size_t column = 0; column < group.blocks.size(); ++column) {
     if (memo[column] == 0) continue;
     top = std::max(top, memo[column]);
     const std::uint32_t block = group.blocks[column];
-    std::uint32_t score = base + memo[column] - 1U;
+    std::uint32_t score = terms.base + memo[column] - 1U;
     if (request.image_bonus != 0) score += image_bound(request, blocks_[block]->images_any);
-    block_bounds_.push_back({score, block});
+    block_bounds_.push_back({score, block, true});
   }
   tops_[cell * tops_capacity_ + number] = top;
   const auto distance = [this, &request](std::uint32_t block) {
@@ -112,7 +130,7 @@ void MatchIndex::visit_group(const MatchRequest& request, std::uint32_t number, 
     const Bound bound = take_highest(block_bounds_, distance);
     if (best.found && bound.score < best.score) return;
     if (best.found && bound.score == best.score && distance(bound.number) >= best.distance) continue;
-    visit_block(request, *blocks_[bound.number], best);
+    visit_block(request, terms, *blocks_[bound.number], best);
   }
 }
 
@@ -142,8 +160,8 @@ std::uint64_t MatchIndex::survivors(const MatchRequest& request, const MatchBloc
 }
 
 /// The rest of the constraints, for a node that would be the best so far.
-bool MatchIndex::passes(const MatchRequest& request, const MatchBlock& block, std::size_t slot) const {
-  const std::size_t place = block.place.number();
+bool MatchIndex::passes(const MatchRequest& request, const PlaceTerms& terms, const MatchBlock& block,
+                        std::size_t slot) const {
   if (request.gpus > 0 && block.device_memory[slot] < request.device_memory) return false;
   if (request.gpus > 1 && block.interconnect[slot] < request.interconnect) return false;
   if (request.dedicated && block.devices[slot] != request.gpus) return false;
@@ -151,17 +169,17 @@ bool MatchIndex::passes(const MatchRequest& request, const MatchBlock& block, st
   if (block.sandbox_tier[slot] < request.sandbox_tier) return false;
   if (request.country != 0 && block.country[slot] != request.country) return false;
   if (request.needs_runtime && (block.runtimes[slot] & request.runtime).none()) return false;
-  if (block.floor[slot] > request.floor_most[block.place.hardware_class]) return false;
+  if (block.floor[slot] > terms.floor_most) return false;
   for (const std::uint32_t provider : request.excluded) {
     if (block.providers[slot] == provider) return false;
   }
-  const bool judged = request.judged.test(place) || (request.needs_runtime && request.runtime.test(63));
+  const bool judged = terms.judged || (request.needs_runtime && request.runtime_shared);
   return !judged || request.judge->accepts(block.ids[slot]);
 }
 
-void MatchIndex::visit_block(const MatchRequest& request, const MatchBlock& block, Best& best) {
+void MatchIndex::visit_block(const MatchRequest& request, const PlaceTerms& terms, const MatchBlock& block,
+                             Best& best) {
   ++visited_;
-  const std::uint32_t base = request.base[block.place.number()];
   const auto& quality = block.lanes[request.lane()].quality;
   const std::uint16_t weight = weights_[request.tier];
   const bool images = request.image_bonus != 0 && (block.images_any & request.image).any();
@@ -169,28 +187,29 @@ void MatchIndex::visit_block(const MatchRequest& request, const MatchBlock& bloc
     const auto slot = static_cast<std::size_t>(std::countr_zero(slots));
     const std::uint8_t fit = rows_[block.states[slot]].fit[request.shape];
     if (fit == 0) continue;
-    std::uint32_t score = base + quality[slot] + std::uint32_t{weight} * fit;
+    std::uint32_t score = terms.base + quality[slot] + std::uint32_t{weight} * fit;
     const std::uint32_t id = block.ids[slot];
     if (images && (block.images[slot] & request.image).any()) {
-      if (!request.image.test(127) || request.judge->has_image(id)) score += request.image_bonus;
+      if (!request.image_shared || request.judge->has_image(id)) score += request.image_bonus;
     }
     if (best.found && score < best.score) continue;
     const std::uint32_t distance = tie_distance(id, request.tie_start, request.total_nodes);
     if (best.found && score == best.score && distance >= best.distance) continue;
-    if (passes(request, block, slot)) best = {true, score, distance, id};
+    if (passes(request, terms, block, slot)) best = {true, score, distance, id};
   }
 }
 
 std::optional<MatchIndex::Choice> MatchIndex::choose_by_scan(const MatchRequest& request) {
   if (request.lane() >= lane_count_) return std::nullopt;
+  terms_.clear();
   Best best;
   for (const auto& block : blocks_) {
     if (block == nullptr || (request.classes >> block->place.hardware_class & 1U) == 0 ||
-        (request.regions >> block->place.region & 1U) == 0 ||
-        request.base[block->place.number()] == MatchRequest::kClosed) {
+        (request.regions >> block->place.region & 1U) == 0) {
       continue;
     }
-    visit_block(request, *block, best);
+    const PlaceTerms terms = terms_of(request, block->place);
+    if (terms.allowed) visit_block(request, terms, *block, best);
   }
   if (!best.found) return std::nullopt;
   return Choice{best.id, best.score};

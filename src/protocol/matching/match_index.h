@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "protocol/matching/match_block.h"
@@ -85,6 +86,7 @@ class MatchIndex {
   struct Bound {
     std::uint32_t score = 0;
     std::uint32_t number = 0;  // of a group or block
+    bool exact = false;        // the terms of its place are in
   };
 
   [[nodiscard]] std::size_t cells() const { return lane_count_ * kMatchShapes; }
@@ -106,10 +108,12 @@ class MatchIndex {
   [[nodiscard]] bool block_is_consistent(std::uint32_t number) const;
   // Decisions (match_choose.cpp)
   void collect(const MatchRequest& request);
+  [[nodiscard]] const PlaceTerms& terms_of(const MatchRequest& request, MatchPlace place);
   void visit_group(const MatchRequest& request, std::uint32_t number, Best& best);
-  void visit_block(const MatchRequest& request, const MatchBlock& block, Best& best);
+  void visit_block(const MatchRequest& request, const PlaceTerms& terms, const MatchBlock& block, Best& best);
   [[nodiscard]] std::uint64_t survivors(const MatchRequest& request, const MatchBlock& block) const;
-  [[nodiscard]] bool passes(const MatchRequest& request, const MatchBlock& block, std::size_t slot) const;
+  [[nodiscard]] bool passes(const MatchRequest& request, const PlaceTerms& terms, const MatchBlock& block,
+                            std::size_t slot) const;
 
   Layout layout_;
   std::size_t tiers_;
@@ -129,9 +133,10 @@ class MatchIndex {
   std::array<std::uint64_t, kClassesMax> regions_{};
   std::size_t size_ = 0;
   std::uint64_t visited_ = 0;
-  std::vector<Bound> bounds_;                  // of the decision that runs
-  std::vector<Bound> block_bounds_;            // of the group that it looks into
-  std::array<MemoRow, kMatchLanes> before_{};  // of the change that runs
+  std::vector<std::pair<MatchPlace, PlaceTerms>> terms_;  // of the decision that runs
+  std::vector<Bound> bounds_;                             // of the decision that runs
+  std::vector<Bound> block_bounds_;                       // of the group that it looks into
+  std::array<MemoRow, kMatchLanes> before_{};             // of the change that runs
 };
 
 /// Steps from the start of the tie order to an id.

@@ -100,7 +100,7 @@ class Market {
 
   Draw draw;
   Rules rules;
-  IdJudge judge;
+  TestJudge judge;
   std::unique_ptr<MatchIndex> index;
   std::map<std::uint32_t, NodeFacts> nodes;
   std::vector<FitRow> rows;
@@ -191,6 +191,10 @@ struct EqualNodes {
     job.regions = 1;
     job.tie_start = start;
     job.total_nodes = total;
+    TestJudge judge;
+    judge.places[0] = {true, false, 255, 100};
+    job.judge = &judge;
+    job.class_bounds[0] = 100;
     return index.choose(job)->id;
   }
   MatchIndex index;

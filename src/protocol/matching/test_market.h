@@ -87,14 +87,17 @@ inline NodeFacts draw_node(Draw& draw, std::uint32_t id, const Rules& rules) {
   return node;
 }
 
-/// Judges by the id alone, so that both matchers hear the same.
-class IdJudge final : public NodeJudge {
+/// Judges by the id and the place alone, so that both matchers hear the same.
+class TestJudge final : public MatchJudge {
  public:
+  [[nodiscard]] PlaceTerms terms(MatchPlace place) const override { return places[place.number()]; }
   [[nodiscard]] bool accepts(std::uint32_t id) const override { return id % 3 != 0; }
   [[nodiscard]] bool has_image(std::uint32_t id) const override { return id % 2 == 0; }
+
+  std::array<PlaceTerms, kMatchPlaces> places{};
 };
 
-inline MatchRequest draw_request(Draw& draw, const Rules& rules, std::uint32_t total, const NodeJudge& judge) {
+inline MatchRequest draw_request(Draw& draw, const Rules& rules, std::uint32_t total, TestJudge& judge) {
   MatchRequest job;
   job.judge = &judge;
   job.total_nodes = total;
@@ -105,11 +108,19 @@ inline MatchRequest draw_request(Draw& draw, const Rules& rules, std::uint32_t t
   job.classes = draw.one_in(2) ? 0xffffffff : 1U << draw.upto(3);
   job.regions = draw.one_in(2) ? ~std::uint64_t{0} : std::uint64_t{1} << draw.of({0U, 1U, 63U});
   const std::uint32_t most = 240U * (100U - rules.fit_weights[job.tier]) / 2;
-  for (auto& base : job.base) {
-    base = static_cast<std::uint16_t>(rules.spread == Spread::Equal ? 100 : draw.upto(3) * (most / 4));
-    if (draw.one_in(10)) base = MatchRequest::kClosed;
+  const std::uint8_t floor_most = static_cast<std::uint8_t>(draw.one_in(4) ? draw.upto(40) : 255);
+  const bool judged = draw.one_in(4);
+  const std::uint32_t slack = draw.of({0U, 0U, 5'000U});
+  job.region_bounds.fill(slack);
+  for (std::size_t place = 0; place < kMatchPlaces; ++place) {
+    PlaceTerms& terms = judge.places[place];
+    terms.base = rules.spread == Spread::Equal ? 100 : draw.upto(3) * (most / 4);
+    terms.allowed = !draw.one_in(10);
+    terms.judged = judged;
+    terms.floor_most = floor_most;
+    std::uint32_t& bound = job.class_bounds[place / kRegionsMax];
+    bound = std::max(bound, terms.base);
   }
-  job.floor_most.fill(255);
   if (draw.one_in(2)) job.gpus = draw.of({1U, 1U, 2U, 8U, 300U});
   if (job.gpus == 1 && draw.one_in(2)) job.share_milli = static_cast<std::uint16_t>(10 + draw.upto(98) * 10);
   if (draw.one_in(3)) job.cpu_milli = draw.upto(64) * 1000;
@@ -122,23 +133,24 @@ inline MatchRequest draw_request(Draw& draw, const Rules& rules, std::uint32_t t
   if (draw.one_in(6)) job.sandbox_tier = static_cast<std::uint8_t>(draw.upto(3));
   if (draw.one_in(6)) job.reputation = static_cast<std::uint8_t>(draw.upto(240));
   if (draw.one_in(6)) job.country = static_cast<std::uint16_t>(1 + draw.upto(3));
-  if (draw.one_in(4)) job.floor_most.fill(static_cast<std::uint8_t>(draw.upto(40)));
   if (draw.one_in(4)) {
     job.needs_runtime = true;
     job.runtime = RuntimeBits(1) << draw.of({0U, 1U, 63U});
+    job.runtime_shared = job.runtime.test(63);
   }
   if (draw.one_in(2)) {
     job.image = ImageBits(1) << draw.of({0U, 1U, 127U});
+    job.image_shared = job.image.test(127);
     job.image_bonus = static_cast<std::uint16_t>(draw.upto(most / 4));
   }
-  if (draw.one_in(4)) job.judged.set();
   return job;
 }
 
 inline bool may_take(const NodeFacts& node, const MatchRequest& job) {
   const auto holds = [](bool asked, bool met) { return !asked || met; };
+  const PlaceTerms terms = job.judge->terms(node.place);
   return node.open && (node.kinds >> job.kind & 1) != 0 && (job.classes >> node.place.hardware_class & 1) != 0 &&
-         (job.regions >> node.place.region & 1) != 0 && job.base[node.place.number()] != MatchRequest::kClosed &&
+         (job.regions >> node.place.region & 1) != 0 && terms.allowed &&
          holds(job.share_milli > 0, node.share_free >= job.share_milli) &&
          holds(job.share_milli == 0, node.whole_free >= job.gpus) && node.cpu_free_milli >= job.cpu_milli &&
          node.ram_free >= job.ram_bytes && node.disk_free >= job.disk_bytes &&
@@ -147,12 +159,10 @@ inline bool may_take(const NodeFacts& node, const MatchRequest& job) {
          holds(job.dedicated, node.empty && node.devices == job.gpus) && node.site_tier >= job.site_tier &&
          node.sandbox_tier >= job.sandbox_tier && node.reputation[job.kind] >= job.reputation &&
          holds(job.country != 0, node.country == job.country) &&
-         holds(job.needs_runtime, (node.runtimes & job.runtime).any()) &&
-         node.floor <= job.floor_most[node.place.hardware_class] &&
+         holds(job.needs_runtime, (node.runtimes & job.runtime).any()) && node.floor <= terms.floor_most &&
          std::find(job.excluded.begin(), job.excluded.end(), node.provider) == job.excluded.end() &&
          std::find(job.withheld.begin(), job.withheld.end(), node.id) == job.withheld.end() &&
-         holds(job.judged.test(node.place.number()) || (job.needs_runtime && job.runtime.test(63)),
-               job.judge->accepts(node.id));
+         holds(terms.judged || job.runtime_shared, job.judge->accepts(node.id));
 }
 
 /// The answer by definition.
@@ -167,8 +177,9 @@ inline std::optional<MatchIndex::Choice> best_of(const std::map<std::uint32_t, N
     const NodeFacts& node = found->second;
     const std::uint32_t fit = rows[node.state].fit[job.shape];
     if (fit == 0 || !may_take(node, job)) continue;
-    std::uint32_t score = job.base[node.place.number()] + node.quality[job.lane()] + rules.fit_weights[job.tier] * fit;
-    if ((node.images & job.image).any() && (!job.image.test(127) || job.judge->has_image(node.id))) {
+    std::uint32_t score =
+        job.judge->terms(node.place).base + node.quality[job.lane()] + rules.fit_weights[job.tier] * fit;
+    if ((node.images & job.image).any() && (!job.image_shared || job.judge->has_image(node.id))) {
       score += job.image_bonus;
     }
     if (!best || score > best->score) best = MatchIndex::Choice{node.id, score};
