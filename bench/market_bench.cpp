@@ -42,7 +42,7 @@ void decide(benchmark::State& state, std::size_t nodes) {
   const protocol::MarketView view = world->view();
   std::uint64_t number = 0;
   for (auto unused : state) {
-    const protocol::DispatchPass pass(view, world->context, &spec);
+    protocol::DispatchPass pass(view, world->context, &spec);
     const protocol::Demand demand(view, spec, {protocol::kStandard, {}, {}, nullptr, {}}, world->context.time);
     JobId job;
     ++number;

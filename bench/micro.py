@@ -20,6 +20,10 @@ PROGRAMS = {
     "archive_bench": ("archived_contract_bytes_over_kept", "bytes_per_archived_contract"),
     "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
+    "match_bench": tuple(f"{kind}_{name}" for kind in ("match_us_over_scan", "match_us") for name in (
+        "p50_40k", "p99_40k", "p50_1m", "p99_1m", "p99_40k_one_gpu", "p99_40k_one_place", "p99_1m_all_equal")) + (
+            "match_over_scan_40k", "match_over_scan_1m", "match_over_vector_scan_40k", "match_over_vector_scan_1m",
+            "match_life_over_scan", "matches_per_s", "match_index_bytes_over_row", "match_index_bytes_per_node"),
     "sandbox_bench": ("sandbox_job_over_bwrap",),
 }
 NAMES = tuple(name for names in PROGRAMS.values() for name in names)

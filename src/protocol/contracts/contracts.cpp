@@ -25,7 +25,7 @@ void Contracts::dispatch(const BlockContext& context) {
 
 void Contracts::open(const MatchMade& made, const BlockContext& context) {
   const JobRow& job = market_.jobs().get(made.job);
-  const NodeRow& node = registry_.nodes().get(made.match.winner.node);
+  const NodeRow& node = registry_.nodes().get(made.winner.node);
   const ContractId id = contract_id_of(made.job, job.attempts);
   ContractRow row;
   row.job = made.job;
@@ -33,13 +33,13 @@ void Contracts::open(const MatchMade& made, const BlockContext& context) {
   row.requester = job.requester;
   row.provider = node.provider;
   row.payout = registry_.providers().get(node.provider).payout;
-  row.node = made.match.winner.node;
+  row.node = made.winner.node;
   row.kind = job.spec.kind;
   row.allocation = made.allocation;
   row.billing_milli = billing_milli(job.spec.resources);
   row.rating_cu_x1000 = node.ratings[static_cast<std::size_t>(row.kind)].cu_x1000;
   row.price = {made.price_key.tier, made.price_key.hardware_class, made.base,     made.log_price,
-               made.slow_log_price, made.match.winner.factors,     job.max_price, made.match.winner.unit};
+               made.slow_log_price, made.winner.factors,     job.max_price, made.winner.unit};
   row.cap = job.cap;
   row.expected_s = job.spec.expected_s;
   row.max_s = job.spec.max_s;

@@ -207,7 +207,7 @@ class Admitter {
 
   void check_price() {
     const Demand priced = demand(terms_);
-    result_.parked = priced.is_priced_out(pass_.nodes());
+    result_.parked = priced.is_priced_out(pass_.nodes().places());
     if (waiting_excluded_ && !can_start(terms_, 0)) {
       refuse(RefusalCode::PriceAboveCap,
              fmt::format("max_price is {} nAGPU per GPU-hour; no free node serves that in Premium",

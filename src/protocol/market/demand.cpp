@@ -49,14 +49,14 @@ Price Demand::base_price(ClassId hardware_class) const {
                                    : market_.pricing.price(terms_.tier, hardware_class);
 }
 
-FactorInput Demand::factor_input(ClassId hardware_class, RegionId region, NodeQuality quality) const {
+FactorInput Demand::factor_input(ClassId hardware_class, RegionId region, NodeFigures quality) const {
   FactorInput input;
   input.tier = terms_.tier;
   input.now = now_;
   input.class_memory_bytes = market_.registry.classes().get(hardware_class).device_memory_bytes;
   input.region_factor = market_.registry.regions().get(region).price_factor;
-  if (quality == NodeQuality::Least) input.reliability = {0};
-  if (quality == NodeQuality::Most) {
+  if (quality == NodeFigures::Least) input.reliability = {0};
+  if (quality == NodeFigures::Most) {
     input.energy_verified = true;
     input.reliability = kReliabilityMost;
   }
@@ -64,7 +64,7 @@ FactorInput Demand::factor_input(ClassId hardware_class, RegionId region, NodeQu
 }
 
 NodePrice Demand::price_on(const NodeRow& node, const NodeId& id) const {
-  FactorInput input = factor_input(node.hardware_class, node.offer.region, NodeQuality::Neutral);
+  FactorInput input = factor_input(node.hardware_class, node.offer.region, NodeFigures::Neutral);
   input.energy_verified = node.offer.energy.verified;
   input.reliability = market_.pricing.reliability(id, node, market_.reputation, now_);
   NodePrice price;
@@ -87,7 +87,7 @@ const Demand::ClassFigures& Demand::figures(ClassId hardware_class, RegionId reg
   if (inserted) {
     NodePrice& price = it->second.price;
     price.base = base_price(hardware_class);
-    price.factors = market_.pricing.factors(spec_, factor_input(hardware_class, region, NodeQuality::Neutral));
+    price.factors = market_.pricing.factors(spec_, factor_input(hardware_class, region, NodeFigures::Neutral));
     price.unit = Pricing::unit_price(price.base, price.factors);
     it->second.expected = expected_cost(hardware_class, price.unit);
   }
@@ -103,7 +103,7 @@ Agpu Demand::expected_cost_in(ClassId hardware_class, RegionId region) const {
 }
 
 Price Demand::highest_price(ClassId hardware_class, RegionId region, std::uint32_t ticks) const {
-  FactorInput input = factor_input(hardware_class, region, NodeQuality::Most);
+  FactorInput input = factor_input(hardware_class, region, NodeFigures::Most);
   // Urgency only grows and the flexibility discount only shrinks while a job waits: the last moment is the dearest.
   input.now = now_ + DurationMs{ticks * market_.params.get(Parameter::TickMs)};
   const Price base = spec_.resources.gpus == 0 ? base_price(hardware_class)
@@ -111,8 +111,13 @@ Price Demand::highest_price(ClassId hardware_class, RegionId region, std::uint32
   return Pricing::unit_price(base, market_.pricing.factors(spec_, input));
 }
 
+Price Demand::highest_price_now(ClassId hardware_class, RegionId region) const {
+  const FactorInput input = factor_input(hardware_class, region, NodeFigures::Most);
+  return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
+}
+
 Price Demand::lowest_price(ClassId hardware_class, RegionId region) const {
-  FactorInput input = factor_input(hardware_class, region, NodeQuality::Least);
+  FactorInput input = factor_input(hardware_class, region, NodeFigures::Least);
   input.now = terms_.price_held_since.value_or(now_);
   return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
 }
@@ -136,10 +141,11 @@ Agpu Demand::expected_cost(ClassId hardware_class, Price unit) const {
   return Pricing::cost(unit, billing_milli(spec_.resources), expected_ms(hardware_class), Rounding::Ceil);
 }
 
-bool Demand::is_priced_out(const NodeList& nodes) const {
+bool Demand::is_priced_out(const Places& places) const {
   if (terms_.max_price.nagpu_per_gpu_hour == 0) return false;
   bool any = false;
-  for (const auto& [hardware_class, region] : nodes.places()) {
+  for (const auto& [place, count] : places) {
+    const auto [hardware_class, region] = place;
     if (!classes_.test(hardware_class) || !allows_region(region)) continue;
     any = true;
     if (lowest_price(hardware_class, region) <= terms_.max_price) return false;

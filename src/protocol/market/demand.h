@@ -60,6 +60,8 @@ class Demand {
   [[nodiscard]] NodePrice class_price(ClassId hardware_class, RegionId region) const;
   /// Highest price that any node of this class and region can ask until `ticks` ticks from now.
   [[nodiscard]] Price highest_price(ClassId hardware_class, RegionId region, std::uint32_t ticks) const;
+  /// The same now: no node there asks more.
+  [[nodiscard]] Price highest_price_now(ClassId hardware_class, RegionId region) const;
   /// Whether the node's price is above max_price.
   [[nodiscard]] bool is_over_price(const NodeRow& node, const NodeId& id) const;
   /// Lowest price that any node of this class and region can ask now, or could ask when a held price was first offered.
@@ -72,11 +74,11 @@ class Demand {
   /// expected_cost at class_price.
   [[nodiscard]] Agpu expected_cost_in(ClassId hardware_class, RegionId region) const;
   /// Whether every node of every place that the job allows asks more than max_price, whatever its own factors are.
-  [[nodiscard]] bool is_priced_out(const NodeList& nodes) const;
+  [[nodiscard]] bool is_priced_out(const Places& places) const;
 
  private:
-  enum class NodeQuality : std::uint8_t { Neutral, Least, Most };
-  [[nodiscard]] FactorInput factor_input(ClassId hardware_class, RegionId region, NodeQuality quality) const;
+  enum class NodeFigures : std::uint8_t { Neutral, Least, Most };
+  [[nodiscard]] FactorInput factor_input(ClassId hardware_class, RegionId region, NodeFigures quality) const;
 
   struct ClassFigures {
     NodePrice price;

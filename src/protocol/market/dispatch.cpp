@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "protocol/market/eligibility.h"
+#include "protocol/market/node_index.h"
 #include "protocol/market/score.h"
 
 namespace starminer::protocol {
@@ -28,12 +30,51 @@ void give_back(CapacityRow& free, const Allocation& allocation) {
 }  // namespace
 
 DispatchPass::DispatchPass(const MarketView& market, const BlockContext& context, const JobSpec* asking)
-    : market_(market), context_(context), nodes_(market), fragmentation_(fragmentation_of(market.index, asking)) {}
+    : market_(market),
+      context_(context),
+      asking_(asking),
+      indexed_(market.nodes != nullptr && market.nodes->prepare(market, context.time)) {}
 
-std::optional<Match> DispatchPass::choose(const Demand& demand, const JobId& job) const {
-  if (!nodes_.may_fit(demand.spec().resources, demand.classes())) return std::nullopt;
+const NodeList& DispatchPass::nodes() {
+  if (!nodes_) nodes_.emplace(market_);
+  return *nodes_;
+}
+
+std::optional<Match> DispatchPass::choose(const Demand& demand, const JobId& job) {
+  if (!nodes().may_fit(demand.spec().resources, demand.classes())) return std::nullopt;
+  if (!fragmentation_) fragmentation_ = fragmentation_of(market_.index, asking_);
   const std::uint32_t start = tie_start(context_.seed, job, market_.registry.total_nodes());
-  return Scorer(demand, fragmentation_, start).choose(nodes_);
+  return Scorer(demand, *fragmentation_, start).choose(nodes());
+}
+
+std::optional<Candidate> DispatchPass::winner(const Demand& demand, const JobId& job) {
+  if (!indexed_) {
+    const auto match = choose(demand, job);
+    return match ? std::optional<Candidate>(match->winner) : std::nullopt;
+  }
+  std::vector<std::uint32_t> withheld;
+  for (const Reservation& held : reservations_) {
+    if (latest_end(market_.params, demand.spec(), demand.now()) > held.start) withheld.push_back(held.dense_id);
+  }
+  const std::uint32_t start = tie_start(context_.seed, job, market_.registry.total_nodes());
+  const auto chosen = market_.nodes->choose(demand, start, withheld);
+  if (!chosen) return std::nullopt;
+  const Candidate candidate = Scorer(demand, market_.nodes->fragmentation(), start).candidate(view_of(chosen->node));
+  STARMINER_CHECK(candidate.score == chosen->score);
+  return candidate;
+}
+
+NodeView DispatchPass::view_of(const NodeId& node) const {
+  const CapacityRow& capacity = market_.registry.capacity().get(node);
+  NodeView view{node, &market_.registry.nodes().get(node), &capacity, is_held_whole(market_, node, capacity), {}};
+  for (const Reservation& held : reservations_) {
+    if (held.node == node) view.reserved_from = held.start;
+  }
+  return view;
+}
+
+std::uint64_t DispatchPass::total_milli(ClassId hardware_class) {
+  return indexed_ ? market_.nodes->total_milli(hardware_class) : nodes().room(hardware_class).total_milli;
 }
 
 std::optional<DispatchPass::Start> DispatchPass::next_start() {
@@ -42,16 +83,16 @@ std::optional<DispatchPass::Start> DispatchPass::next_start() {
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    const auto match = choose(demand, place.job);
-    if (!match) {
+    const auto best = winner(demand, place.job);
+    if (!best) {
       block(place.job, demand);
       blocked_.insert(waiting.signature);
       continue;
     }
-    if (!must_yield(place, waiting, *match)) return Start{place.job, *match};
+    if (!must_yield(place, waiting, *best)) return Start{place.job, *best};
     // It yields only while the other job really starts: where in the end nobody does, it starts after all.
     yielding_.insert({waiting.row->requester, waiting.signature});
-    if (!yielded) yielded = Start{place.job, *match};
+    if (!yielded) yielded = Start{place.job, *best};
   }
   return yielded;
 }
@@ -61,7 +102,7 @@ void DispatchPass::reserve_before(const Place& until) {
     if (!(place < until)) break;
     if (!blocked_.insert(waiting.signature).second) continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    if (!choose(demand, place.job)) block(place.job, demand);
+    if (!winner(demand, place.job)) block(place.job, demand);
   }
 }
 
@@ -70,33 +111,34 @@ void DispatchPass::reserve_before(const Place& until) {
 void DispatchPass::block(const JobId& job, const Demand& demand) {
   ClassSet first_in = demand.classes() & ~claimed_;
   ClassSet served;
-  for (const NodeView& node : nodes_.all()) {
+  for (const NodeView& node : nodes().all()) {
     const ClassId hardware_class = node.node->hardware_class;
     if (!demand.classes().test(hardware_class) || served.test(hardware_class)) continue;
     if (!first_failure(demand, node, kBusy)) served.set(hardware_class);
   }
   if (served.none()) {
-    if (demand.is_priced_out(nodes_)) priced_out_.push_back(job);
+    if (demand.is_priced_out(nodes().places())) priced_out_.push_back(job);
     return;
   }
   first_in &= served;
   if (first_in.none()) return;
   claimed_ |= first_in;
   if (const auto fit = earliest_fit(demand, first_in)) {
-    nodes_.reserve(fit->position, fit->start);
-    reservations_.push_back({job, nodes_.all()[fit->position].id, fit->start});
+    nodes_->reserve(fit->position, fit->start);
+    const NodeView& node = nodes_->all()[fit->position];
+    reservations_.push_back({job, node.id, node.node->dense_id, fit->start});
   }
 }
 
-std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand& demand,
-                                                                    const ClassSet& classes) const {
+std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand& demand, const ClassSet& classes) {
   std::optional<EarliestFit> best;
-  for (std::size_t i = 0; i < nodes_.all().size(); ++i) {
-    const NodeView& node = nodes_.all()[i];
+  const auto& all = nodes().all();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const NodeView& node = all[i];
     if (!classes.test(node.node->hardware_class) || first_failure(demand, node, kBusy)) continue;
     const auto start = fits_from(demand, node);
     if (!start) continue;
-    const auto rank = [this](std::size_t position) { return nodes_.all()[position].node->dense_id; };
+    const auto rank = [&all](std::size_t position) { return all[position].node->dense_id; };
     if (!best || *start < best->start || (*start == best->start && rank(i) < rank(best->position))) {
       best = EarliestFit{i, *start};
     }
@@ -124,17 +166,16 @@ std::optional<TimeMs> DispatchPass::fits_from(const Demand& demand, const NodeVi
 
 /// Share limits (MAT-8): a requester that holds something of a class, of which all accounts without stake together hold
 /// more than their share, lets another that holds nothing go first where its job fits the chosen node now.
-bool DispatchPass::must_yield(const Place& place, const WaitingJob& waiting, const Match& match) const {
-  const auto view = std::find_if(nodes_.all().begin(), nodes_.all().end(),
-                                 [&match](const NodeView& node) { return node.id == match.winner.node; });
-  const ClassId hardware_class = view->node->hardware_class;
+bool DispatchPass::must_yield(const Place& place, const WaitingJob& waiting, const Candidate& winner) {
+  const ClassId hardware_class = market_.registry.nodes().get(winner.node).hardware_class;
   const auto holds = [this, hardware_class](const AccountId& requester) {
     return market_.index.held_by(hardware_class, requester).jobs > 0;
   };
   if (!holds(waiting.row->requester)) return false;
   const u128 held = u128{market_.index.held(hardware_class).gpu_milli} * kPpm;
   const std::uint64_t share = market_.params.get(Parameter::RequesterSharePpm);
-  if (held <= u128{nodes_.room(hardware_class).total_milli} * share) return false;
+  if (held <= u128{total_milli(hardware_class)} * share) return false;
+  const NodeView view = view_of(winner.node);
   std::set<Hash32> unfit;
   const auto& order = market_.index.waiting();
   for (auto other = order.upper_bound(place); other != order.end(); ++other) {
@@ -143,7 +184,7 @@ bool DispatchPass::must_yield(const Place& place, const WaitingJob& waiting, con
         unfit.contains(candidate.signature)) {
       continue;
     }
-    if (!first_failure(Demand(market_, *candidate.row, context_.time), *view)) return true;
+    if (!first_failure(Demand(market_, *candidate.row, context_.time), view)) return true;
     unfit.insert(candidate.signature);
   }
   return false;

@@ -23,6 +23,7 @@ namespace starminer::protocol {
 struct Reservation {
   JobId job;
   NodeId node;
+  std::uint32_t dense_id = 0;
   TimeMs start;
 };
 
@@ -33,35 +34,42 @@ class DispatchPass {
 
   struct Start {
     JobId job;
-    Match match;
+    Candidate winner;
   };
   /// The first job in the order that may start, with the node it gets. Jobs before it have their reservations.
   [[nodiscard]] std::optional<Start> next_start();
   /// Lets the waiting jobs before a place make their reservations, for a question about a job that would stand there.
   void reserve_before(const Place& place);
 
-  [[nodiscard]] const NodeList& nodes() const { return nodes_; }
+  /// Every node, with the reservations so far. Made when it is first asked for: most starts need no look at all nodes.
+  [[nodiscard]] const NodeList& nodes();
   [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
   /// Jobs met on the way that no node serves at their max_price.
   [[nodiscard]] const std::vector<JobId>& priced_out() const { return priced_out_; }
-  /// The node that would win the job now, by the score.
-  [[nodiscard]] std::optional<Match> choose(const Demand& demand, const JobId& job) const;
+  /// The node that would win the job now, by a look at every node, with the second best and how many could take it.
+  [[nodiscard]] std::optional<Match> choose(const Demand& demand, const JobId& job);
   /// When the job fits on a node at the latest, and on which; among nodes of these classes that only lack room.
   struct EarliestFit {
     std::size_t position = 0;
     TimeMs start;
   };
-  [[nodiscard]] std::optional<EarliestFit> earliest_fit(const Demand& demand, const ClassSet& classes) const;
+  [[nodiscard]] std::optional<EarliestFit> earliest_fit(const Demand& demand, const ClassSet& classes);
 
  private:
+  /// The same winner, by the index where this pass decides.
+  [[nodiscard]] std::optional<Candidate> winner(const Demand& demand, const JobId& job);
+  [[nodiscard]] NodeView view_of(const NodeId& node) const;
+  [[nodiscard]] std::uint64_t total_milli(ClassId hardware_class);
   void block(const JobId& job, const Demand& demand);
   [[nodiscard]] std::optional<TimeMs> fits_from(const Demand& demand, const NodeView& node) const;
-  [[nodiscard]] bool must_yield(const Place& place, const WaitingJob& waiting, const Match& match) const;
+  [[nodiscard]] bool must_yield(const Place& place, const WaitingJob& waiting, const Candidate& winner);
 
   const MarketView& market_;
   const BlockContext& context_;
-  NodeList nodes_;
-  Fragmentation fragmentation_;
+  const JobSpec* asking_;
+  bool indexed_;
+  std::optional<NodeList> nodes_;
+  std::optional<Fragmentation> fragmentation_;
   ClassSet claimed_;          // classes whose first blocked job is known
   std::set<Hash32> blocked_;  // jobs of these signatures cannot start in this pass
   std::set<std::pair<AccountId, Hash32>> yielding_;

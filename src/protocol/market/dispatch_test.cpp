@@ -126,8 +126,8 @@ TEST(Dispatch, TakesCapacityAndStatesThePrice) {
   EXPECT_EQ(made[0].job, id);
   EXPECT_EQ(made[0].allocation.devices, (std::vector<std::uint8_t>{0, 1}));
   EXPECT_EQ(made[0].price_key, (PriceKey{kStandard, world.class_id("A100")}));
-  EXPECT_EQ(Pricing::unit_price(made[0].base, made[0].match.winner.factors), made[0].match.winner.unit);
-  EXPECT_EQ(world.job(id).unit, made[0].match.winner.unit);
+  EXPECT_EQ(Pricing::unit_price(made[0].base, made[0].winner.factors), made[0].winner.unit);
+  EXPECT_EQ(world.job(id).unit, made[0].winner.unit);
   EXPECT_EQ(world.registry.capacity().get(node).cpu_free_milli, 48'000U);
   const AssignmentRow& assignment = world.market.assignments().get(id);
   EXPECT_EQ(assignment.gpu_milli, 2'000U);

@@ -11,7 +11,6 @@ namespace starminer::protocol {
 namespace {
 
 constexpr std::uint64_t kThreadMilli = 1000;
-constexpr std::uint64_t kFloorUnits = 32;
 constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
 
 struct ConstraintText {
@@ -47,15 +46,6 @@ constexpr std::array<ConstraintText, kConstraintCount> kTexts = {{
 bool misses_devices(const JobSpec& spec, const Hardware& has) {
   // A dedicated node is a whole one: the job takes all of its devices and pays for them.
   return spec.dedicated ? has.devices != spec.resources.gpus : has.devices < spec.resources.gpus;
-}
-
-/// A price follows from a log-price, so it may lie a few units below the round figure that the owner meant: less than
-/// one in a million below the floor is on it.
-bool misses_floor(const Demand& demand, const NodeRow& node) {
-  const Price price = demand.market().pricing.price(demand.terms().tier, node.hardware_class);
-  const Price anchor = demand.market().registry.classes().get(node.hardware_class).anchor;
-  return u128{price.nagpu_per_gpu_hour} * kFloorUnits * (kPpm + 1) <
-         u128{node.offer.floor_32nds} * anchor.nagpu_per_gpu_hour * kPpm;
 }
 
 bool is_busy(const Demand& demand, const NodeView& node) {
@@ -134,7 +124,7 @@ bool fails(Constraint constraint, const Demand& demand, const NodeView& view) {
              demand.market().reputation.score(view.id, kind, demand.now()) < spec.where.reputation_min;
     case Constraint::Provider: return demand.avoids(node.provider);
     case Constraint::Price: return demand.is_over_price(node, view.id);
-    case Constraint::Floor: return misses_floor(demand, node);
+    case Constraint::Floor: return node.offer.floor_32nds > highest_floor(demand, node.hardware_class);
     case Constraint::Budget:
       return !demand.terms().cap.is_zero() &&
              demand.expected_cost_in(node.hardware_class, node.offer.region) > demand.terms().cap;
@@ -143,6 +133,19 @@ bool fails(Constraint constraint, const Demand& demand, const NodeView& view) {
       return view.reserved_from && latest_end(demand.market().params, spec, demand.now()) > *view.reserved_from;
   }
   return true;
+}
+
+/// A price follows from a log-price, so it may lie a few units below the round figure that the owner meant: less than
+/// one in a million below the floor is on it.
+std::uint8_t highest_floor(const Demand& demand, ClassId hardware_class) {
+  constexpr std::uint64_t kFloorUnits = 32;
+  constexpr std::uint8_t kAny = 0xff;
+  const Price price = demand.market().pricing.price(demand.terms().tier, hardware_class);
+  const Price anchor = demand.market().registry.classes().get(hardware_class).anchor;
+  if (anchor.nagpu_per_gpu_hour == 0) return kAny;
+  const u128 most =
+      u128{price.nagpu_per_gpu_hour} * kFloorUnits * (kPpm + 1) / (u128{anchor.nagpu_per_gpu_hour} * kPpm);
+  return static_cast<std::uint8_t>(std::min<u128>(most, kAny));
 }
 
 std::optional<Constraint> first_failure(const Demand& demand, const NodeView& node, ConstraintSet ignored) {

@@ -32,6 +32,8 @@ inline constexpr ConstraintSet kBusy = constraint_set(Constraint::Capacity) | co
                                                       ConstraintSet ignored = 0);
 /// All constraints that the node fails.
 [[nodiscard]] ConstraintSet failures(const Demand& demand, const NodeView& node);
+/// The highest floor, in 1/32 of the anchor, that the present price of a class reaches.
+[[nodiscard]] std::uint8_t highest_floor(const Demand& demand, ClassId hardware_class);
 /// Whether the node could serve the job if it were free and the price right. A leaving node could not.
 [[nodiscard]] bool could_ever_run(const Demand& demand, const NodeView& node);
 

@@ -108,6 +108,15 @@ ShapeKey Fragmentation::stand_in(const ShapeKey& shape) const {
   return {std::min(shape.gpus, kLargestGang), 0, 0};
 }
 
+std::vector<ShapeKey> Fragmentation::stand_ins() const {
+  std::set<ShapeKey> shapes = {{1, kSmallShareMilli, 0}, {1, kSmallestShareMilli, 0}};
+  for (const Typical& typical : typical_) shapes.insert(typical.shape);
+  for (const std::uint32_t cpu : kOneGpuCpu) shapes.insert({{0, 0, cpu}, {1, 0, cpu}});
+  for (const std::uint32_t cpu : kTwoGpuCpu) shapes.insert({2, 0, cpu});
+  for (std::uint32_t gpus = 3; gpus <= kLargestGang; ++gpus) shapes.insert({gpus, 0, 0});
+  return {shapes.begin(), shapes.end()};
+}
+
 bool Fragmentation::place(State& state, const ShapeKey& shape) const {
   if (shape.share_milli != 0) {
     std::uint16_t* tightest = nullptr;
@@ -139,9 +148,12 @@ std::uint64_t Fragmentation::unusable(const State& state) const {
 }
 
 std::uint16_t Fragmentation::fit(const CapacityRow& free, const ShapeKey& shape) const {
-  State state = round(free);
-  const std::uint64_t before = unusable(state);
-  if (!place(state, stand_in(shape))) return 0;
+  const State state = round(free);
+  return fit(state, stand_in(shape), unusable(state));
+}
+
+std::uint16_t Fragmentation::fit(State state, const ShapeKey& stand_in, std::uint64_t before) const {
+  if (!place(state, stand_in)) return 0;
   const auto delta = static_cast<std::int64_t>(before) - static_cast<std::int64_t>(unusable(state));
   const auto level = std::clamp<std::int64_t>(kNeutralLevel + floor_div(delta, kLevelStep), 0, kTopLevel);
   const std::uint64_t spare = (4 * (free_milli(state) / kEighthMilli) + state.cpu_milli / kVcpu / 4) / 20;

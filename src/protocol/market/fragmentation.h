@@ -31,6 +31,9 @@ class Fragmentation {
   /// What a job counts as: its own shape where it is typical, else a stand-in that asks no more.
   [[nodiscard]] ShapeKey stand_in(const ShapeKey& shape) const;
 
+  /// Every shape that stand_in can give, at most 31 + 20.
+  [[nodiscard]] std::vector<ShapeKey> stand_ins() const;
+
   /// A node's free devices and CPU, rounded.
   struct State {
     std::vector<std::uint16_t> device_milli;
@@ -44,6 +47,8 @@ class Fragmentation {
   [[nodiscard]] std::uint64_t unusable(const State& state) const;
   /// 1..240; 0: does not fit.
   [[nodiscard]] std::uint16_t fit(const CapacityRow& free, const ShapeKey& shape) const;
+  /// The same of a rounded state and a stand-in; `before` is what is unusable of the state.
+  [[nodiscard]] std::uint16_t fit(State state, const ShapeKey& stand_in, std::uint64_t before) const;
 
  private:
   [[nodiscard]] std::uint16_t round_share(std::uint32_t milli) const;

@@ -6,6 +6,7 @@
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/market.h"
+#include "protocol/market/node_index.h"
 
 namespace starminer::protocol {
 namespace {
@@ -33,7 +34,7 @@ void add_sorted(std::vector<AccountId>& accounts, const AccountId& account) {
 void Market::enter_queue(const JobId& id, JobRow row, const BlockContext& context) {
   row.state = JobState::Queued;
   const MarketView market = view();
-  row.parked = Demand(market, row, context.time).is_priced_out(NodeList(market));
+  row.parked = Demand(market, row, context.time).is_priced_out(nodes_->places());
   if (row.spec.deadline.ms != 0) timers_.schedule(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
   context.emit({.kind = row.parked ? EventKind::JobParked : EventKind::JobQueued,
                 .account = row.requester,
@@ -56,22 +57,23 @@ void Market::park(const JobId& id, const BlockContext& context) {
 
 std::optional<MatchMade> Market::next_match(const BlockContext& context) {
   if (!triggered_) return std::nullopt;
-  const MarketView market = view();
-  if (market.index.waiting().empty()) {  // a pass looks at every node, and most triggers find nobody waiting
+  MarketView market = view();
+  if (market.index.waiting().empty()) {  // most triggers find nobody waiting
     triggered_ = false;
     return std::nullopt;
   }
+  market.nodes = nodes_.get();
   DispatchPass pass(market, context);
   const auto start = pass.next_start();
   for (const JobId& job : pass.priced_out()) park(job, context);
-  if (start) return place(start->job, start->match, context);
+  if (start) return place(start->job, start->winner, context);
   triggered_ = false;
   return std::nullopt;
 }
 
-MatchMade Market::place(const JobId& id, const Match& match, const BlockContext& context) {
+MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockContext& context) {
   JobRow row = jobs_.get(id);
-  const NodeId node_id = match.winner.node;
+  const NodeId node_id = winner.node;
   const NodeRow& node = registry_.nodes().get(node_id);
   const auto allocation = registry_.find_allocation(node_id, row.spec.resources);
   STARMINER_CHECK(allocation.has_value());
@@ -83,7 +85,7 @@ MatchMade Market::place(const JobId& id, const Match& match, const BlockContext&
       id, {node_id, row.requester, hardware_class, *allocation, milli, latest_end(params_, row.spec, context.time)});
   count_assignment({hardware_class, node.provider}, milli);
 
-  MatchMade made{id, match, *allocation, {row.tier, hardware_class}, {}, 0, 0};
+  MatchMade made{id, winner, *allocation, {row.tier, hardware_class}, {}, 0, 0};
   if (row.spec.resources.gpus == 0) {
     made.base = pricing_.side_price(row.spec.resources);  // no controller moves it, so it has no surge part
   } else {
@@ -94,7 +96,7 @@ MatchMade Market::place(const JobId& id, const Match& match, const BlockContext&
   }
   if (row.spec.deadline.ms != 0) timers_.cancel(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
   row.state = JobState::Active;
-  row.unit = match.winner.unit;
+  row.unit = winner.unit;
   row.contract = {};
   jobs_.put(id, std::move(row));
   return made;

@@ -6,6 +6,7 @@
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/market_view.h"
+#include "protocol/market/node_index.h"
 #include "protocol/market/queue_index.h"
 
 namespace starminer::protocol {
@@ -27,7 +28,7 @@ std::string_view job_state_name(JobState state) {
 }
 
 Market::Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
-               const Reputation& reputation, Timers& timers)
+               Reputation& reputation, Timers& timers)
     : params_(params),
       ledger_(ledger),
       registry_(registry),
@@ -40,10 +41,14 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
       shapes_(store, state::TableId::Shapes),
       shares_(store, state::TableId::Shares),
       class_demand_(store, state::TableId::ClassDemand),
-      index_(std::make_unique<QueueIndex>()) {
+      index_(std::make_unique<QueueIndex>()),
+      nodes_(std::make_unique<NodeIndex>(registry)) {
   jobs_.add_observer(*index_);
   assignments_.add_observer(*index_);
   shapes_.add_observer(*index_);
+  registry.observe(*nodes_, *nodes_);
+  reputation.observe(*nodes_);
+  shares_.add_observer(*nodes_);
 }
 
 Market::~Market() = default;

@@ -26,6 +26,7 @@
 namespace starminer::protocol {
 
 class Market;
+class NodeIndex;
 class NodeList;
 class QueueIndex;
 struct MarketView;
@@ -57,7 +58,7 @@ struct JobCancel {
 /// A match made: everything the contract needs, with capacity already taken.
 struct MatchMade {
   JobId job;
-  Match match;
+  Candidate winner;
   Allocation allocation;
   PriceKey price_key;
   Price base;
@@ -74,7 +75,7 @@ struct EndedJob {
 class Market {
  public:
   Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
-         const Reputation& reputation, Timers& timers);
+         Reputation& reputation, Timers& timers);
   ~Market();
   Market(const Market&) = delete;
   Market& operator=(const Market&) = delete;
@@ -146,7 +147,7 @@ class Market {
   void park(const JobId& id, const BlockContext& context);
   void finish(const JobId& id, JobState final_state, EndReason reason, Agpu paid, Agpu burned,
               const BlockContext& context);
-  [[nodiscard]] MatchMade place(const JobId& id, const Match& match, const BlockContext& context);
+  [[nodiscard]] MatchMade place(const JobId& id, const Candidate& winner, const BlockContext& context);
   // Demand, shares and ticks (ticks.cpp)
   void count_demand(const JobSpec& spec);
   void count_assignment(const ShareKey& key, std::uint64_t milli);
@@ -171,6 +172,7 @@ class Market {
   state::Table<ShareKey, ShareRow> shares_;
   state::Table<ClassId, ClassDemandRow> class_demand_;
   std::unique_ptr<QueueIndex> index_;
+  std::unique_ptr<NodeIndex> nodes_;
   std::vector<EndedJob> ended_;
   bool triggered_ = false;  // no part of the state: every block ends with nothing left to match
 };

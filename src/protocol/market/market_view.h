@@ -13,6 +13,8 @@
 
 namespace starminer::protocol {
 
+class NodeIndex;
+
 struct MarketView {
   const Params& params;
   const Ledger& ledger;
@@ -24,6 +26,9 @@ struct MarketView {
   const state::Table<ShareKey, ShareRow>& shares;
   const state::Table<ClassId, ClassDemandRow>& class_demand;
   const QueueIndex& index;
+  // For decisions of the block that runs, which is the one writer. Null: a question about the state, of which many may
+  // run at once; it looks at all nodes.
+  NodeIndex* nodes = nullptr;
 };
 
 /// Latest end of a match made now: acknowledgement, preparation with the time to fetch the inputs, and max_s. The real

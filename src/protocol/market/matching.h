@@ -1,5 +1,5 @@
 // Matching (MAT-1..6, protocol section 3, design "matching" section 2): which node takes a job. This is the plain,
-// obviously correct matcher: it looks at every node. Faster ones must agree with it on every decision.
+// obviously correct matcher: it looks at every node. NodeIndex agrees with it on every decision.
 #pragma once
 
 #include <array>

@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::uint16_t kDeviceMilli = 1000;
 
+bool fits_devices(const Resources& resources, std::uint32_t whole, std::uint32_t largest) {
+  if (resources.gpus == 0) return true;
+  return resources.share_milli != 0 ? resources.share_milli <= largest : resources.gpus <= whole;
+}
+
+}  // namespace
+
 std::uint32_t whole_devices(const CapacityRow& free) {
   return static_cast<std::uint32_t>(
       std::count(free.device_free_milli.begin(), free.device_free_milli.end(), kDeviceMilli));
@@ -22,13 +29,6 @@ bool is_held_whole(const MarketView& market, const NodeId& node, const CapacityR
   const auto* occupants = market.index.occupants(node);
   return occupants != nullptr && market.jobs.get(occupants->begin()->second).spec.dedicated;
 }
-
-bool fits_devices(const Resources& resources, std::uint32_t whole, std::uint32_t largest) {
-  if (resources.gpus == 0) return true;
-  return resources.share_milli != 0 ? resources.share_milli <= largest : resources.gpus <= whole;
-}
-
-}  // namespace
 
 bool fits_free(const CapacityRow& free, const Resources& resources) {
   return resources.cpu_milli <= free.cpu_free_milli && resources.ram_bytes <= free.ram_free_bytes &&
@@ -46,7 +46,7 @@ NodeList::NodeList(const MarketView& market) {
     const CapacityRow& free = capacity->second;
     const bool held_whole = is_held_whole(market, id, free);
     nodes_.push_back({id, &row, &free, held_whole, std::nullopt});
-    places_.emplace(row.hardware_class, row.offer.region);
+    ++places_[{row.hardware_class, row.offer.region}];
     if (row.status != NodeStatus::Active) continue;
     ClassRoom& room = rooms_[row.hardware_class];
     room.total_milli += std::uint64_t{row.hardware.devices} * kDeviceMilli;

@@ -5,8 +5,8 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -16,6 +16,9 @@ namespace starminer::protocol {
 
 using ClassSet = std::bitset<256>;
 using RegionSet = std::bitset<256>;
+
+/// Classes and regions in which there are nodes that have not left, with their number.
+using Places = std::map<std::pair<ClassId, RegionId>, std::uint32_t>;
 
 struct NodeView {
   NodeId id;
@@ -41,7 +44,7 @@ class NodeList {
   [[nodiscard]] const std::vector<NodeView>& all() const { return nodes_; }
   [[nodiscard]] const ClassRoom& room(ClassId hardware_class) const { return rooms_[hardware_class]; }
   /// Classes and regions in which there is a node.
-  [[nodiscard]] const std::set<std::pair<ClassId, RegionId>>& places() const { return places_; }
+  [[nodiscard]] const Places& places() const { return places_; }
   /// False only where no node of these classes has this much free.
   [[nodiscard]] bool may_fit(const Resources& resources, const ClassSet& classes) const;
   void reserve(std::size_t position, TimeMs from) { nodes_[position].reserved_from = from; }
@@ -49,8 +52,14 @@ class NodeList {
  private:
   std::vector<NodeView> nodes_;
   std::array<ClassRoom, 256> rooms_{};
-  std::set<std::pair<ClassId, RegionId>> places_;
+  Places places_;
 };
+
+/// Devices of a node that are fully free, and the largest share that is free on one.
+[[nodiscard]] std::uint32_t whole_devices(const CapacityRow& free);
+[[nodiscard]] std::uint32_t largest_share(const CapacityRow& free);
+/// Whether a dedicated job holds the node.
+[[nodiscard]] bool is_held_whole(const MarketView& market, const NodeId& node, const CapacityRow& capacity);
 
 /// Whether a job of these resources fits into what is free; the node's size is no question here.
 [[nodiscard]] bool fits_free(const CapacityRow& free, const Resources& resources);

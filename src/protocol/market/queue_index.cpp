@@ -91,6 +91,7 @@ void QueueIndex::count_waiting(const JobRow& row, bool enters) {
   const std::uint64_t before = it->second;
   it->second += step;
   waiting_ranking_.change(shape, before, it->second);
+  if (previous_ranking_.total() == 0) ++demand_version_;
   if (it->second == 0) waiting_shapes_.erase(it);
 }
 
@@ -121,7 +122,9 @@ void QueueIndex::on_change(const ShapeKey& key, const ShapeRow* before, const Sh
   const std::uint64_t old_count = before != nullptr ? before->previous : 0;
   const std::uint64_t new_count = after != nullptr ? after->previous : 0;
   previous_jobs_ += new_count - old_count;
-  if (key.gpus > 0) previous_ranking_.change(key, old_count, new_count);
+  if (key.gpus == 0 || old_count == new_count) return;
+  previous_ranking_.change(key, old_count, new_count);
+  ++demand_version_;
 }
 
 void QueueIndex::Ranking::change(const ShapeKey& key, std::uint64_t before, std::uint64_t after) {

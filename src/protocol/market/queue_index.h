@@ -72,6 +72,8 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   [[nodiscard]] std::uint64_t waiting_naming(const std::string& class_name) const;
   /// All jobs of the last epoch.
   [[nodiscard]] std::uint64_t previous_jobs() const { return previous_jobs_; }
+  /// Rises whenever what `demand` gives without an asking job may be another.
+  [[nodiscard]] std::uint64_t demand_version() const { return demand_version_; }
   struct ShapeDemand {
     std::vector<std::pair<ShapeKey, std::uint64_t>> shapes;  // with their counts, most common first
     std::uint64_t total = 0;                                 // of all GPU jobs, also of shapes that are not listed
@@ -111,6 +113,7 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   Ranking waiting_ranking_;
   Ranking previous_ranking_;
   std::uint64_t previous_jobs_ = 0;
+  std::uint64_t demand_version_ = 0;
 };
 
 /// The shape that a job's resources have.

@@ -21,14 +21,24 @@ constexpr std::uint16_t kReady = 96;
 constexpr std::uint16_t kImageCached = 144;
 constexpr std::array<std::uint16_t, 4> kSpread = {240, 160, 80, 0};
 
-std::uint64_t rating_level(std::uint64_t rating, std::uint64_t median) {
+}  // namespace
+
+std::uint8_t rating_level(std::uint64_t rating, std::uint64_t median) {
   if (median == 0) return 0;
   const std::uint64_t milli = rating * 1000 / median;
   const std::uint64_t above = saturating_sub(milli, kRatingLowMilli);
-  return std::min(above * (kLevelTop + 1) / kRatingSpanMilli, kLevelTop);
+  return static_cast<std::uint8_t>(std::min(above * (kLevelTop + 1) / kRatingSpanMilli, kLevelTop));
 }
 
-}  // namespace
+std::uint32_t NodeQuality::score(const std::array<std::uint8_t, kScoreTermCount>& weights) const {
+  const auto weighted = [&weights](ScoreTerm term, std::uint64_t value) {
+    return static_cast<std::uint32_t>(weights[static_cast<std::size_t>(term)] * value);
+  };
+  const std::uint64_t last_mile = std::min<std::uint64_t>(last_mile_level, kLevelTop);
+  return weighted(ScoreTerm::Reputation, reputation) + weighted(ScoreTerm::Speed, kLevelPart * rating_level) +
+         weighted(ScoreTerm::Proximity, kLevelPart * (kLevelTop - last_mile)) +
+         weighted(ScoreTerm::Spread, kSpread[std::min<std::size_t>(spread_level, kSpread.size() - 1)]);
+}
 
 std::uint32_t tie_start(const Hash32& seed, const JobId& job, std::uint32_t total_nodes) {
   return static_cast<std::uint32_t>((u128{tie_rank(seed, job)} * total_nodes) >> 64);
@@ -37,36 +47,40 @@ std::uint32_t tie_start(const Hash32& seed, const JobId& job, std::uint32_t tota
 Scorer::Scorer(const Demand& demand, const Fragmentation& fragmentation, std::uint32_t hash_start)
     : demand_(demand), fragmentation_(fragmentation), hash_start_(hash_start) {}
 
-std::uint16_t Scorer::budget(const NodeRow& node) const {
+std::uint16_t Scorer::budget(ClassId hardware_class, RegionId region) const {
   const Agpu cap = demand_.terms().cap;
-  const Agpu cost = demand_.expected_cost_in(node.hardware_class, node.offer.region);
+  const Agpu cost = demand_.expected_cost_in(hardware_class, region);
   if (cap.is_zero() || cost >= cap) return 0;
   return static_cast<std::uint16_t>(kTermMax - *mul_div(kTermMax, cost.base, cap.base, Rounding::Floor));
 }
 
-std::uint16_t Scorer::speed(const NodeRow& node) const {
-  const std::uint64_t reference = demand_.reference_rating(node.hardware_class);
+std::uint16_t Scorer::speed_of_class(ClassId hardware_class) const {
+  const std::uint64_t reference = demand_.reference_rating(hardware_class);
   const std::uint64_t best = demand_.best_rating();
-  const std::uint64_t of_class = best != 0 ? kPairPart * std::min(reference, best) / best : 0;
+  return static_cast<std::uint16_t>(best != 0 ? kPairPart * std::min(reference, best) / best : 0);
+}
+
+std::uint16_t Scorer::speed(const NodeRow& node) const {
   const JobKind kind = demand_.spec().kind;
-  const std::uint64_t median = demand_.market()
+  const std::uint32_t median = demand_.market()
                                    .registry.median_rating(node.hardware_class, kind)
-                                   .value_or(static_cast<std::uint32_t>(reference));
+                                   .value_or(demand_.reference_rating(node.hardware_class));
   const std::uint64_t rating = node.ratings[static_cast<std::size_t>(kind)].cu_x1000;
-  return static_cast<std::uint16_t>(of_class + kLevelPart * rating_level(rating, median));
+  return static_cast<std::uint16_t>(speed_of_class(node.hardware_class) + kLevelPart * rating_level(rating, median));
+}
+
+std::uint16_t Scorer::proximity_of_region(RegionId region) const {
+  if (!demand_.home()) return kPairPart;
+  const std::uint64_t asked = demand_.spec().latency_ms;
+  const std::uint64_t limit =
+      asked != 0 ? asked : std::max<std::uint64_t>(demand_.market().params.get(Parameter::StandardLatencyMs), 1);
+  const std::uint64_t latency = demand_.market().registry.latency_ms(region, *demand_.home());
+  return static_cast<std::uint16_t>(saturating_sub(kPairPart, kPairPart * latency / limit));
 }
 
 std::uint16_t Scorer::proximity(const NodeRow& node) const {
-  std::uint64_t of_pair = kPairPart;
-  if (demand_.home()) {
-    const std::uint64_t asked = demand_.spec().latency_ms;
-    const std::uint64_t limit =
-        asked != 0 ? asked : std::max<std::uint64_t>(demand_.market().params.get(Parameter::StandardLatencyMs), 1);
-    const std::uint64_t latency = demand_.market().registry.latency_ms(node.offer.region, *demand_.home());
-    of_pair = saturating_sub(kPairPart, kPairPart * latency / limit);
-  }
   const std::uint64_t last_mile = std::min<std::uint64_t>(node.offer.last_mile_level, kLevelTop);
-  return static_cast<std::uint16_t>(of_pair + kLevelPart * (kLevelTop - last_mile));
+  return static_cast<std::uint16_t>(proximity_of_region(node.offer.region) + kLevelPart * (kLevelTop - last_mile));
 }
 
 std::uint16_t Scorer::ready(const NodeRow& node) const {
@@ -81,11 +95,31 @@ std::uint16_t Scorer::spread(const NodeRow& node) const {
   return kSpread[row != nullptr ? std::min<std::size_t>(row->level, kSpread.size() - 1) : 0];
 }
 
-std::uint16_t Scorer::scarce(const NodeRow& node) const {
+std::uint16_t Scorer::scarce(ClassId hardware_class) const {
   if (demand_.names_classes()) return kTermMax;
-  const ClassDemandRow* row = demand_.market().class_demand.find(node.hardware_class);
+  const ClassDemandRow* row = demand_.market().class_demand.find(hardware_class);
   return row != nullptr ? row->scarce : kTermMax;
 }
+
+std::uint32_t Scorer::weight(ScoreTerm term) const {
+  return demand_.market().pricing.tier(demand_.terms().tier).weights[static_cast<std::size_t>(term)];
+}
+
+std::uint32_t Scorer::region_score(RegionId region) const {
+  return weight(ScoreTerm::Proximity) * proximity_of_region(region);
+}
+
+std::uint32_t Scorer::class_bound(ClassId hardware_class) const {
+  return weight(ScoreTerm::Scarce) * scarce(hardware_class) + weight(ScoreTerm::Budget) * kTermMax +
+         weight(ScoreTerm::Speed) * speed_of_class(hardware_class) + weight(ScoreTerm::Ready) * kReady;
+}
+
+std::uint32_t Scorer::place_score(ClassId hardware_class, RegionId region) const {
+  const std::uint32_t spent = kTermMax - std::uint32_t{budget(hardware_class, region)};
+  return class_bound(hardware_class) + region_score(region) - weight(ScoreTerm::Budget) * spent;
+}
+
+std::uint32_t Scorer::image_score() const { return weight(ScoreTerm::Ready) * kImageCached; }
 
 ScoreParts Scorer::parts(const NodeView& view) const {
   const NodeRow& node = *view.node;
@@ -93,8 +127,8 @@ ScoreParts Scorer::parts(const NodeView& view) const {
   ScoreParts parts{};
   const auto set = [&parts](ScoreTerm term, std::uint16_t value) { parts[static_cast<std::size_t>(term)] = value; };
   set(ScoreTerm::Fit, fragmentation_.fit(*view.capacity, shape_of(demand_.spec().resources)));
-  set(ScoreTerm::Scarce, scarce(node));
-  set(ScoreTerm::Budget, budget(node));
+  set(ScoreTerm::Scarce, scarce(node.hardware_class));
+  set(ScoreTerm::Budget, budget(node.hardware_class, node.offer.region));
   set(ScoreTerm::Reputation, demand_.market().reputation.score(view.id, kind, demand_.now()));
   set(ScoreTerm::Speed, speed(node));
   set(ScoreTerm::Proximity, proximity(node));

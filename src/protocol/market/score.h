@@ -2,6 +2,7 @@
 // that sum to 100, and the choice of the best node. Every engine must agree on every integer here.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -15,6 +16,19 @@ namespace starminer::protocol {
 
 inline constexpr std::uint16_t kTermMax = 240;
 
+/// What a node itself brings to the score, beside what it shares with its place and beside fit and image. All of it
+/// enters as a sum, so that an index can keep it per node.
+struct NodeQuality {
+  std::uint8_t reputation = 0;
+  std::uint8_t rating_level = 0;  // 0..7 against the median of its class
+  std::uint8_t last_mile_level = 0;
+  std::uint8_t spread_level = 0;  // 0..3
+
+  [[nodiscard]] std::uint32_t score(const std::array<std::uint8_t, kScoreTermCount>& weights) const;
+};
+/// 0..7: from 0.6 to 1.5 of the median in equal steps.
+[[nodiscard]] std::uint8_t rating_level(std::uint64_t rating, std::uint64_t median);
+
 class Scorer {
  public:
   /// Both must outlive the object. `hash_start` is where ties begin: a dense id.
@@ -26,13 +40,24 @@ class Scorer {
   /// cyclically.
   [[nodiscard]] std::optional<Match> choose(const NodeList& nodes) const;
 
+  // The score as a sum: place + NodeQuality + weight of the fit term x fit + image_score where the image is cached.
+  /// What all nodes of a class in a region have in common.
+  [[nodiscard]] std::uint32_t place_score(ClassId hardware_class, RegionId region) const;
+  /// The part of it that the region alone says, and at least the rest.
+  [[nodiscard]] std::uint32_t region_score(RegionId region) const;
+  [[nodiscard]] std::uint32_t class_bound(ClassId hardware_class) const;
+  [[nodiscard]] std::uint32_t image_score() const;
+
  private:
-  [[nodiscard]] std::uint16_t budget(const NodeRow& node) const;
+  [[nodiscard]] std::uint16_t budget(ClassId hardware_class, RegionId region) const;
+  [[nodiscard]] std::uint16_t speed_of_class(ClassId hardware_class) const;
   [[nodiscard]] std::uint16_t speed(const NodeRow& node) const;
+  [[nodiscard]] std::uint16_t proximity_of_region(RegionId region) const;
   [[nodiscard]] std::uint16_t proximity(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t ready(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t spread(const NodeRow& node) const;
-  [[nodiscard]] std::uint16_t scarce(const NodeRow& node) const;
+  [[nodiscard]] std::uint16_t scarce(ClassId hardware_class) const;
+  [[nodiscard]] std::uint32_t weight(ScoreTerm term) const;
   /// Distance of a dense id from the start of the tie order.
   [[nodiscard]] std::uint32_t distance(const NodeRow& node) const;
 

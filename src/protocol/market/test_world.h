@@ -208,7 +208,7 @@ struct World {
   /// The node that the job got when everything that can start was started; empty: it waits.
   std::optional<NodeId> match_one(const JobId& id) {
     for (const MatchMade& made : match()) {
-      if (made.job == id) return made.match.winner.node;
+      if (made.job == id) return made.winner.node;
     }
     return std::nullopt;
   }

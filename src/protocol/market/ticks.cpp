@@ -97,7 +97,7 @@ void Market::wake_parked(const NodeList& nodes, const BlockContext& context) {
   std::vector<JobId> woken;
   for (const auto& [place, row] : index_->parked()) {
     if (woken.size() >= most) break;
-    if (!Demand(market, *row, context.time).is_priced_out(nodes)) woken.push_back(place.job);
+    if (!Demand(market, *row, context.time).is_priced_out(nodes.places())) woken.push_back(place.job);
   }
   for (const JobId& id : woken) {
     JobRow row = jobs_.get(id);

@@ -30,6 +30,7 @@ class MatchIndex {
   /// The row of the fit term of a new state, which is numbered from 0 in the order of calls.
   std::uint32_t add_state(const FitRow& row);
   [[nodiscard]] std::size_t states() const { return rows_.size(); }
+  [[nodiscard]] const FitRow& row(std::uint32_t state) const { return rows_[state]; }
 
   /// Inserts a node or changes it. Requires: its state exists.
   void put(const NodeFacts& facts);

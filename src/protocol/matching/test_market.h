@@ -2,8 +2,8 @@
 // code with the index.
 #pragma once
 
+#include <algorithm>
 #include <map>
-#include <random>
 
 #include "protocol/matching/match_index.h"
 
@@ -14,9 +14,9 @@ enum class Spread { Mixed, Equal, AllDifferent };
 
 class Draw {
  public:
-  explicit Draw(std::uint64_t seed) : random_(seed) {}
+  explicit Draw(std::uint64_t seed) : state_(seed) {}
   /// From 0 to `most`, both included.
-  std::uint32_t upto(std::uint32_t most) { return static_cast<std::uint32_t>(random_() % (std::uint64_t{most} + 1)); }
+  std::uint32_t upto(std::uint32_t most) { return static_cast<std::uint32_t>(next() % (std::uint64_t{most} + 1)); }
   bool one_in(std::uint32_t n) { return upto(n - 1) == 0; }
   template <class T>
   T of(std::initializer_list<T> values) {
@@ -24,7 +24,16 @@ class Draw {
   }
 
  private:
-  std::mt19937_64 random_;
+  /// SplitMix64: the same draws everywhere.
+  std::uint64_t next() {
+    state_ += 0x9e37'79b9'7f4a'7c15ULL;
+    std::uint64_t mixed = state_;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9ULL;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11ebULL;
+    return mixed ^ (mixed >> 31);
+  }
+
+  std::uint64_t state_;
 };
 
 inline FitRow draw_row(Draw& draw, Spread spread) {

@@ -66,6 +66,11 @@ std::optional<ClassId> Registry::find_class(std::string_view name) const { retur
 
 std::optional<RegionId> Registry::find_region(std::string_view name) const { return find_by_name(regions_, name); }
 
+void Registry::observe(state::Observer<NodeId, NodeRow>& nodes, state::Observer<NodeId, CapacityRow>& capacity) {
+  nodes_.add_observer(nodes);
+  capacity_.add_observer(capacity);
+}
+
 std::uint32_t Registry::latency_ms(RegionId from, RegionId to) const {
   const LatencyRow* const row = latency_.find({std::min(from, to), std::max(from, to)});
   if (row != nullptr) return row->ms;

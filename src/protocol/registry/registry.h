@@ -137,6 +137,9 @@ class Registry {
   /// Requires: allocated. A leaving node without jobs leaves now.
   void release(const NodeId& node, const Allocation& allocation, const BlockContext& context);
 
+  /// The observers must outlive the object.
+  void observe(state::Observer<NodeId, NodeRow>& nodes, state::Observer<NodeId, CapacityRow>& capacity);
+
   // Queries
   [[nodiscard]] const state::Table<NodeId, NodeRow>& nodes() const { return nodes_; }
   [[nodiscard]] const state::Table<NodeId, CapacityRow>& capacity() const { return capacity_; }

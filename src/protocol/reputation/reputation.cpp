@@ -107,6 +107,31 @@ std::uint8_t Reputation::score(const NodeId& node, std::uint8_t kind, TimeMs now
   return static_cast<std::uint8_t>(reached);
 }
 
+/// Between two moments of one half-life every count only falls, so the score lies between those of the least good with
+/// the most bad and of the most good with the least bad. Where both are the score, it stands.
+Reputation::Span Reputation::score_span(const NodeId& node, std::uint8_t kind, TimeMs now) const {
+  constexpr std::uint64_t kFirstPart = 64;  // of a half-life
+  const std::uint8_t found = score(node, kind, now);
+  const ReputationRow* const stored = table_.find({node, kind});
+  if (stored == nullptr) return {found, {~std::uint64_t{0}}};
+  const std::uint64_t half_life = params_.duration(Parameter::ReputationHalfLifeMs).ms;
+  // Up to the end of the running half-life: there the counts are halved, and the argument begins anew.
+  const std::uint64_t left = half_life - elapsed(now, stored->updated).ms % half_life;
+  const ReputationRow most = counts(node, kind, now);
+  for (std::uint64_t ms = std::min(std::max<std::uint64_t>(half_life / kFirstPart, 1), left); ms > 1; ms /= 2) {
+    const ReputationRow least = counts(node, kind, now + DurationMs{ms - 1});
+    ReputationRow worst = most;
+    ReputationRow best = least;
+    constexpr auto kGood = static_cast<std::size_t>(Outcome::Success);
+    worst.milli[kGood] = least.milli[kGood];
+    best.milli[kGood] = most.milli[kGood];
+    const bool never_less = found == 0 || bound_reaches(with_prior(worst, params_), found);
+    const bool never_more = found + 1 == kReputationMax || !bound_reaches(with_prior(best, params_), found + 1U);
+    if (never_less && never_more) return {found, now + DurationMs{ms}};
+  }
+  return {found, now + DurationMs{1}};
+}
+
 Ppm Reputation::success_share(const NodeId& node, TimeMs now) const {
   const Trials trials = with_prior(total(node, now), params_);
   return {*mul_div(kPpm, trials.good_milli, trials.all_milli, Rounding::Floor)};

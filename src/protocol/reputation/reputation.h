@@ -41,6 +41,15 @@ class Reputation {
   void record(const NodeId& node, std::uint8_t kind, Outcome outcome, std::uint64_t weight_milli, TimeMs now);
   /// Wilson lower bound (95 %) with the prior, as a byte 0..240. A node without outcomes has the prior's bound.
   [[nodiscard]] std::uint8_t score(const NodeId& node, std::uint8_t kind, TimeMs now) const;
+  /// The score now, and how long it surely stays: until just before `until` unless an outcome comes or governance
+  /// changes a parameter.
+  struct Span {
+    std::uint8_t score = 0;
+    TimeMs until;
+  };
+  [[nodiscard]] Span score_span(const NodeId& node, std::uint8_t kind, TimeMs now) const;
+  /// The observer must outlive the object.
+  void observe(state::Observer<ReputationKey, ReputationRow>& observer) { table_.add_observer(observer); }
   /// Share of good outcomes over all kinds in ppm with the prior.
   [[nodiscard]] Ppm success_share(const NodeId& node, TimeMs now) const;
   /// Outcomes of all kinds as of `now`, without the prior.
