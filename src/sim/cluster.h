@@ -35,7 +35,7 @@ class Cluster {
   [[nodiscard]] const protocol::MarketView& market() const { return view_; }
   /// The market's dispatch over these nodes. It stays valid while jobs are placed: it points to the rows of what is
   /// free.
-  [[nodiscard]] const protocol::DispatchPass& dispatch() const { return *dispatch_; }
+  [[nodiscard]] protocol::DispatchPass& dispatch() const { return *dispatch_; }
   /// The nodes in the order of the trace, with what is free on them now.
   [[nodiscard]] const std::vector<protocol::NodeView>& in_order() const { return in_order_; }
   [[nodiscard]] TimeMs now() const { return context_.time; }

@@ -188,5 +188,33 @@ TEST(Reputation, RowsEncodeToOneForm) {
   EXPECT_EQ(decode<ReputationKey>(encode(key)), key);
 }
 
+// REQ: MAT-2. An index of nodes may keep a score until then.
+TEST(Reputation, AScoreHoldsThroughItsSpan) {
+  Market market;
+  std::uint64_t lasting = 0;
+  for (std::uint8_t node = 0; node < 60; ++node) {
+    const NodeId id{{node}};
+    TimeMs now{1'000'000};
+    for (std::uint8_t i = 0; i <= node % 7; ++i) {
+      const Outcome outcome = (node + i) % 3 == 0 ? Outcome::Failure : Outcome::Success;
+      market.reputation.record(id, 0, outcome, 700 * (std::uint64_t{node} + 1), now);
+      now = now + DurationMs{(std::uint64_t{node} + 3) * 40'000'000};
+    }
+    for (int step = 0; step < 30; ++step) {
+      const Reputation::Span span = market.reputation.score_span(id, 0, now);
+      ASSERT_GT(span.until, now);
+      ASSERT_EQ(span.score, market.reputation.score(id, 0, now));
+      const std::uint64_t length = elapsed(span.until, now).ms;
+      if (length > 60'000) ++lasting;
+      for (const std::uint64_t part : {length - 1, length / 2, length / 3}) {
+        ASSERT_EQ(market.reputation.score(id, 0, now + DurationMs{part}), span.score);
+      }
+      now = span.until;
+    }
+  }
+  EXPECT_GT(lasting, 1'000U) << "most spans must be worth keeping";
+  EXPECT_EQ(market.reputation.score_span(NodeId{{200}}, 0, TimeMs{5}).until.ms, ~std::uint64_t{0});
+}
+
 }  // namespace
 }  // namespace starminer::protocol
