@@ -1,4 +1,4 @@
-// Bytes as lists of nodes and jobs, as somebody downloads them for the simulator.
+// Bytes as lists of nodes, jobs and runs, as somebody downloads them for the simulator.
 #include "sim/trace.h"
 
 #include <algorithm>
@@ -36,6 +36,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   } else {
     expect_located(jobs.error(), text);
+  }
+  const auto runs = sim::parse_runs(text, 60);
+  if (runs) {
+    std::uint64_t before = 0;
+    for (const sim::TraceRun& run : runs->runs) {
+      fuzz::expect(run.run_ms >= 1, "a job runs");
+      fuzz::expect(run.submit_ms >= before, "jobs come in the order of their submission");
+      before = run.submit_ms;
+    }
+  } else {
+    expect_located(runs.error(), text);
   }
   return 0;
 }

@@ -133,5 +133,53 @@ TEST_F(PlacementCommand, SaysWhatIsWrongWithAnOption) {
   EXPECT_THAT(err_.str(), HasSubstr("cannot be written"));
 }
 
+class ReplayCommand : public PlacementCommand {
+ protected:
+  ReplayCommand() {
+    std::string jobs = "job_id,num_gpu,submit_s,duration_s\n";
+    for (int i = 0; i < 40; ++i) jobs += std::to_string(i) + "," + std::to_string(1 + i % 9) + ",7.0,900\n";
+    replay_.nodes = request_.nodes;
+    replay_.jobs = write("runs.csv", jobs);
+    replay_.json = folder_ / "replay.json";
+    replay_.plots = folder_ / "plots";
+  }
+  ExitCode run_replay() {
+    err_.str("");
+    return replay_trace({terminal::Terminal(out_, {}), terminal::Terminal(err_, {})}, replay_);
+  }
+
+  ReplayRequest replay_;
+};
+
+TEST_F(ReplayCommand, WritesFiguresAndPlots) {
+  ASSERT_EQ(run_replay(), ExitCode::Ok) << err_.str();
+  std::ifstream file(replay_.json);
+  const json results = json::parse(file);
+  ASSERT_EQ(results["policies"].size(), 5U);
+  for (const auto& [name, found] : results["policies"].items()) {
+    EXPECT_EQ(found["refused"]["NeverRunnable"], 4) << name << ": four jobs of nine GPUs";
+    EXPECT_EQ(found["finished"], 36) << name;
+    EXPECT_GE(found["completion"]["mean_s"], 900.0) << name;
+    EXPECT_EQ(found.contains("revenue_agpu"), name == "market");
+  }
+  for (const char* plot : {"allocated.svg", "fragmented.svg", "waiting.svg"}) {
+    EXPECT_TRUE(std::filesystem::exists(replay_.plots / plot)) << plot;
+  }
+}
+
+TEST_F(ReplayCommand, SaysWhatIsWrong) {
+  replay_.stated_percent = 99;
+  EXPECT_EQ(run_replay(), ExitCode::Usage);
+  replay_.stated_percent = 0;
+  replay_.policies = {"auction"};
+  EXPECT_EQ(run_replay(), ExitCode::Usage);
+  replay_.policies = {"backfill"};
+  replay_.jobs = write("runs.csv", "name,time,application,num_replicas,batch_size\na,1,x,1,1\n");
+  EXPECT_EQ(run_replay(), ExitCode::Failure);
+  EXPECT_THAT(err_.str(), HasSubstr("runs.csv:1:1: the list states no run times"));
+  replay_.run_time_s = 60;
+  EXPECT_EQ(run_replay(), ExitCode::Ok) << err_.str();
+}
+
 }  // namespace
 }  // namespace starminer::sim

@@ -1,6 +1,7 @@
 // The commands of `starminer-sim`. Each reads its files, runs, prints a table and writes JSON where it is asked to.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,5 +18,17 @@ struct PlacementRequest {
   std::filesystem::path json;         // empty: no file
 };
 [[nodiscard]] config::ExitCode placement(const config::Invocation& call, const PlacementRequest& request);
+
+struct ReplayRequest {
+  std::filesystem::path nodes;
+  std::filesystem::path jobs;
+  std::vector<std::string> policies;  // none: all
+  std::uint32_t stated_percent = 200;
+  std::uint64_t run_time_s = 0;  // of lists that state none; 0: not given
+  std::uint64_t seed = 42;
+  std::filesystem::path json;   // empty: no file
+  std::filesystem::path plots;  // empty: none
+};
+[[nodiscard]] config::ExitCode replay_trace(const config::Invocation& call, const ReplayRequest& request);
 
 }  // namespace starminer::sim

@@ -53,4 +53,10 @@ Result<std::vector<TraceJob>, FileError> read_jobs(const std::filesystem::path& 
   return located(parse_jobs(*text), file);
 }
 
+Result<TraceRuns, FileError> read_runs(const std::filesystem::path& file, std::uint64_t run_s) {
+  const auto text = read_input(file);
+  if (!text) return fail(text.error());
+  return located(parse_runs(*text, run_s), file);
+}
+
 }  // namespace starminer::sim

@@ -1,10 +1,13 @@
 #include "sim/program.h"
 
+#include <span>
+
 #include <fmt/format.h>
 
 #include "config/program.h"
 #include "sim/commands.h"
 #include "sim/policy.h"
+#include "sim/scheduler.h"
 
 namespace starminer::sim {
 namespace {
@@ -12,10 +15,11 @@ namespace {
 using config::ExitCode;
 using config::Invocation;
 
-std::string policy_help() {
+template <class Row>
+std::string policy_help(std::span<const Row> rows) {
   std::string text = "Policies, as often as needed; all of them if none is given:";
   std::string_view separator = " ";
-  for (const PolicyRow& row : policies()) {
+  for (const Row& row : rows) {
     text += fmt::format("{}{} ({})", separator, row.name, row.what);
     separator = ", ";
   }
@@ -35,7 +39,7 @@ void add_placement(config::Program& program, PlacementRequest& request) {
   command.option("--nodes", request.nodes, "List of nodes.").required().completes(config::Completion::File);
   command.option("--jobs", request.jobs, "List of jobs.").required().completes(config::Completion::File);
   command.option("--seeds", request.seeds, "Seeds, one run each: 42-51, or one number.").placeholder("A-B");
-  command.option("--policy", request.policies, policy_help()).placeholder("NAME");
+  command.option("--policy", request.policies, policy_help(policies())).placeholder("NAME");
   command.option("--json", request.json, "File for the results; the same seeds give the same bytes.")
       .placeholder("FILE")
       .completes(config::Completion::File);
@@ -48,12 +52,58 @@ void add_placement(config::Program& program, PlacementRequest& request) {
       .run([&request](const Invocation& call) { return placement(call, request); });
 }
 
+void add_replay(config::Program& program, ReplayRequest& request) {
+  config::Command& command = program.root().add("replay", "Who would have waited how long: a trace replayed in time");
+  command.describe(
+      "Jobs arrive when they did in the trace and run as long as they did; who starts when and where is decided anew: "
+      "by "
+      "the market (submission, queue, EASY backfill, dispatch, ticks and epochs as a node runs them) and by simple "
+      "rules. Shown are how full the GPUs were from the first to the last arrival, what lay idle while a job waited "
+      "that "
+      "it would have taken, and how long jobs waited and took.\n\n"
+      "Contracts are not opened: nodes start what they get at once. Prices stand at their anchors, jobs take one node "
+      "each, and a job that no node could ever run is refused.\n\n"
+      "Lists of jobs: Alibaba's openb (with creation_time, scheduled_time, deletion_time, qos), Muri's Philly lists "
+      "(job_id, num_gpu, submit_s, duration_s), Sia's (name, time, num_replicas; with --run-time). Tiers follow the "
+      "qos "
+      "of openb: BE is Economy, LS and Guaranteed are Premium; other jobs are Standard.");
+  command.option("--nodes", request.nodes, "List of nodes: sn, cpu_milli, memory_mib, gpu, model.")
+      .required()
+      .completes(config::Completion::File);
+  command.option("--jobs", request.jobs, "List of jobs.").required().completes(config::Completion::File);
+  command.option("--policy", request.policies, policy_help(rules())).placeholder("NAME");
+  command
+      .option(
+          "--stated", request.stated_percent,
+          "Maximum run time that jobs state, in percent of what they run, 100 to 10000; 0: nobody knows, all state the "
+          "longest there is. The market's backfill counts with it.")
+      .placeholder("PERCENT");
+  command.option("--run-time", request.run_time_s, "Run time of the jobs of a list that states none, in seconds.")
+      .placeholder("SECONDS");
+  command.option("--seed", request.seed, "Seed of ties and of the policy random.");
+  command.option("--json", request.json, "File for the results; the same seed gives the same bytes.")
+      .placeholder("FILE")
+      .completes(config::Completion::File);
+  command.option("--plots", request.plots, "Folder for plots over time (SVG).")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command
+      .example("starminer-sim replay --nodes nodes.csv --jobs pods.csv --json replay.json", "Every policy on a trace")
+      .example(
+          "starminer-sim replay --nodes nodes.csv --jobs philly.csv --policy market --policy backfill --plots plots",
+          "Two policies, with plots")
+      .returns(ExitCode::NotFound, "a file cannot be read")
+      .run([&request](const Invocation& call) { return replay_trace(call, request); });
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
   config::Program program({"starminer-sim", "Try the market's decisions on published traces", STARMINER_VERSION});
   PlacementRequest placement_request;
   add_placement(program, placement_request);
+  ReplayRequest replay_request;
+  add_replay(program, replay_request);
   return program.run(argc, argv);
 }
 

@@ -1,0 +1,126 @@
+// Simple rules as schedulers: one queue in order of arrival, strict or with greedy backfill.
+#include <algorithm>
+#include <array>
+#include <list>
+#include <map>
+#include <set>
+
+#include "protocol/market/demand.h"
+#include "protocol/market/eligibility.h"
+#include "sim/policy.h"
+#include "sim/scheduler.h"
+
+namespace starminer::sim {
+namespace {
+
+using namespace protocol;
+
+constexpr auto kRules = std::to_array<RuleRow>({
+    {Rule::Market, "market", "the market's queue, backfill and dispatch"},
+    {Rule::FirstFit, "first-fit", "in order of arrival, first node"},
+    {Rule::BestFit, "best-fit", "in order of arrival, least CPU and GPU left"},
+    {Rule::Random, "random", "in order of arrival, any node"},
+    {Rule::Backfill, "backfill", "whoever fits starts, in order of arrival, first node"},
+});
+
+class PeerScheduler final : public Scheduler {
+ public:
+  PeerScheduler(Rule rule, const std::vector<TraceRun>& runs, std::unique_ptr<Cluster> cluster,
+                const ReplayOptions& options)
+      : rule_(rule), runs_(runs), cluster_(std::move(cluster)), random_(options.seed) {}
+
+  void advance(TimeMs /*now*/) override {}
+
+  std::optional<std::string> submit(std::size_t run) override {
+    const JobSpec spec = spec_of(runs_[run].job);
+    const Demand demand(cluster_->market(), spec, {kStandard, {}, {}, nullptr, {}}, cluster_->now());
+    const auto& nodes = cluster_->in_order();
+    const bool runnable = std::any_of(nodes.begin(), nodes.end(),
+                                      [&demand](const NodeView& node) { return could_ever_run(demand, node); });
+    if (!runnable) return "NeverRunnable";
+    waiting_.push_back(run);
+    return std::nullopt;
+  }
+
+  std::vector<Started> start() override {
+    std::vector<Started> started;
+    std::set<Bytes> unfit;  // resources that fit nowhere now
+    for (auto run = waiting_.begin(); run != waiting_.end();) {
+      const JobSpec spec = spec_of(runs_[*run].job);
+      Bytes asks = encode(spec.resources);
+      const auto node =
+          unfit.contains(asks) ? std::nullopt : choose_node(policy(), *cluster_, {JobId{}, spec}, random_);
+      if (node) {
+        placed_[*run] = {*node, cluster_->place(*node, spec.resources)};
+        started.push_back({*run, {}});
+        run = waiting_.erase(run);
+        continue;
+      }
+      if (rule_ != Rule::Backfill) break;
+      unfit.insert(std::move(asks));
+      ++run;
+    }
+    return started;
+  }
+
+  void finish(std::size_t run) override {
+    const auto placed = placed_.find(run);
+    cluster_->release(placed->second.node, placed->second.allocation);
+    placed_.erase(placed);
+  }
+
+  const std::vector<NodeView>& nodes() const override { return cluster_->in_order(); }
+
+ private:
+  struct Placed {
+    NodeId node;
+    Allocation allocation;
+  };
+
+  [[nodiscard]] Policy policy() const {
+    if (rule_ == Rule::BestFit) return Policy::BestFit;
+    return rule_ == Rule::Random ? Policy::Random : Policy::FirstFit;
+  }
+
+  Rule rule_;
+  const std::vector<TraceRun>& runs_;
+  std::unique_ptr<Cluster> cluster_;
+  Random random_;
+  std::list<std::size_t> waiting_;
+  std::map<std::size_t, Placed> placed_;
+};
+
+}  // namespace
+
+std::span<const RuleRow> rules() { return kRules; }
+
+std::optional<Rule> find_rule(std::string_view name) {
+  const auto found =
+      std::find_if(kRules.begin(), kRules.end(), [name](const RuleRow& row) { return row.name == name; });
+  return found != kRules.end() ? std::optional(found->rule) : std::nullopt;
+}
+
+TierId tier_of(const TraceRun& run) {
+  if (run.run_ms > kLongestStandardS * 1000) return kPremium;
+  if (run.qos == "BE") return kEconomy;
+  return run.qos == "LS" || run.qos == "Guaranteed" ? kPremium : kStandard;
+}
+
+Result<std::unique_ptr<Scheduler>, std::string> make_peer_scheduler(Rule rule, const std::vector<TraceNode>& nodes,
+                                                                    const std::vector<TraceRun>& runs,
+                                                                    const ReplayOptions& options) {
+  std::vector<TraceJob> jobs;
+  for (const TraceRun& run : runs) jobs.push_back(run.job);
+  auto cluster = Cluster::make(nodes, jobs, kFitAlone);
+  if (!cluster) return fail(cluster.error());
+  return std::make_unique<PeerScheduler>(rule, runs, std::move(*cluster), options);
+}
+
+Result<std::unique_ptr<Scheduler>, std::string> make_scheduler(Rule rule, const std::vector<TraceNode>& nodes,
+                                                               const std::vector<TraceRun>& runs,
+                                                               const ReplayOptions& options) {
+  return rule == Rule::Market ? make_market_scheduler(nodes, runs, options)
+                              : make_peer_scheduler(rule, nodes, runs, options);
+}
+
+}  // namespace starminer::sim

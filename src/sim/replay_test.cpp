@@ -1,0 +1,161 @@
+#include "sim/replay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sim/plot.h"
+
+namespace starminer::sim {
+namespace {
+
+using testing::HasSubstr;
+
+TraceRun run_of(std::uint32_t gpus, std::uint64_t submit_s, std::uint64_t run_s, std::string qos = "") {
+  TraceRun run;
+  run.job = {"j", 1'000, 1, gpus, 0, {}};
+  run.submit_ms = submit_s * 1000;
+  run.run_ms = run_s * 1000;
+  run.qos = std::move(qos);
+  return run;
+}
+
+ReplayResult run_rule(Rule rule, const std::vector<TraceNode>& nodes, const std::vector<TraceRun>& runs,
+                      const ReplayOptions& options = {}) {
+  auto scheduler = make_scheduler(rule, nodes, runs, options);
+  EXPECT_TRUE(scheduler.has_value()) << scheduler.error();
+  return replay(**scheduler, runs);
+}
+
+std::string runs_error(std::string_view text) {
+  const auto runs = parse_runs(text, 0);
+  return runs ? "" : runs.error().in("f");
+}
+
+TEST(TraceRuns, ReadsTheFormOfOpenb) {
+  const std::string heading =
+      "name,cpu_milli,memory_mib,num_gpu,gpu_milli,qos,creation_time,deletion_time,scheduled_time\n";
+  const auto runs = parse_runs(
+      heading + "late,1000,1,1,460,BE,50,90,60\nnever,1000,1,1,1000,LS,10,20,\nfirst,1000,1,0,0,LS,5,5,5\n", 0);
+  ASSERT_TRUE(runs.has_value());
+  EXPECT_EQ(runs->left_out, 1U);
+  ASSERT_EQ(runs->runs.size(), 2U);
+  EXPECT_EQ(runs->runs[0].job.name, "first");
+  EXPECT_EQ(runs->runs[0].run_ms, 1U) << "no job runs for no time at all";
+  EXPECT_EQ(runs->runs[1].submit_ms, 50'000U);
+  EXPECT_EQ(runs->runs[1].run_ms, 30'000U);
+  EXPECT_EQ(tier_of(runs->runs[0]), protocol::kPremium);
+  EXPECT_EQ(tier_of(runs->runs[1]), protocol::kEconomy);
+  EXPECT_EQ(runs_error(heading + "a,1000,1,1,1000,BE,50,55,60\n"), "f:2:23: deletion_time is before scheduled_time");
+  EXPECT_EQ(runs_error(heading + "a,1000,1,1,1000,BE,50,55,\n"), "f:1:1: there is no job that ran below the heading");
+}
+
+TEST(TraceRuns, ReadsTheFormsOfPhillyAndSia) {
+  const auto philly = parse_runs("job_id,num_gpu,submit_s,duration_s\n0,8,0.0,5095.5\n1,1,7.0,0\n", 0);
+  ASSERT_TRUE(philly.has_value());
+  EXPECT_EQ(philly->runs[0].job.gpus, 8U);
+  EXPECT_EQ(philly->runs[0].run_ms, 5'095'500U);
+  EXPECT_EQ(philly->runs[1].run_ms, 1U);
+  const std::string sia = "name,time,application,num_replicas,batch_size\nncf-2,135,ncf,1,256\n";
+  EXPECT_EQ(runs_error(sia), "f:1:1: the list states no run times: --run-time gives one to all jobs");
+  const auto given = parse_runs(sia, 600);
+  ASSERT_TRUE(given.has_value());
+  EXPECT_EQ(given->runs[0].submit_ms, 135'000U);
+  EXPECT_EQ(given->runs[0].run_ms, 600'000U);
+  EXPECT_EQ(runs_error("job_id,num_gpu,submit_s,duration_s\n0,0,0,1\n"),
+            "f:2:3: num_gpu is '0', expected an integer of 1..4096");
+}
+
+TEST(Distribution, IsByRank) {
+  const Distribution found = distribution_of({3, 1, 2, 10});
+  EXPECT_EQ(found.count, 4U);
+  EXPECT_DOUBLE_EQ(found.mean, 4.0);
+  EXPECT_DOUBLE_EQ(found.p50, 3.0);
+  EXPECT_DOUBLE_EQ(found.p99, 10.0);
+  EXPECT_EQ(distribution_of({}).count, 0U);
+}
+
+// One node of two GPUs. A takes one of them for 100 s, B wants both, C wants one for 50 s; then nobody comes.
+const std::vector<TraceNode> kPair = {{"n", 64, 1'000, 2, "T4"}};
+std::vector<TraceRun> three_runs() { return {run_of(1, 0, 100), run_of(2, 10, 100), run_of(1, 20, 50)}; }
+
+TEST(Replay, QueuesInOrderOfArrivalByHand) {
+  const ReplayResult result = run_rule(Rule::FirstFit, kPair, three_runs());
+  EXPECT_EQ(result.finished, 3U);
+  // A at once, B at 100, C behind B at 200.
+  EXPECT_DOUBLE_EQ(result.wait.mean, (0.0 + 90 + 180) / 3);
+  EXPECT_DOUBLE_EQ(result.completion.mean, (100.0 + 190 + 230) / 3);
+  EXPECT_NEAR(result.makespan_hours * 3600, 250.0, 1e-6);
+  EXPECT_NEAR(result.window_hours * 3600, 20.0, 1e-6);
+  EXPECT_DOUBLE_EQ(result.allocation, 50.0) << "one of two GPUs from 0 to 20";
+}
+
+TEST(Replay, BackfillsByHand) {
+  const ReplayResult greedy = run_rule(Rule::Backfill, kPair, three_runs());
+  EXPECT_DOUBLE_EQ(greedy.wait.mean, (0.0 + 90 + 0) / 3);
+  EXPECT_DOUBLE_EQ(greedy.idle_while_waiting_gpu_hours, 0.0) << "B waits, but one GPU is of no use to it";
+}
+
+TEST(Replay, LetsTheMarketBackfillOnlyWhatDoesNotDelay) {
+  // C states 100 s, double its time. It would surely end before A's 200 stated seconds are over.
+  const ReplayResult market = run_rule(Rule::Market, kPair, three_runs());
+  EXPECT_EQ(market.finished, 3U);
+  EXPECT_LE(market.wait.mean, 90.0);
+  // One that runs for long does not go ahead of B.
+  std::vector<TraceRun> runs = three_runs();
+  runs[2] = run_of(1, 20, 5'000);
+  EXPECT_DOUBLE_EQ(run_rule(Rule::Market, kPair, runs).wait.mean, (0.0 + 90 + 180) / 3);
+}
+
+TEST(Replay, CountsWhatLiesIdleWhileSomebodyWaits) {
+  // A wants four GPUs of a node that has two free, and holds up D, which wants one, in strict order only.
+  const std::vector<TraceNode> nodes = {{"n", 64, 1'000, 4, "T4"}};
+  const std::vector<TraceRun> runs = {run_of(2, 0, 1'000), run_of(4, 0, 10), run_of(1, 0, 10), run_of(1, 3'600, 10)};
+  // From 0 to 1000 s the two free GPUs would have taken the third job.
+  EXPECT_NEAR(run_rule(Rule::FirstFit, nodes, runs).idle_while_waiting_gpu_hours * 3600, 2 * 1'000.0, 1e-6);
+  EXPECT_DOUBLE_EQ(run_rule(Rule::Backfill, nodes, runs).idle_while_waiting_gpu_hours, 0.0);
+}
+
+TEST(Replay, RefusesWhatNoNodeCouldRun) {
+  const std::vector<TraceRun> runs = {run_of(1, 0, 10), run_of(3, 5, 10), run_of(2, 9, 10)};
+  for (const RuleRow& rule : rules()) {
+    const ReplayResult result = run_rule(rule.rule, kPair, runs);
+    EXPECT_EQ(result.finished, 2U) << rule.name;
+    EXPECT_EQ(result.refused.at("NeverRunnable"), 1U) << rule.name;
+  }
+}
+
+TEST(Replay, PutsPremiumBeforeEconomyInTheMarket) {
+  const std::vector<TraceRun> runs = {run_of(2, 0, 1'000), run_of(2, 10, 100, "BE"), run_of(2, 20, 100, "LS")};
+  const ReplayResult market = run_rule(Rule::Market, kPair, runs);
+  EXPECT_DOUBLE_EQ(market.wait_by_tier.at("Premium").mean, 980.0);
+  EXPECT_DOUBLE_EQ(market.wait_by_tier.at("Economy").mean, 1'090.0);
+  EXPECT_GT(market.revenue_agpu, 0.0);
+  const ReplayResult fifo = run_rule(Rule::FirstFit, kPair, runs);
+  EXPECT_DOUBLE_EQ(fifo.wait_by_tier.at("Economy").mean, 990.0);
+}
+
+TEST(Replay, GivesTheSameForTheSameSeedOverDaysOfTicks) {
+  std::vector<TraceRun> runs;
+  for (std::uint32_t i = 0; i < 60; ++i) runs.push_back(run_of(1 + i % 3, i * 1'700, 1'000 + i * 977 % 9'000));
+  runs.push_back(run_of(1, 250'000, 100));
+  const std::vector<TraceNode> nodes = {{"a", 64, 1'000, 2, "T4"}, {"b", 64, 1'000, 4, "P100"}};
+  for (const RuleRow& rule : rules()) {
+    const ReplayResult first = run_rule(rule.rule, nodes, runs);
+    const ReplayResult again = run_rule(rule.rule, nodes, runs);
+    EXPECT_EQ(first.finished, runs.size()) << rule.name;
+    EXPECT_EQ(first.wait.mean, again.wait.mean) << rule.name;
+    EXPECT_EQ(first.samples.size(), 1'000U);
+    EXPECT_EQ(first.samples.back().waiting, again.samples.back().waiting);
+    EXPECT_LE(first.allocation, 100.0);
+  }
+}
+
+TEST(Plot, DrawsLinesBetweenRoundAxes) {
+  const std::string svg = svg_of({"A < B", "h", "%", {{"one", {{0, 0}, {9, 47}}}}});
+  EXPECT_THAT(svg, HasSubstr("A &lt; B"));
+  EXPECT_THAT(svg, HasSubstr("points='70.0,370.0 682.0,59.8 '")) << "axes to 10 and 50";
+  EXPECT_THAT(svg_of({}), HasSubstr("</svg>"));
+}
+
+}  // namespace
+}  // namespace starminer::sim
