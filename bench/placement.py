@@ -22,14 +22,19 @@ NODES = "openb_node_list_gpu_node.csv"
 PUBLISHED = "fgd_published_alloc_by_arrival.csv"
 
 
-def traces_folder(given):
-    """The folder with the lists: what was given, else $STARMINER_TRACES/openb."""
+def traces_root(given):
+    """The folder of the traces: what was given, else $STARMINER_TRACES."""
     folder = given or os.environ.get("STARMINER_TRACES")
     if not folder:
-        raise Failed("the lists of openb are not part of this repository: bench/README.md says where they come from; "
-                     "give their folder with --traces DIR or STARMINER_TRACES")
-    folder = pathlib.Path(folder)
-    return folder / "openb" if (folder / "openb").is_dir() else folder
+        raise Failed("the traces are not part of this repository: bench/README.md says where they come from; give their "
+                     "folder with --traces DIR or STARMINER_TRACES")
+    return pathlib.Path(folder)
+
+
+def traces_folder(given):
+    """The folder with the lists of openb: the root or its folder openb."""
+    root = traces_root(given)
+    return root / "openb" if (root / "openb").is_dir() else root
 
 
 def read(folder, name):
