@@ -179,6 +179,8 @@ Result<void, StorageError> ChainStore::make_room() {
 Result<void, StorageError> ChainStore::write(StoredBlock block, const protocol::BlockResult& result) {
   {
     std::unique_lock lock(impl_->mutex);
+    // After a start the log alone may have given more than may wait, and no other write begins the checkpoint.
+    impl_->begin_checkpoint();
     impl_->changed.wait(lock, [this] {
       return impl_->failure || impl_->full || impl_->recent.bytes() < kWaitingMax * impl_->options.checkpoint_bytes;
     });

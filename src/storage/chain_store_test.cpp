@@ -159,6 +159,19 @@ TEST_F(ChainStoreTest, CheckpointsChangeNoAnswer) {
 }
 
 // A row that was erased must not come back from the database under it.
+// A crash while checkpoints were late leaves more in the log than may wait for one.
+TEST_F(ChainStoreTest, GoesOnBehindALogThatIsLongerThanMayWait) {
+  open();
+  write_genesis();
+  write_blocks(20);
+  options_.checkpoint_bytes = 100;
+  open();
+  EXPECT_EQ(store_->recovery().blocks, 20U);
+  expect_loads();
+  write_blocks(3);
+  expect_complete();
+}
+
 TEST_F(ChainStoreTest, ErasedRowsStayErased) {
   options_.checkpoint_bytes = 1;
   open();
