@@ -97,7 +97,7 @@ class MarketScheduler final : public Scheduler {
       const std::uint32_t attempt = chain_.market.jobs().get(made->job).attempts;
       chain_.market.set_contract(made->job, contract_id_of(made->job, attempt));
       chain_.market.on_started(made->job, context_.time);
-      started.push_back({run_of_.at(made->job), made->match.winner.unit});
+      started.push_back({run_of_.at(made->job), made->winner.unit});
     }
     chain_.store.commit();
     return started;
