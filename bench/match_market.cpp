@@ -84,7 +84,11 @@ class MatchMarket::Judge final : public MatchJudge {
     const std::uint32_t far = 205 * market_.latency_ms_[job_.home][region] / kLimitMs;
     return weights_[5] * (far < 205 ? 205 - far : 0);
   }
-  [[nodiscard]] std::uint32_t budget_bound() const { return weights_[2] * 240U; }
+  /// At the least that any region's factor makes of the cost.
+  [[nodiscard]] std::uint32_t budget_bound(std::uint8_t hardware_class) const {
+    const std::uint64_t least = cost_milli(job_, {hardware_class, 0}, best_rating_);
+    return static_cast<std::uint32_t>(weights_[2] * (240 - std::min<std::uint64_t>(240, 240 * least / job_.cap)));
+  }
   [[nodiscard]] PlaceTerms terms(MatchPlace place) const override {
     PlaceTerms terms;
     const std::uint64_t cost = cost_milli(job_, place, best_rating_);
@@ -260,7 +264,7 @@ std::optional<MatchIndex::Choice> MatchMarket::choose(const MatchJob& job) {
   const Judge judge(*this, job);
   request.judge = &judge;
   for (std::uint8_t i = 0; i < kClasses; ++i) {
-    if ((request.classes >> i & 1U) != 0) request.class_bounds[i] = judge.class_part(i) + judge.budget_bound();
+    if ((request.classes >> i & 1U) != 0) request.class_bounds[i] = judge.class_part(i) + judge.budget_bound(i);
   }
   for (std::uint8_t region = 0; region < kRegions; ++region) request.region_bounds[region] = judge.region_part(region);
   return index_->choose(request);

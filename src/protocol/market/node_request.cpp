@@ -90,12 +90,16 @@ std::optional<NodeIndex::Chosen> NodeIndex::choose(const Demand& demand, std::ui
   MatchRequest request;
   fill_request(demand, request);
   if (request.image.any()) request.image_bonus = static_cast<std::uint16_t>(scorer.image_score());
+  const auto& all = demand.market().registry.regions();
+  const auto cheapest = std::min_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.second.price_factor.value < b.second.price_factor.value;
+  });
   std::uint64_t regions = 0;
   for (std::uint8_t hardware_class = 0; hardware_class < kClassesMax; ++hardware_class) {
     const std::uint64_t here = index_->regions_of(hardware_class) & request.regions;
     if (!demand.classes().test(hardware_class) || here == 0) continue;
     request.classes |= 1U << hardware_class;
-    request.class_bounds[hardware_class] = scorer.class_bound(hardware_class);
+    request.class_bounds[hardware_class] = scorer.class_bound(hardware_class, cheapest->first);
     regions |= here;
   }
   for (std::uint8_t region = 0; region < kRegionsMax; ++region) {

@@ -109,14 +109,17 @@ std::uint32_t Scorer::region_score(RegionId region) const {
   return weight(ScoreTerm::Proximity) * proximity_of_region(region);
 }
 
-std::uint32_t Scorer::class_bound(ClassId hardware_class) const {
-  return weight(ScoreTerm::Scarce) * scarce(hardware_class) + weight(ScoreTerm::Budget) * kTermMax +
+std::uint32_t Scorer::class_score(ClassId hardware_class) const {
+  return weight(ScoreTerm::Scarce) * scarce(hardware_class) +
          weight(ScoreTerm::Speed) * speed_of_class(hardware_class) + weight(ScoreTerm::Ready) * kReady;
 }
 
+std::uint32_t Scorer::class_bound(ClassId hardware_class, RegionId cheapest) const {
+  return class_score(hardware_class) + weight(ScoreTerm::Budget) * budget(hardware_class, cheapest);
+}
+
 std::uint32_t Scorer::place_score(ClassId hardware_class, RegionId region) const {
-  const std::uint32_t spent = kTermMax - std::uint32_t{budget(hardware_class, region)};
-  return class_bound(hardware_class) + region_score(region) - weight(ScoreTerm::Budget) * spent;
+  return class_bound(hardware_class, region) + region_score(region);
 }
 
 std::uint32_t Scorer::image_score() const { return weight(ScoreTerm::Ready) * kImageCached; }

@@ -43,12 +43,13 @@ class Scorer {
   // The score as a sum: place + NodeQuality + weight of the fit term x fit + image_score where the image is cached.
   /// What all nodes of a class in a region have in common.
   [[nodiscard]] std::uint32_t place_score(ClassId hardware_class, RegionId region) const;
-  /// The part of it that the region alone says, and at least the rest.
+  /// The part of it that the region alone says, and at least the rest, where no region has a lower factor than this.
   [[nodiscard]] std::uint32_t region_score(RegionId region) const;
-  [[nodiscard]] std::uint32_t class_bound(ClassId hardware_class) const;
+  [[nodiscard]] std::uint32_t class_bound(ClassId hardware_class, RegionId cheapest) const;
   [[nodiscard]] std::uint32_t image_score() const;
 
  private:
+  [[nodiscard]] std::uint32_t class_score(ClassId hardware_class) const;
   [[nodiscard]] std::uint16_t budget(ClassId hardware_class, RegionId region) const;
   [[nodiscard]] std::uint16_t speed_of_class(ClassId hardware_class) const;
   [[nodiscard]] std::uint16_t speed(const NodeRow& node) const;

@@ -19,31 +19,10 @@ std::uint32_t image_bound(const MatchRequest& request, const ImageBits& any) {
   return (any & request.image).any() ? request.image_bonus : 0;
 }
 
-/// Takes the highest bound out, of equals the one that is nearest in the order of ties. Few bounds are ever looked
-/// into, so they are not sorted. Requires: there are some.
-template <class Bounds, class Distance>
-typename Bounds::value_type take_highest(Bounds& bounds, const Distance& distance) {
-  std::size_t first = 0;
-  bool tied = false;
-  for (std::size_t i = 1; i < bounds.size(); ++i) {
-    tied = tied || bounds[i].score == bounds[first].score;
-    if (bounds[i].score <= bounds[first].score) continue;
-    first = i;
-    tied = false;
-  }
-  if (tied) {
-    const std::uint32_t score = bounds[first].score;
-    std::uint32_t least = distance(bounds[first].number);
-    for (std::size_t i = first + 1; i < bounds.size() && least > 0; ++i) {
-      if (bounds[i].score != score) continue;
-      const std::uint32_t here = distance(bounds[i].number);
-      if (here >= least) continue;
-      first = i;
-      least = here;
-    }
-  }
-  const auto highest = bounds[first];
-  bounds[first] = bounds.back();
+template <class Bounds>
+typename Bounds::value_type take_highest(Bounds& bounds) {
+  std::pop_heap(bounds.begin(), bounds.end());
+  const auto highest = bounds.back();
   bounds.pop_back();
   return highest;
 }
@@ -54,28 +33,25 @@ std::optional<MatchIndex::Choice> MatchIndex::choose(const MatchRequest& request
   if (request.lane() >= lane_count_) return std::nullopt;
   collect(request);
   Best best;
-  const auto distance = [this, &request](std::uint32_t number) {
-    return nearest(groups_[number]->id_low, groups_[number]->id_high, request);
-  };
+  std::make_heap(bounds_.begin(), bounds_.end());
   while (!bounds_.empty()) {
-    Bound bound = take_highest(bounds_, distance);
-    if (best.found && bound.score < best.score) break;
-    if (best.found && bound.score == best.score && distance(bound.number) >= best.distance) continue;
+    Bound bound = take_highest(bounds_);
+    if (best.found && bound.rank <= best.rank()) break;
     if (!bound.exact) {
       const MatchPlace place = groups_[bound.number]->place;
       const PlaceTerms& terms = terms_of(request, place);
       if (!terms.allowed) continue;
-      bound.score -= request.class_bounds[place.hardware_class] + request.region_bounds[place.region] - terms.base;
+      const std::uint32_t over =
+          request.class_bounds[place.hardware_class] + request.region_bounds[place.region] - terms.base;
+      bound.rank -= std::uint64_t{over} << 32;
       bound.exact = true;
-      bounds_.push_back(bound);
-      continue;
+      if (!bounds_.empty() && bound < bounds_.front()) {
+        bounds_.push_back(bound);
+        std::push_heap(bounds_.begin(), bounds_.end());
+        continue;
+      }
     }
-    const bool had = best.found;
     visit_group(request, bound.number, best);
-    if (had || !best.found) continue;
-    bounds_.erase(std::remove_if(bounds_.begin(), bounds_.end(),
-                                 [&best](const Bound& other) { return other.score < best.score; }),
-                  bounds_.end());
   }
   if (!best.found) return std::nullopt;
   return Choice{best.id, best.score};
@@ -84,7 +60,7 @@ std::optional<MatchIndex::Choice> MatchIndex::choose(const MatchRequest& request
 /// The groups that the job allows, each with the most that one of its nodes could score.
 void MatchIndex::collect(const MatchRequest& request) {
   bounds_.clear();
-  terms_.clear();
+  ++decision_;
   const std::uint16_t* const tops = tops_.data() + (request.lane() * kMatchShapes + request.shape) * tops_capacity_;
   for (std::uint32_t classes = request.classes; classes != 0; classes &= classes - 1) {
     for (const std::uint32_t number : of_class_[static_cast<std::size_t>(std::countr_zero(classes))]) {
@@ -95,16 +71,20 @@ void MatchIndex::collect(const MatchRequest& request) {
       const std::uint32_t base =
           request.class_bounds[group.place.hardware_class] + request.region_bounds[group.place.region];
       const std::uint32_t bonus = request.image_bonus != 0 ? image_bound(request, group.images_any) : 0;
-      bounds_.push_back({base + top - 1U + bonus, number, false});
+      const std::uint32_t distance = nearest(group.id_low, group.id_high, request);
+      bounds_.push_back({rank_of(base + top - 1U + bonus, distance), number, false});
     }
   }
 }
 
 /// The terms of a place, asked once in a decision.
 const PlaceTerms& MatchIndex::terms_of(const MatchRequest& request, MatchPlace place) {
-  const auto known = std::find_if(terms_.begin(), terms_.end(), [&place](const auto& of) { return of.first == place; });
-  if (known != terms_.end()) return known->second;
-  return terms_.emplace_back(place, request.judge->terms(place)).second;
+  const std::size_t number = place.number();
+  if (terms_of_[number] != decision_) {
+    terms_of_[number] = decision_;
+    terms_[number] = request.judge->terms(place);
+  }
+  return terms_[number];
 }
 
 void MatchIndex::visit_group(const MatchRequest& request, std::uint32_t number, Best& best) {
@@ -117,19 +97,18 @@ void MatchIndex::visit_group(const MatchRequest& request, std::uint32_t number, 
   for (std::size_t column = 0; column < group.blocks.size(); ++column) {
     if (memo[column] == 0) continue;
     top = std::max(top, memo[column]);
-    const std::uint32_t block = group.blocks[column];
+    const std::uint32_t number_of_block = group.blocks[column];
+    const MatchBlock& block = *blocks_[number_of_block];
     std::uint32_t score = terms.base + memo[column] - 1U;
-    if (request.image_bonus != 0) score += image_bound(request, blocks_[block]->images_any);
-    block_bounds_.push_back({score, block, true});
+    if (request.image_bonus != 0) score += image_bound(request, block.images_any);
+    const std::uint32_t distance = nearest(block.id_low, block.id_high, request);
+    block_bounds_.push_back({rank_of(score, distance), number_of_block, true});
   }
   tops_[cell * tops_capacity_ + number] = top;
-  const auto distance = [this, &request](std::uint32_t block) {
-    return nearest(blocks_[block]->id_low, blocks_[block]->id_high, request);
-  };
+  std::make_heap(block_bounds_.begin(), block_bounds_.end());
   while (!block_bounds_.empty()) {
-    const Bound bound = take_highest(block_bounds_, distance);
-    if (best.found && bound.score < best.score) return;
-    if (best.found && bound.score == best.score && distance(bound.number) >= best.distance) continue;
+    const Bound bound = take_highest(block_bounds_);
+    if (best.found && bound.rank <= best.rank()) return;
     visit_block(request, terms, *blocks_[bound.number], best);
   }
 }
@@ -201,7 +180,7 @@ void MatchIndex::visit_block(const MatchRequest& request, const PlaceTerms& term
 
 std::optional<MatchIndex::Choice> MatchIndex::choose_by_scan(const MatchRequest& request) {
   if (request.lane() >= lane_count_) return std::nullopt;
-  terms_.clear();
+  ++decision_;
   Best best;
   for (const auto& block : blocks_) {
     if (block == nullptr || (request.classes >> block->place.hardware_class & 1U) == 0 ||

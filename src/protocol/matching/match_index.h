@@ -78,16 +78,24 @@ class MatchIndex {
     std::uint32_t id_high = 0;
     ImageBits images_any;
   };
+  [[nodiscard]] static constexpr std::uint64_t rank_of(std::uint32_t score, std::uint32_t distance) {
+    return std::uint64_t{score} << 32 | ~distance;
+  }
   struct Best {
     bool found = false;
     std::uint32_t score = 0;
     std::uint32_t distance = 0;
     std::uint32_t id = 0;
+
+    [[nodiscard]] std::uint64_t rank() const { return rank_of(score, distance); }
   };
   struct Bound {
-    std::uint32_t score = 0;
+    std::uint64_t rank = 0;    // score, then nearness in the order of ties: the highest is looked into first
     std::uint32_t number = 0;  // of a group or block
     bool exact = false;        // the terms of its place are in
+
+    [[nodiscard]] std::uint32_t score() const { return static_cast<std::uint32_t>(rank >> 32); }
+    bool operator<(const Bound& other) const { return rank < other.rank; }
   };
 
   [[nodiscard]] std::size_t cells() const { return lane_count_ * kMatchShapes; }
@@ -134,10 +142,12 @@ class MatchIndex {
   std::array<std::uint64_t, kClassesMax> regions_{};
   std::size_t size_ = 0;
   std::uint64_t visited_ = 0;
-  std::vector<std::pair<MatchPlace, PlaceTerms>> terms_;  // of the decision that runs
-  std::vector<Bound> bounds_;                             // of the decision that runs
-  std::vector<Bound> block_bounds_;                       // of the group that it looks into
-  std::array<MemoRow, kMatchLanes> before_{};             // of the change that runs
+  std::vector<PlaceTerms> terms_ = std::vector<PlaceTerms>(kMatchPlaces);           // by place
+  std::vector<std::uint64_t> terms_of_ = std::vector<std::uint64_t>(kMatchPlaces);  // the decision that asked for them
+  std::uint64_t decision_ = 0;
+  std::vector<Bound> bounds_;                  // of the decision that runs
+  std::vector<Bound> block_bounds_;            // of the group that it looks into
+  std::array<MemoRow, kMatchLanes> before_{};  // of the change that runs
 };
 
 /// Steps from the start of the tie order to an id.
