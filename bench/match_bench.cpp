@@ -121,7 +121,7 @@ std::string corpus_of(std::uint64_t gpus) {
 }
 
 void add_quantile(const std::string& name, std::uint64_t gpus, Kind kind, double part, std::size_t rounds) {
-  compare({"match_" + name + "_over_scan",
+  compare({"match_us_over_scan_" + name,
            "the same by a plain scan of rows, us",
            corpus_of(gpus),
            {[=](benchmark::State& state) { quantile(state, gpus, kind, by_index, rounds, part); }, 1, 1},
