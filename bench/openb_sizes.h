@@ -1,6 +1,6 @@
-// How many nodes and GPU pods of which size Alibaba's trace openb has: counted here from openb_node_list_gpu_node.csv and
-// openb_pod_list_default.csv of alibaba/clusterdata, cluster-trace-gpu-v2023, commit 7a6c496 (Weng et al., "Beware of
-// Fragmentation", USENIX ATC 2023). Most common first. Constants only.
+// How many nodes and GPU pods of which size Alibaba's trace openb has: counted here from openb_node_list_gpu_node.csv
+// and openb_pod_list_default.csv of alibaba/clusterdata, cluster-trace-gpu-v2023, commit 7a6c496 (Weng et al., "Beware
+// of Fragmentation", USENIX ATC 2023). Most common first. Constants only.
 #pragma once
 
 #include <array>
