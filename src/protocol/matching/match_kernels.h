@@ -16,7 +16,7 @@ inline constexpr std::size_t kMatchTiers = 8;    // tiers that the index can hol
 inline constexpr std::size_t kMatchLanes = kMatchTiers * kMatchKinds;  // lane = tier * kMatchKinds + kind
 
 /// The fit term of one state of a node for every shape; 0: does not fit.
-struct alignas(64) FitRow {
+struct FitRow {
   std::array<std::uint8_t, kMatchShapes> fit{};
 };
 
