@@ -1,4 +1,4 @@
-"""Replays of traces in time: `starminer-sim replay`, the market beside strict queues and greedy backfill."""
+"""Replays of traces in time: `starminer-sim replay`, the market beside queues, greedy backfill and an auction."""
 
 import json
 import pathlib
@@ -8,7 +8,8 @@ import tempfile
 from measuring import Failed, programs, say
 from placement import NODES, read, traces_root
 
-NAMES = ("philly_jct_over_backfill", "philly_jct_over_backfill_stated")
+NAMES = ("philly_jct_over_backfill", "philly_jct_over_backfill_stated", "wait_p90_urgent_over_fifo",
+         "idle_while_waiting_over_auction")
 PHILLY = "muri_cluster400.csv"
 HEADING = "sn,cpu_milli,memory_mib,gpu,model\n"
 # The 64 GPUs on which Muri's authors ran the list: as one pool, and as the eight nodes that they were.
@@ -59,12 +60,22 @@ def cases(given):
 
 
 def measure(figures, given):
-    """Mean completion time of the market over greedy backfill."""
+    """Mean completion time over greedy backfill; waits and idle GPUs over a strict queue and an auction."""
     try:
-        philly = read(traces_root(given) / "philly", PHILLY)
+        root = traces_root(given)
+        philly = read(root / "philly", PHILLY)
+        nodes, jobs = thinned(read(root / "openb", NODES)), read(root / "openb", "openb_pod_list_default.csv")
     except Failed as missing:
-        say(f"  philly_* are left out: {missing}")
+        say(f"  replays are left out: {missing}")
         return
+    found = run(nodes, jobs, 200, ("market", "first-fit", "auction"))["policies"]
+    corpus = f"jobs of openb default in time on every {THINNED}th node, they state twice what they run"
+    urgent, fifo = (found[policy]["wait_by_tier"]["Premium"]["p90_s"] for policy in ("market", "first-fit"))
+    figures.add("wait_p90_urgent_over_fifo", urgent / fifo, "ratio", f"{corpus}; Premium: openb's LS and Guaranteed",
+                ("the same jobs in a strict queue, first node, p90 of their waits, s", fifo))
+    idle, auction = (found[policy]["idle_while_waiting_gpu_hours"] for policy in ("market", "auction"))
+    figures.add("idle_while_waiting_over_auction", idle / auction, "ratio", corpus,
+                ("price-only auction with 30 s for bids, GPU hours idle while a job waited that would fit", auction))
     for name, stated, words in (("philly_jct_over_backfill", 0, "run times unknown to the market"),
                                 ("philly_jct_over_backfill_stated", 200, "jobs state twice what they run")):
         found = run(POOL, philly, stated, ("market", "backfill"))["policies"]

@@ -155,12 +155,12 @@ TEST_F(ReplayCommand, WritesFiguresAndPlots) {
   ASSERT_EQ(run_replay(), ExitCode::Ok) << err_.str();
   std::ifstream file(replay_.json);
   const json results = json::parse(file);
-  ASSERT_EQ(results["policies"].size(), 5U);
+  ASSERT_EQ(results["policies"].size(), 6U);
   for (const auto& [name, found] : results["policies"].items()) {
     EXPECT_EQ(found["refused"]["NeverRunnable"], 4) << name << ": four jobs of nine GPUs";
     EXPECT_EQ(found["finished"], 36) << name;
     EXPECT_GE(found["completion"]["mean_s"], 900.0) << name;
-    EXPECT_EQ(found.contains("revenue_agpu"), name == "market");
+    EXPECT_EQ(found.contains("revenue_agpu"), name == "market" || name == "auction");
   }
   for (const char* plot : {"allocated.svg", "fragmented.svg", "waiting.svg"}) {
     EXPECT_TRUE(std::filesystem::exists(replay_.plots / plot)) << plot;
@@ -171,7 +171,7 @@ TEST_F(ReplayCommand, SaysWhatIsWrong) {
   replay_.stated_percent = 99;
   EXPECT_EQ(run_replay(), ExitCode::Usage);
   replay_.stated_percent = 0;
-  replay_.policies = {"auction"};
+  replay_.policies = {"lottery"};
   EXPECT_EQ(run_replay(), ExitCode::Usage);
   replay_.policies = {"backfill"};
   replay_.jobs = write("runs.csv", "name,time,application,num_replicas,batch_size\na,1,x,1,1\n");

@@ -21,6 +21,7 @@ constexpr auto kRules = std::to_array<RuleRow>({
     {Rule::BestFit, "best-fit", "in order of arrival, least CPU and GPU left"},
     {Rule::Random, "random", "in order of arrival, any node"},
     {Rule::Backfill, "backfill", "whoever fits starts, in order of arrival, first node"},
+    {Rule::Auction, "auction", "bids for 30 s, lowest ask, posted again"},
 });
 
 class PeerScheduler final : public Scheduler {
@@ -119,8 +120,9 @@ Result<std::unique_ptr<Scheduler>, std::string> make_peer_scheduler(Rule rule, c
 Result<std::unique_ptr<Scheduler>, std::string> make_scheduler(Rule rule, const std::vector<TraceNode>& nodes,
                                                                const std::vector<TraceRun>& runs,
                                                                const ReplayOptions& options) {
-  return rule == Rule::Market ? make_market_scheduler(nodes, runs, options)
-                              : make_peer_scheduler(rule, nodes, runs, options);
+  if (rule == Rule::Market) return make_market_scheduler(nodes, runs, options);
+  if (rule == Rule::Auction) return make_auction_scheduler(nodes, runs, options);
+  return make_peer_scheduler(rule, nodes, runs, options);
 }
 
 }  // namespace starminer::sim

@@ -17,6 +17,8 @@ using namespace protocol;
 
 constexpr std::uint64_t kMsPerHour = 3'600'000;
 constexpr double kMsPerSecond = 1000;
+constexpr std::uint64_t kShortestMs = 10'000;  // of a run in a job's speed, so that moments do not count as ages
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
 constexpr std::size_t kSamples = 1000;
 constexpr std::uint64_t kWeightUnit = 1024;
 
@@ -55,10 +57,11 @@ class Replay {
 
   ReplayResult run() {
     std::size_t next = 0;
-    while (next < runs_.size() || !ends_.empty()) {
-      const std::uint64_t arrival = next < runs_.size() ? runs_[next].submit_ms : ~std::uint64_t{0};
-      const std::uint64_t end = ends_.empty() ? ~std::uint64_t{0} : ends_.top().first;
-      const std::uint64_t now = std::min(arrival, end);
+    while (next < runs_.size() || !ends_.empty() || scheduler_.next_event()) {
+      const std::uint64_t arrival = next < runs_.size() ? runs_[next].submit_ms : kNever;
+      const std::uint64_t end = ends_.empty() ? kNever : ends_.top().first;
+      const auto own = scheduler_.next_event();
+      const std::uint64_t now = std::min({arrival, end, own ? begin_ms_ + elapsed(*own, kStart).ms : kNever});
       pass_time(now);
       scheduler_.advance(kStart + DurationMs{now - begin_ms_});
       // Who ends makes room for who arrives at the same moment.
@@ -113,6 +116,9 @@ class Replay {
     scheduler_.finish(run);
     allocated_milli_ -= gpu_milli(runs_[run].job);
     completions_.push_back(static_cast<double>(now - runs_[run].submit_ms) / kMsPerSecond);
+    const std::uint64_t wait_ms = now - runs_[run].submit_ms - runs_[run].run_ms;
+    const std::uint64_t run_ms = std::max(runs_[run].run_ms, kShortestMs);
+    speeds_.push_back(static_cast<double>(run_ms) / static_cast<double>(run_ms + wait_ms));
     last_end_ms_ = now;
     const Agpu paid =
         Pricing::cost(units_[run], billing_milli(spec_of(runs_[run].job).resources), runs_[run].run_ms, Rounding::Ceil);
@@ -182,6 +188,7 @@ class Replay {
     }
     result_.wait = distribution_of(waits_);
     result_.completion = distribution_of(completions_);
+    result_.fairness = jain_index(speeds_);
     for (auto& [tier, waits] : by_tier_) result_.wait_by_tier[tier] = distribution_of(waits);
     for (auto& [size, waits] : by_size_) result_.wait_by_size[size] = distribution_of(waits);
     return std::move(result_);
@@ -202,6 +209,7 @@ class Replay {
   ReplayResult result_;
   std::vector<double> waits_;
   std::vector<double> completions_;
+  std::vector<double> speeds_;
   std::map<std::string, std::vector<double>> by_tier_;
   std::map<std::string, std::vector<double>> by_size_;
   std::size_t waiting_ = 0;
@@ -216,6 +224,12 @@ class Replay {
 };
 
 }  // namespace
+
+double jain_index(const std::vector<double>& shares) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  const double squares = std::inner_product(shares.begin(), shares.end(), shares.begin(), 0.0);
+  return squares == 0 ? 0 : sum * sum / (static_cast<double>(shares.size()) * squares);
+}
 
 Distribution distribution_of(std::vector<double> seconds) {
   Distribution found;

@@ -21,6 +21,8 @@ struct Distribution {
   double p99 = 0;
 };
 [[nodiscard]] Distribution distribution_of(std::vector<double> seconds);
+/// (sum x)^2 / (n sum x^2) of what each got (Jain, Chiu, Hawe 1984); 0 of nothing.
+[[nodiscard]] double jain_index(const std::vector<double>& shares);
 
 struct ReplaySample {
   double hour = 0;        // from the first arrival
@@ -39,6 +41,8 @@ struct ReplayResult {
   double fragmentation = 0;                    // %, mean of the samples
   Distribution wait;
   Distribution completion;  // from submission to end
+  /// Jain's index over the jobs' speeds run / (wait + run): 1 where all are slowed alike, 1/n where one alone gets on.
+  double fairness = 0;
   std::map<std::string, Distribution> wait_by_tier;
   std::map<std::string, Distribution> wait_by_size;
   /// Free GPUs of nodes on which a waiting job would fit, integrated over the window.

@@ -56,6 +56,7 @@ ordered_json json_of(const ReplayResult& result) {
   out["wait_by_tier"] = json_of(result.wait_by_tier);
   out["wait_by_size"] = json_of(result.wait_by_size);
   out["completion"] = json_of(result.completion);
+  out["fairness"] = rounded(result.fairness);
   if (result.revenue_agpu > 0) {
     out["revenue_agpu"] = rounded(result.revenue_agpu);
     out["revenue_agpu_per_gpu_hour"] = rounded(result.revenue_agpu_per_gpu_hour);
@@ -73,12 +74,14 @@ void print(const config::Invocation& call, const std::vector<NamedResult>& resul
                          {"WAIT P50", Align::Right, "s"},
                          {"P90", Align::Right, "s"},
                          {"P99", Align::Right, "s"},
-                         {"MEAN COMPLETION", Align::Right, "s"}});
+                         {"MEAN COMPLETION", Align::Right, "s"},
+                         {"FAIRNESS", Align::Right}});
   for (const auto& [name, result] : results) {
     table.add({name, fmt::format("{}", result.finished), fmt::format("{:.2f}", result.allocation),
                fmt::format("{:.2f}", result.fragmentation), fmt::format("{:.0f}", result.idle_while_waiting_gpu_hours),
                fmt::format("{:.0f}", result.wait.p50), fmt::format("{:.0f}", result.wait.p90),
-               fmt::format("{:.0f}", result.wait.p99), fmt::format("{:.0f}", result.completion.mean)});
+               fmt::format("{:.0f}", result.wait.p99), fmt::format("{:.0f}", result.completion.mean),
+               fmt::format("{:.3f}", result.fairness)});
   }
   call.out.stream() << table.render(call.out) << std::flush;
 }

@@ -115,6 +115,35 @@ TEST(Replay, CountsWhatLiesIdleWhileSomebodyWaits) {
   EXPECT_DOUBLE_EQ(run_rule(Rule::Backfill, nodes, runs).idle_while_waiting_gpu_hours, 0.0);
 }
 
+TEST(Replay, HoldsAuctionsByHand) {
+  // A is posted at 0 and starts at 30; B's bids close at 40 and every 30 s from then on, and it starts at 130, when A
+  // is done; C's close at 50, when one GPU is free, and it is done at 100.
+  const ReplayResult result = run_rule(Rule::Auction, kPair, three_runs());
+  EXPECT_EQ(result.finished, 3U);
+  EXPECT_DOUBLE_EQ(result.wait_by_size.at("1 GPU").mean, 30.0);
+  EXPECT_DOUBLE_EQ(result.wait_by_size.at("2-7 GPUs").mean, 120.0);
+  EXPECT_GT(result.idle_while_waiting_gpu_hours, 0.0) << "while bids are open";
+  EXPECT_GT(result.revenue_agpu, 0.0);
+}
+
+TEST(Replay, SendsAuctionsToTheLowestAsk) {
+  // Of many nodes the one with the lowest ask is taken first, whatever fits better.
+  std::vector<TraceNode> nodes;
+  for (int i = 0; i < 20; ++i) nodes.push_back({"n" + std::to_string(i), 64, 1'000, 2, "T4"});
+  const std::vector<TraceRun> one = {run_of(1, 0, 3'600)};
+  const double lowest = run_rule(Rule::Auction, nodes, one).revenue_agpu;
+  const double at_anchor = run_rule(Rule::Market, nodes, one).revenue_agpu;
+  EXPECT_GT(lowest, 0.7 * at_anchor);
+  EXPECT_LT(lowest, at_anchor);
+}
+
+TEST(Fairness, IsJainsIndex) {
+  EXPECT_DOUBLE_EQ(jain_index({2, 2, 2}), 1.0);
+  EXPECT_DOUBLE_EQ(jain_index({1, 0, 0, 0}), 0.25);
+  EXPECT_DOUBLE_EQ(jain_index({}), 0.0);
+  EXPECT_DOUBLE_EQ(run_rule(Rule::FirstFit, kPair, {run_of(1, 0, 100), run_of(1, 0, 100)}).fairness, 1.0);
+}
+
 TEST(Replay, RefusesWhatNoNodeCouldRun) {
   const std::vector<TraceRun> runs = {run_of(1, 0, 10), run_of(3, 5, 10), run_of(2, 9, 10)};
   for (const RuleRow& rule : rules()) {

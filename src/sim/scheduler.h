@@ -37,6 +37,8 @@ class Scheduler {
   [[nodiscard]] virtual std::vector<Started> start() = 0;
   /// A started job has run its time.
   virtual void finish(std::size_t run) = 0;
+  /// When the scheduler acts by itself next, though nothing arrives or ends.
+  [[nodiscard]] virtual std::optional<TimeMs> next_event() const { return std::nullopt; }
   /// The nodes with what is free on them now.
   [[nodiscard]] virtual const std::vector<protocol::NodeView>& nodes() const = 0;
 };
@@ -47,7 +49,11 @@ enum class Rule : std::uint8_t {
   BestFit,     ///< the same, fullest node
   Random,      ///< the same, any node
   Backfill,    ///< whoever fits starts, in order of arrival; first node
+  Auction,     ///< each job is posted, and the lowest ask takes it when the bids close
 };
+
+/// How long an auction takes bids.
+inline constexpr DurationMs kBidDelay{30'000};
 
 struct RuleRow {
   Rule rule{};
@@ -75,7 +81,7 @@ inline constexpr std::uint64_t kLongestStandardS = 2'592'000;
                                                                              const std::vector<TraceNode>& nodes,
                                                                              const std::vector<TraceRun>& runs,
                                                                              const ReplayOptions& options);
-/// Its two kinds.
+/// Its kinds.
 [[nodiscard]] Result<std::unique_ptr<Scheduler>, std::string> make_market_scheduler(const std::vector<TraceNode>& nodes,
                                                                                     const std::vector<TraceRun>& runs,
                                                                                     const ReplayOptions& options);
@@ -83,5 +89,7 @@ inline constexpr std::uint64_t kLongestStandardS = 2'592'000;
                                                                                   const std::vector<TraceNode>& nodes,
                                                                                   const std::vector<TraceRun>& runs,
                                                                                   const ReplayOptions& options);
+[[nodiscard]] Result<std::unique_ptr<Scheduler>, std::string> make_auction_scheduler(
+    const std::vector<TraceNode>& nodes, const std::vector<TraceRun>& runs, const ReplayOptions& options);
 
 }  // namespace starminer::sim
