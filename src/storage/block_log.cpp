@@ -225,9 +225,18 @@ Result<void, StorageError> BlockLog::read_segment(Scan& scan, const Visitor& vis
 }
 
 StorageError BlockLog::broken(const std::filesystem::path& path, const char* what, int error) {
-  failure_ = fmt::format("{}: {} failed: {}; free disk space or replace the disk, then start again", path.string(),
-                         what, std::strerror(error));
+  failure_ = fmt::format(
+      "{}: {} failed: {}; the node ends, since nobody can tell what of this block is on the disk. What was answered "
+      "is. "
+      "Now {}, then start again",
+      path.string(), what, std::strerror(error), write_advice(error));
   return {StorageFault::Write, failure_};
+}
+
+StorageError BlockLog::full(const std::filesystem::path& path, int error) {
+  lacking_ = std::max<std::uint64_t>(buffer_.size(), kPage);
+  return {StorageFault::Full,
+          fmt::format("{}: no room for a block: {}; {}", path.string(), std::strerror(error), write_advice(error))};
 }
 
 Result<void, StorageError> BlockLog::create(const std::filesystem::path& path) const {
@@ -236,10 +245,9 @@ Result<void, StorageError> BlockLog::create(const std::filesystem::path& path) c
     if (fd >= 0) ::close(fd);
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
-    const bool full = error == ENOSPC || error == EDQUOT;
-    return fail(
-        StorageError{full ? StorageFault::Full : StorageFault::Write,
-                     fmt::format("{}: cannot be made: {}; free disk space", path.string(), std::strerror(error))});
+    return fail(StorageError{
+        is_out_of_room(error) ? StorageFault::Full : StorageFault::Write,
+        fmt::format("{}: cannot be made: {}; {}", path.string(), std::strerror(error), write_advice(error))});
   };
   if (const int error = fault(LogStep::Create); error != 0) {
     errno = error;
@@ -264,18 +272,27 @@ Result<void, StorageError> BlockLog::roll(std::uint64_t first_height) {
   {
     // In one piece: meanwhile the other thread may put a new spare under the same name.
     const std::lock_guard lock(mutex_);
-    if (std::exchange(has_spare_, false)) {
-      if (::rename(spare_path().c_str(), path.c_str()) != 0) return fail(broken(path, "rename", errno));
+    if (has_spare_) {
+      if (::rename(spare_path().c_str(), path.c_str()) != 0) {
+        return fail(is_out_of_room(errno) ? full(path, errno) : broken(path, "rename", errno));
+      }
+      has_spare_ = false;
       renamed = true;
     }
   }
   if (!renamed) {
     const std::filesystem::path made = folder_ / "next.new";
     if (auto created = create(made); !created) {
-      failure_ = created.error().text;
+      if (created.error().fault == StorageFault::Full) {
+        lacking_ = std::max<std::uint64_t>(buffer_.size(), kPage);
+      } else {
+        failure_ = created.error().text;
+      }
       return created;
     }
-    if (::rename(made.c_str(), path.c_str()) != 0) return fail(broken(path, "rename", errno));
+    if (::rename(made.c_str(), path.c_str()) != 0) {
+      return fail(is_out_of_room(errno) ? full(path, errno) : broken(path, "rename", errno));
+    }
   }
   if (!sync_folder(folder_)) return fail(broken(path, "rename", errno));
   if (file_ >= 0) ::close(file_);
@@ -289,13 +306,33 @@ Result<void, StorageError> BlockLog::roll(std::uint64_t first_height) {
   return {};
 }
 
+bool BlockLog::needs_segment(std::uint64_t bytes) const {
+  return file_ < 0 || (end_ > 0 && end_ + bytes > file_bytes_);
+}
+
+// The first page goes last: without it nothing is a record, so that a write which finds no room has left none.
+Result<void, StorageError> BlockLog::write_record() {
+  const ByteView bytes(buffer_);
+  const auto write = [&](ByteView pages, std::uint64_t offset, std::size_t& written) {
+    if (const int error = fault(LogStep::Write); error != 0) return errno = error, false;
+    return write_all(file_, pages, offset, &written);
+  };
+  std::size_t written = 0;
+  if (bytes.size() > kPage && !write(bytes.subspan(kPage), end_ + kPage, written)) {
+    return fail(is_out_of_room(errno) ? full(path_, errno) : broken(path_, "write", errno));
+  }
+  written = 0;
+  if (!write(bytes.first(kPage), end_, written)) {
+    // Of a page that was taken in part, the rest may happen to be what stood there before.
+    return fail(is_out_of_room(errno) && written == 0 ? full(path_, errno) : broken(path_, "write", errno));
+  }
+  return {};
+}
+
 Result<void, StorageError> BlockLog::append(std::uint64_t height, ByteView payload) {
   if (!failure_.empty()) return fail(StorageError{StorageFault::Write, failure_});
   STARMINER_CHECK(height == next_height_);
   const std::uint64_t bytes = page_end(kHeadBytes + payload.size());
-  if (file_ < 0 || (end_ > 0 && end_ + bytes > file_bytes_)) {
-    if (auto rolled = roll(height); !rolled) return rolled;
-  }
   buffer_.clear();
   buffer_.reserve(bytes);
   buffer_.insert(buffer_.end(), kMagic.begin(), kMagic.end());
@@ -305,8 +342,10 @@ Result<void, StorageError> BlockLog::append(std::uint64_t height, ByteView paylo
   buffer_.insert(buffer_.end(), sum.begin(), sum.end());
   buffer_.insert(buffer_.end(), payload.begin(), payload.end());
   buffer_.resize(bytes);
-  if (const int error = fault(LogStep::Write); error != 0) return fail(broken(path_, "write", error));
-  if (!write_all(file_, buffer_, end_)) return fail(broken(path_, "write", errno));
+  if (needs_segment(bytes)) {
+    if (auto rolled = roll(height); !rolled) return rolled;
+  }
+  if (auto written = write_record(); !written) return written;
   if (const int error = fault(LogStep::Sync); error != 0) return fail(broken(path_, "fdatasync", error));
   if (::fdatasync(file_) != 0) return fail(broken(path_, "fdatasync", errno));
   end_ += bytes;
@@ -350,9 +389,26 @@ Result<void, StorageError> BlockLog::prepare_spare() {
   return {};
 }
 
+Result<void, StorageError> BlockLog::try_room() {
+  if (needs_segment(lacking_)) {
+    if (auto rolled = roll(next_height_); !rolled) return rolled;
+  }
+  buffer_.assign(lacking_, 0);
+  int error = fault(LogStep::Write);
+  if (error == 0 && !write_all(file_, buffer_, end_)) error = errno;
+  if (error != 0) return fail(is_out_of_room(error) ? full(path_, error) : broken(path_, "write", error));
+  lacking_ = 0;
+  return {};
+}
+
 Result<void, StorageError> BlockLog::make_room() {
   // What has failed for another reason is told by append.
-  if (!failure_.empty() || (file_ >= 0 && end_ + options_.segment_bytes / 2 <= file_bytes_)) return {};
+  if (!failure_.empty()) return {};
+  if (lacking_ > 0) {
+    if (auto room = try_room(); !room && room.error().fault == StorageFault::Full) return room;
+    if (!failure_.empty()) return {};
+  }
+  if (file_ >= 0 && end_ + options_.segment_bytes / 2 <= file_bytes_) return {};
   auto made = prepare_spare();
   if (!made && made.error().fault == StorageFault::Full) return made;
   return {};

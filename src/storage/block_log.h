@@ -49,16 +49,18 @@ class BlockLog {
   BlockLog(const BlockLog&) = delete;
   BlockLog& operator=(const BlockLog&) = delete;
 
-  /// Returns when the record is on disk. After a failure every later call fails: whether the bytes of the failed one
-  /// reached the disk is unknown, and a second fdatasync would not tell.
-  /// Requires: height is that of the record before plus one.
+  /// Returns when the record is on disk. Fails with Full where a write found no room: the record is not in the log
+  /// then, and another of this height may be appended. After any other failure every later call fails: whether the
+  /// bytes of the failed one reached the disk is unknown, and a second fdatasync would not tell. Requires: height is
+  /// that of the record before plus one.
   [[nodiscard]] Result<void, StorageError> append(std::uint64_t height, ByteView payload);
   /// Lets go of segments that hold nothing above `height`.
   void drop_through(std::uint64_t height);
   /// Makes the next segment ready, so that append need not wait for it.
   [[nodiscard]] Result<void, StorageError> prepare_spare();
   /// Sees to the segment that the next records may need. Fails with Full where the disk has no space, and may be called
-  /// again; what append does then needs no space. From the thread that appends.
+  /// again; what append does then needs no space, but for file systems that give a page that is written over another
+  /// place. After an append that found no room, fails until what it needed is there. From the thread that appends.
   [[nodiscard]] Result<void, StorageError> make_room();
 
   [[nodiscard]] const LogReport& report() const { return report_; }
@@ -71,11 +73,17 @@ class BlockLog {
   [[nodiscard]] Result<void, StorageError> read_all(std::uint64_t height, const Visitor& visitor);
   [[nodiscard]] Result<void, StorageError> read_segment(Scan& scan, const Visitor& visitor);
   [[nodiscard]] Result<void, StorageError> roll(std::uint64_t first_height);
+  [[nodiscard]] bool needs_segment(std::uint64_t bytes) const;
+  /// Writes `buffer_` behind the last record, not synced.
+  [[nodiscard]] Result<void, StorageError> write_record();
+  /// Writes zeroes where the record that found no room would have stood.
+  [[nodiscard]] Result<void, StorageError> try_room();
   [[nodiscard]] Result<void, StorageError> create(const std::filesystem::path& path) const;
   [[nodiscard]] std::filesystem::path path_of(std::uint64_t first_height) const;
   [[nodiscard]] std::filesystem::path spare_path() const { return folder_ / "spare"; }
   [[nodiscard]] int fault(LogStep step) const { return options_.fault ? options_.fault(step) : 0; }
   [[nodiscard]] StorageError broken(const std::filesystem::path& path, const char* what, int error);
+  [[nodiscard]] StorageError full(const std::filesystem::path& path, int error);
 
   std::filesystem::path folder_;
   LogOptions options_;
@@ -87,6 +95,7 @@ class BlockLog {
   std::uint64_t end_ = 0;         // of the last record in the file
   std::uint64_t next_height_ = 0;
   Bytes buffer_;
+  std::uint64_t lacking_ = 0;  // bytes of a record that found no room; 0: none has since there was some
   std::string failure_;
   std::mutex making_;                                        // held while a spare is made
   std::mutex mutex_;                                         // guards what follows

@@ -1,7 +1,11 @@
 #include "storage/block_log.h"
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -234,6 +238,88 @@ TEST(BlockLog, AfterAFailureNothingIsAcknowledged) {
     ASSERT_FALSE(opened.error.has_value());
     ASSERT_GE(opened.records.size(), 3U) << "what was acknowledged is there";
   }
+}
+
+// B9: a write that finds no room leaves no record, whatever part of it was written, and the log goes on when there is.
+TEST(BlockLog, WhatFindsNoRoomIsNotThereAndAnotherMayFollow) {
+  for (const int error : {ENOSPC, EDQUOT, EFBIG}) {
+    for (const std::size_t size : {100U, 30'000U}) {
+      for (int failing_write = 1; failing_write <= (size > 4'096 ? 2 : 1); ++failing_write) {
+        const Folder folder;
+        int left = 0;  // writes until they fail; 0: they do not
+        bool full = false;
+        {
+          const Opened opened = folder.open(0, [&](LogStep at) {
+            if (at == LogStep::Write && left > 0 && --left == 0) full = true;
+            return full && at != LogStep::Sync ? error : 0;
+          });
+          append(*opened.log, 1, 3, 9'000);
+          left = failing_write;
+          const auto refused = opened.log->append(4, payload_of(99, size));
+          ASSERT_FALSE(refused.has_value());
+          EXPECT_EQ(refused.error().fault, StorageFault::Full) << refused.error().text;
+          EXPECT_NE(refused.error().text.find(std::strerror(error)), std::string::npos);
+          expect_records(folder.open(), 1, 3, 9'000);  // as after a kill
+          ASSERT_FALSE(opened.log->make_room().has_value()) << "there is no room yet";
+          EXPECT_EQ(opened.log->make_room().error().fault, StorageFault::Full);
+          EXPECT_FALSE(opened.log->append(4, payload_of(98, size)).has_value());
+          full = false;
+          ASSERT_TRUE(opened.log->make_room().has_value());
+          append(*opened.log, 4, 9, 9'000);
+        }
+        expect_records(folder.open(), 1, 9, 9'000);
+      }
+    }
+  }
+}
+
+// The kernel itself takes a part of a record and refuses the rest.
+TEST(BlockLog, ALimitOnTheSizeOfFilesIsNoRoom) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const Folder folder;
+  const Opened opened = folder.open();
+  append(*opened.log, 1, 2, 9'000);
+  const auto limit_to = [&](rlim_t bytes) {
+    const rlimit limit{bytes, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  };
+  for (rlim_t bytes = 24'576; bytes < 56'000; bytes += 3'000) {
+    limit_to(bytes);
+    const auto refused = opened.log->append(3, payload_of(77, 30'000));
+    const auto room = opened.log->make_room();
+    limit_to(before.rlim_cur);
+    ASSERT_FALSE(refused.has_value()) << bytes;
+    EXPECT_EQ(refused.error().fault, StorageFault::Full) << refused.error().text;
+    EXPECT_NE(refused.error().text.find("ulimit -f"), std::string::npos) << refused.error().text;
+    EXPECT_FALSE(room.has_value()) << bytes;
+    expect_records(folder.open(), 1, 2, 9'000);
+  }
+  ASSERT_TRUE(opened.log->make_room().has_value());
+  append(*opened.log, 3, 5, 30'000);
+  const Opened again = folder.open(2);
+  expect_records(again, 3, 5, 30'000);
+}
+
+// The next segment cannot get its name: nothing has changed, and the same spare serves later.
+TEST(BlockLog, ASegmentThatFindsNoRoomIsMadeLater) {
+  const Folder folder;
+  bool full = false;
+  {
+    const Opened opened = folder.open(0, [&](LogStep at) { return full && at == LogStep::Create ? EDQUOT : 0; });
+    append(*opened.log, 1, 5, 9'000);
+    full = true;
+    std::uint64_t height = 6;
+    auto appended = opened.log->append(height, payload_of(height, 9'000));
+    while (appended) ++height, appended = opened.log->append(height, payload_of(height, 9'000));
+    EXPECT_EQ(appended.error().fault, StorageFault::Full) << appended.error().text;
+    EXPECT_FALSE(opened.log->make_room().has_value());
+    full = false;
+    ASSERT_TRUE(opened.log->make_room().has_value());
+    append(*opened.log, height, 12, 9'000);
+  }
+  expect_records(folder.open(), 1, 12, 9'000);
 }
 
 TEST(BlockLog, DamagedOrForeignFilesAreNamed) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <thread>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -27,6 +28,13 @@ constexpr auto kFullPause = std::chrono::milliseconds(500);
 // While a checkpoint is slow, so many times its bytes may wait before the writer waits for it.
 constexpr std::size_t kWaitingMax = 4;
 
+struct HashOfView {
+  std::size_t operator()(ByteView bytes) const { return std::hash<std::string_view>()(as_text(bytes)); }
+};
+struct EqualView {
+  bool operator()(ByteView a, ByteView b) const { return as_text(a) == as_text(b); }
+};
+
 }  // namespace
 
 struct ChainStore::Impl {
@@ -36,6 +44,7 @@ struct ChainStore::Impl {
   std::unique_ptr<BlockLog> log;
   Recovery recovery;
 
+  std::mutex checkpointing;         // held while the database changes and until memory says so
   mutable std::shared_mutex mutex;  // guards what follows
   std::optional<Tip> tip;
   std::uint64_t in_database = 0;  // height of the last checkpoint
@@ -81,8 +90,10 @@ struct ChainStore::Impl {
         if (stopping) return;
         blocks = leaving.get();
       }
+      std::unique_lock changing(checkpointing);
       auto written = database->checkpoint(*blocks);
       if (!written && written.error().fault == StorageFault::Full) {
+        changing.unlock();
         std::unique_lock lock(mutex);
         full = std::move(written.error());
         changed.notify_all();  // the writer, who waits for this checkpoint
@@ -102,6 +113,7 @@ struct ChainStore::Impl {
           begin_checkpoint();  // the writer may wait for it
         }
       }
+      changing.unlock();
       changed.notify_all();
       if (done == nullptr) return;
       done.reset();
@@ -221,15 +233,23 @@ Result<void, StorageError> ChainStore::copy_to(const std::filesystem::path& fold
 }
 
 Result<void, StorageError> ChainStore::load(protocol::Machine& machine) const {
-  // Called before anything is written: no checkpoint has begun, and the recent blocks are those of the log.
+  const std::lock_guard unchanged(impl_->checkpointing);
   const std::shared_lock lock(impl_->mutex);
   if (!impl_->tip) return fail(impl_->database->corrupt("there is no genesis"));
   StateLoader loader(machine);
-  const auto& newer = impl_->recent.rows;
-  // Both in the order of their keys: one pass finds the rows that the log has replaced.
+  // Rows that the database does not have yet: of the blocks on their way into it and, above them, of those behind.
+  const RecentBlocks* leaving = impl_->leaving.get();
+  const auto& recent = impl_->recent.rows;
+  std::unordered_map<ByteView, const std::optional<Bytes>*, HashOfView, EqualView> newer;
+  newer.reserve(recent.size() + (leaving == nullptr ? 0 : leaving->rows.size()));
+  for (const auto& [key, row] : recent) newer.emplace(key, &row);
+  if (leaving != nullptr) {
+    for (const auto& [key, row] : leaving->rows) newer.emplace(key, &row);
+  }
+  // Both in the order of their keys: one pass finds the rows that are replaced.
   std::vector<ByteView> replaced;
   replaced.reserve(newer.size());
-  for (const auto& [key, row] : newer) replaced.emplace_back(key);
+  for (const auto& [key, row] : newer) replaced.push_back(key);
   std::sort(replaced.begin(), replaced.end(), [](ByteView a, ByteView b) { return as_text(a) < as_text(b); });
   auto next = replaced.begin();
   auto loaded = impl_->database->for_each(Part::State, [&](ByteView key, ByteView row) {
@@ -239,12 +259,15 @@ Result<void, StorageError> ChainStore::load(protocol::Machine& machine) const {
   });
   if (!loaded) return loaded;
   for (const auto& [key, row] : newer) {
-    if (row && !loader.add_row(key, *row)) {
+    if (*row && !loader.add_row(key, **row)) {
       return fail(impl_->database->corrupt(fmt::format("the row with key {} does not decode", to_hex(key))));
     }
   }
   loaded = impl_->database->for_each_leaf([&](ByteView leaf) { loader.add_leaf(leaf); });
   if (!loaded) return loaded;
+  if (leaving != nullptr) {
+    for (const Bytes& leaf : leaving->leaves()) loader.add_leaf(leaf);
+  }
   for (const Bytes& leaf : impl_->recent.leaves()) loader.add_leaf(leaf);
   if (const auto finished = loader.finish(impl_->tip->app_hash); !finished) {
     return fail(impl_->database->corrupt(

@@ -57,9 +57,11 @@ class ChainStore {
   /// A block is applied in memory before it is written, so that this must be asked before: by the writer.
   [[nodiscard]] Result<void, StorageError> make_room();
   /// Writes a block and its effects; returns when they are on disk. Genesis is a block of height 0.
-  /// After an error nothing may be acknowledged any more: the caller stops.
+  /// Fails with Full where the disk took nothing of it: the chain stands at the block before, and another block of this
+  /// height may be written. After any other error nothing may be acknowledged any more: the caller stops.
   [[nodiscard]] Result<void, StorageError> write(StoredBlock block, const protocol::BlockResult& result);
-  /// Loads state and history into a fresh machine and checks them against the tip.
+  /// Loads state and history of the last durable block into a fresh machine and checks them against its app hash. From
+  /// the thread that writes; no checkpoint ends meanwhile.
   [[nodiscard]] Result<void, StorageError> load(protocol::Machine& machine) const;
 
   /// Copies the chain as of now into a folder that must not exist, by hard links and while blocks go on; snapshots are

@@ -334,6 +334,17 @@ TEST_F(ChainStoreTest, AFullDiskIsToldBeforeABlockAndGoesAway) {
 }
 
 // B8: after a failed fsync no later acknowledgement.
+// What a node does that must take a block back: from the database, a checkpoint that waits, and what came since.
+TEST_F(ChainStoreTest, LoadsTheLastDurableBlockAtAnyTime) {
+  options_.checkpoint_bytes = 4'000;
+  open();
+  write_genesis();
+  for (int i = 0; i < 40; ++i) {
+    write_blocks(1 + i % 3);
+    expect_loads();
+  }
+}
+
 TEST_F(ChainStoreTest, AfterAFailedSyncNothingIsWritten) {
   std::atomic<bool> fails = false;
   options_.log.fault = [&fails](LogStep step) { return fails && step == LogStep::Sync ? EIO : 0; };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -30,6 +32,14 @@ constexpr std::uint64_t kFileBytes = 64U << 20;  // of a file that fills the dat
 constexpr std::size_t kReadAhead = 4U << 20;     // of whoever reads everything
 
 Family family_of(Part part) { return static_cast<Family>(1 + static_cast<std::size_t>(part)); }
+
+/// RocksDB tells ENOSPC from other errors, and of the rest only their text.
+bool is_out_of_room(const rocksdb::Status& status) {
+  if (status.IsNoSpace()) return true;
+  const std::string text = status.ToString();
+  return status.IsIOError() && (text.find(std::strerror(EDQUOT)) != std::string::npos ||
+                                text.find(std::strerror(EFBIG)) != std::string::npos);
+}
 
 rocksdb::Slice slice(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
@@ -251,8 +261,9 @@ Result<void, StorageError> Database::checkpoint(const RecentBlocks& recent) {
   STARMINER_CHECK(!recent.empty());
   std::vector<rocksdb::IngestExternalFileArg> files;
   rocksdb::Status status;
-  // A disk that was full may have stopped the database; with space it goes on.
+  // A disk that was full may have stopped the database; with space it goes on, or it must be opened anew.
   if (std::exchange(impl_->was_full, false)) status = impl_->db->Resume();
+  const bool stopped = !status.ok() && !status.IsNoSpace();
   if (status.ok()) status = impl_->write_files(recent, files);
   if (status.ok()) status = impl_->db->IngestExternalFiles(files);
   const auto& last = recent.blocks().back();
@@ -260,7 +271,7 @@ Result<void, StorageError> Database::checkpoint(const RecentBlocks& recent) {
     impl_->set_tip({last.height, last.app_hash, last.history_size});
     return {};
   }
-  impl_->was_full = status.IsNoSpace();
+  impl_->was_full = !stopped && is_out_of_room(status);
   return fail(StorageError{
       impl_->was_full ? StorageFault::Full : StorageFault::Write,
       fmt::format("{}: blocks {} to {} could not be brought into the database: {}; free disk space "

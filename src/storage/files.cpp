@@ -26,15 +26,24 @@ bool make_folder(const std::filesystem::path& folder) {
   return sync_folder(above);
 }
 
-bool write_all(int fd, ByteView bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += static_cast<std::uint64_t>(written);
+bool write_all(int fd, ByteView bytes, std::uint64_t offset, std::size_t* written) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t taken = ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken <= 0) break;
+    done += static_cast<std::size_t>(taken);
   }
-  return true;
+  if (written != nullptr) *written = done;
+  return done == bytes.size();
+}
+
+bool is_out_of_room(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+std::string_view write_advice(int error) {
+  if (error == EFBIG) return "raise the limit on the size of files (ulimit -f, prlimit --fsize)";
+  if (error == EDQUOT) return "free disk space of this user or raise the quota";
+  return error == ENOSPC ? "free disk space" : "replace the disk";
 }
 
 std::optional<Bytes> read_file(const std::filesystem::path& path) {

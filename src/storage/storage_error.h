@@ -10,7 +10,7 @@
 namespace starminer::storage {
 
 /// `Corrupt` means that stored bytes disagree with their hash: nothing was repaired. `Full` means that the disk has no
-/// space, that nothing was begun, and that the same may succeed later.
+/// room (ENOSPC, EDQUOT, EFBIG), that nothing of it is stored, and that the same may succeed later.
 enum class StorageFault : std::uint8_t { Open, Read, Write, Corrupt, Full };
 
 struct StorageError {

@@ -126,8 +126,14 @@ class Engine {
   /// Answers what cannot stand in a block, up to the first that can; returns its position.
   [[nodiscard]] std::size_t find_first_admitted(const Batch& batch, TimeMs now);
   void make_block(const Batch& batch, std::size_t first, TimeMs now);
-  [[nodiscard]] bool persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
-                             std::vector<Bytes> transactions, const protocol::BlockResult& result);
+  enum class Stored : std::uint8_t { Durable, NoRoom, Failed };
+  [[nodiscard]] Stored persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
+                               std::vector<Bytes> transactions, const protocol::BlockResult& result);
+  /// Puts the machine back to the last durable block, from the store. Returns the machine that is ahead, and nothing
+  /// where the store cannot be read. Requires: `state_mutex_` held.
+  [[nodiscard]] std::unique_ptr<protocol::Machine> take_back();
+  /// Notes and logs that the process must end.
+  void fail_for_good(const std::string& why);
   /// Answers one that is not in this block: with its receipt where it stands in an earlier one.
   void answer_excluded(const Pending& pending, protocol::Refusal refusal);
   void answer(const Pending& pending, SubmitResult result);
@@ -136,7 +142,8 @@ class Engine {
   std::unique_ptr<storage::ChainStore> store_;
   std::unique_ptr<protocol::Machine> machine_;
   std::string chain_id_;
-  SeedChain seeds_;  // the writer takes
+  SeedChain seeds_;                                // the writer takes
+  std::optional<protocol::SeedStep> unused_step_;  // of a block that the disk had no room for
   mutable std::shared_mutex state_mutex_;
   std::unique_ptr<Queue> queue_;
   std::vector<BlockListener> listeners_;

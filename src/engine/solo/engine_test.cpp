@@ -315,6 +315,56 @@ TEST_F(EngineTest, AFullDiskRefusesUntilThereIsSpace) {
   EXPECT_EQ(app_hash(), last);
 }
 
+// B9: a disk that gave room in advance and refuses the block all the same. Nobody sees what is not durable, and the
+// same process goes on.
+TEST_F(EngineTest, ABlockThatFindsNoRoomIsTakenBack) {
+  std::atomic<int> error = 0;
+  store_options_.log.fault = [&error](storage::LogStep step) {
+    return step == storage::LogStep::Write ? error.load() : 0;
+  };
+  Engine* engine = &open(false);
+  std::atomic<int> failures = 0;
+  std::atomic<std::uint64_t> told = 0;  // height of the last block that listeners heard of
+  engine->on_failure([&failures](const std::string&) { ++failures; });
+  engine->add_listener([&told](const protocol::BlockResult& result) { told = result.height; });
+  engine->start();
+  Answers answers;
+  std::size_t count = 0;
+  std::uint64_t sequence = 0;
+  const auto send = [&] {
+    engine->submit(payment("ada", sequence), answers.one());
+    return code_of(answers.wait(++count).back());
+  };
+  const auto height = [&] {
+    return engine->read([](const protocol::Machine& machine) { return machine.chain().height; });
+  };
+  for (const int kind : {ENOSPC, EDQUOT, EFBIG}) {
+    for (int i = 0; i < 3; ++i, ++sequence) ASSERT_EQ(send(), RefusalCode::None);
+    const Hash32 before = app_hash();
+    const std::uint64_t stands = height();
+    error = kind;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(send(), RefusalCode::DiskFull);
+    EXPECT_TRUE(engine->full() && engine->healthy());
+    EXPECT_EQ(app_hash(), before);
+    EXPECT_EQ(height(), stands);
+    EXPECT_EQ(told, stands);
+    EXPECT_EQ(engine->store().tip()->app_hash, before);
+    error = 0;
+    while (send() == RefusalCode::DiskFull) continue;
+    ++sequence;
+    EXPECT_FALSE(engine->full());
+  }
+  EXPECT_EQ(failures, 0);
+  const auto report = storage::replay(engine->store(), genesis_, {});
+  ASSERT_TRUE(report.has_value()) << report.error();
+  EXPECT_EQ(report->transactions, sequence);
+  const Hash32 last = app_hash();
+  engine_.reset();
+  store_options_.log.fault = {};
+  open(false);
+  EXPECT_EQ(app_hash(), last);
+}
+
 TEST_F(EngineTest, AFolderOfAnotherChainIsRefusedWithASentence) {
   open();
   engine_.reset();

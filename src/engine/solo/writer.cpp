@@ -15,6 +15,8 @@ using protocol::RefusalCode;
 constexpr auto kIdleWait = std::chrono::milliseconds(1'000);
 constexpr auto kFullWait = std::chrono::milliseconds(250);  // between looks at a disk without space
 
+Refusal disk_full() { return {RefusalCode::DiskFull, "reads go on, and nothing that was answered is lost"}; }
+
 }  // namespace
 
 void Engine::write_loop() {
@@ -33,7 +35,7 @@ void Engine::write_loop() {
     }
     if (!has_room()) {
       for (const Pending& pending : batch) {
-        answer_excluded(pending, {RefusalCode::DiskFull, "reads go on, and nothing that was answered is lost"});
+        answer_excluded(pending, disk_full());
       }
       continue;
     }
@@ -72,7 +74,7 @@ std::size_t Engine::find_first_admitted(const Batch& batch, TimeMs now) {
 }
 
 void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
-  const protocol::SeedStep step = seeds_.take();
+  const protocol::SeedStep step = unused_step_ ? *std::exchange(unused_step_, std::nullopt) : seeds_.take();
   std::unique_lock lock(state_mutex_);
   const protocol::BlockHeader header{machine_->chain().height + 1, now, machine_->app_hash(),
                                      protocol::OrderRule::Arrival};
@@ -90,16 +92,23 @@ void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
   }
   const std::size_t included = transactions.size();
   const protocol::BlockResult result = machine_->finish_block();
-  if (!persist(header, step, std::move(transactions), result)) {
+  const Stored stored = persist(header, step, std::move(transactions), result);
+  if (stored == Stored::NoRoom) {
+    unused_step_ = step;
+    const std::unique_ptr<protocol::Machine> ahead = take_back();
     lock.unlock();
+    for (std::size_t i = first; i < batch.size() && !failed_; ++i) answer_excluded(batch[i], disk_full());
+  }
+  if (failed_) {
+    if (lock.owns_lock()) lock.unlock();
     for (std::size_t i = first; i < batch.size(); ++i) {
       answer(batch[i], fail(Refused{{RefusalCode::NodeBusy,
                                      "the disk failed; ask for the receipt when the node runs again, and send the same "
                                      "bytes once more where there is none"},
                                     Backpressure::Node}));
     }
-    return;
   }
+  if (stored != Stored::Durable) return;
   const std::vector<BlockListener> listeners = listeners_;
   lock.unlock();
   ++counters_.blocks;
@@ -116,8 +125,8 @@ void Engine::make_block(const Batch& batch, std::size_t first, TimeMs now) {
   for (const BlockListener& listener : listeners) listener(result);
 }
 
-bool Engine::persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
-                     std::vector<Bytes> transactions, const protocol::BlockResult& result) {
+Engine::Stored Engine::persist(const protocol::BlockHeader& header, const protocol::SeedStep& step,
+                               std::vector<Bytes> transactions, const protocol::BlockResult& result) {
   storage::StoredBlock block{
       header.height,         header.time,    header.previous_app_hash, header.order_rule, step.proposer(),
       step.preamble_bytes(), step.seed(),    std::move(transactions),  result.state_root, result.history_root,
@@ -127,12 +136,32 @@ bool Engine::persist(const protocol::BlockHeader& header, const protocol::SeedSt
   const auto spent = std::chrono::steady_clock::now() - begin;
   counters_.sync_microseconds +=
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
-  if (written) return true;
+  if (written) return Stored::Durable;
+  if (written.error().fault == storage::StorageFault::Full) {
+    full_ = true;
+    spdlog::error("no transactions are taken: {}", written.error().text);
+    return Stored::NoRoom;
+  }
   // The machine in memory is ahead of the disk now: nothing may be answered from it any more.
+  fail_for_good(written.error().text);
+  return Stored::Failed;
+}
+
+// A disk that gives room in advance and then refuses it is rare enough for the way that is surely right: what is
+// stored.
+std::unique_ptr<protocol::Machine> Engine::take_back() {
+  auto durable = std::make_unique<protocol::Machine>();
+  if (const auto loaded = store_->load(*durable); !loaded) {
+    fail_for_good(loaded.error().text);
+    return nullptr;
+  }
+  return std::exchange(machine_, std::move(durable));
+}
+
+void Engine::fail_for_good(const std::string& why) {
   failed_ = true;
-  spdlog::critical("{}", written.error().text);
-  if (failure_handler_) failure_handler_(written.error().text);
-  return false;
+  spdlog::critical("{}", why);
+  if (failure_handler_) failure_handler_(why);
 }
 
 void Engine::answer_excluded(const Pending& pending, Refusal refusal) {
