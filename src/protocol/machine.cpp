@@ -95,6 +95,8 @@ bool Machine::load_row(state::TableId table, ByteView key, ByteView row) { retur
 
 void Machine::load_history_leaf(const Hash32& leaf_hash) { history_.append_hash(leaf_hash); }
 
+void Machine::load_history_part(const Hash32& part_hash) { history_.append_part(part_hash); }
+
 bool Machine::finish_load(const Hash32& app_hash) {
   if (chain_.size() != 1 || !chain_.contains(kChainKey)) return false;
   app_hash_ = make_app_hash(commitment());

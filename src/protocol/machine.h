@@ -130,9 +130,11 @@ class Machine {
   /// Writes the genesis state as height 0. The error is a sentence that says what is wrong with the genesis.
   [[nodiscard]] Result<BlockResult, std::string> start(const Genesis& genesis);
 
-  // Loading from storage: all rows, then all history leaf hashes in order, then `finish_load`.
+  // Loading from storage: all rows, then the history in order, as leaf hashes or, for its beginning, as hashes of whole
+  // parts (audit::HistoryTree), then `finish_load`.
   [[nodiscard]] bool load_row(state::TableId table, ByteView key, ByteView row);
   void load_history_leaf(const Hash32& leaf_hash);
+  void load_history_part(const Hash32& part_hash);
   /// False if the loaded state does not hash to `app_hash` or an invariant is broken.
   [[nodiscard]] bool finish_load(const Hash32& app_hash);
   // The same with the commitment built beside (state::MerkleBuilder): all rows and leaf hashes, then

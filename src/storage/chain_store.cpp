@@ -35,6 +35,18 @@ struct EqualView {
   bool operator()(ByteView a, ByteView b) const { return as_text(a) == as_text(b); }
 };
 
+/// The history as the database has it: hashes of whole parts for all but the newest, whose leaves proofs need at hand.
+Result<void, StorageError> add_stored_leaves(const Database& database, StateLoader& loader) {
+  using protocol::audit::HistoryTree;
+  const auto parts = database.history_parts();
+  if (!parts) return fail(parts.error());
+  const std::uint64_t whole = database.tip()->history_size / HistoryTree::kPartLeaves;
+  const std::uint64_t old =
+      std::min<std::uint64_t>(parts->size(), whole - std::min<std::uint64_t>(whole, HistoryTree::kPartsKept));
+  for (std::uint64_t part = 0; part < old; ++part) loader.add_part((*parts)[part]);
+  return database.for_each_leaf([&](ByteView leaf) { loader.add_leaf(leaf); }, old * HistoryTree::kPartLeaves);
+}
+
 }  // namespace
 
 struct ChainStore::Impl {
@@ -263,7 +275,7 @@ Result<void, StorageError> ChainStore::load(protocol::Machine& machine) const {
       return fail(impl_->database->corrupt(fmt::format("the row with key {} does not decode", to_hex(key))));
     }
   }
-  loaded = impl_->database->for_each_leaf([&](ByteView leaf) { loader.add_leaf(leaf); });
+  loaded = add_stored_leaves(*impl_->database, loader);
   if (!loaded) return loaded;
   if (leaving != nullptr) {
     for (const Bytes& leaf : leaving->leaves()) loader.add_leaf(leaf);

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "storage/history_parts.h"
 
 namespace starminer::storage {
 namespace {
@@ -25,11 +26,13 @@ constexpr std::array<const char*, kFamilyCount> kFamilyNames = {"default",  "sta
                                                                 "receipts", "ended", "blocks"};
 static_assert(kFamilyCount == 1 + kPartCount, "each part has a family, in the same order");
 constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kPartPrefix = "part";  // between the other two, so that they can be written in this order
 constexpr std::string_view kTipKey = "tip";
 constexpr std::uint64_t kFormat = 3;
 constexpr double kBloomBits = 10;
-constexpr std::uint64_t kFileBytes = 64U << 20;  // of a file that fills the database
-constexpr std::size_t kReadAhead = 4U << 20;     // of whoever reads everything
+constexpr std::uint64_t kFileBytes = 64U << 20;      // of a file that fills the database
+constexpr std::uint64_t kLeavesCaughtUp = 1U << 18;  // hashed in one checkpoint, of those an earlier version has stored
+constexpr std::size_t kReadAhead = 4U << 20;         // of whoever reads everything
 
 Family family_of(Part part) { return static_cast<Family>(1 + static_cast<std::size_t>(part)); }
 
@@ -44,6 +47,12 @@ bool is_out_of_room(const rocksdb::Status& status) {
 rocksdb::Slice slice(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 ByteView view(const rocksdb::Slice& bytes) { return as_bytes({bytes.data(), bytes.size()}); }
+
+Bytes part_key(std::uint64_t number) {
+  Bytes key(kPartPrefix.begin(), kPartPrefix.end());
+  codec::put(number, key);
+  return key;
+}
 
 /// Nearly all values are hashes, keys and signatures, which no compression makes smaller.
 rocksdb::Options make_options() {
@@ -80,6 +89,7 @@ struct Database::Impl {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   bool was_full = false;     // when it was last written to
+  HistoryParts parts;        // those that are stored, and what is open behind them
   mutable std::mutex mutex;  // guards what follows
   std::optional<Tip> tip;
 
@@ -128,10 +138,20 @@ struct Database::Impl {
     files.options.write_global_seqno = false;
     return files;
   }
-  [[nodiscard]] static rocksdb::Status put_tip(rocksdb::SstFileWriter& writer, const Tip& tip) {
-    const rocksdb::Status put = writer.Put(slice(kFormatKey), slice(encode(kFormat)));
+  [[nodiscard]] static rocksdb::Status put_tip(rocksdb::SstFileWriter& writer, const Tip& tip, HistoryParts& parts) {
+    rocksdb::Status put = writer.Put(slice(kFormatKey), slice(encode(kFormat)));
+    for (const auto& [number, hash] : parts.take()) {
+      if (put.ok()) put = writer.Put(slice(part_key(number)), slice(encode(hash)));
+    }
     return put.ok() ? writer.Put(slice(kTipKey), slice(encode(tip))) : put;
   }
+  [[nodiscard]] Result<std::vector<Hash32>, StorageError> read_parts() const;
+  /// Calls `f` for leaves from an index on, at most `count`.
+  template <class F>
+  Result<void, StorageError> read_leaves(std::uint64_t from, std::uint64_t count, F&& f) const;
+  /// Adds the leaves that are stored already and those of a checkpoint. Where they cannot be read, the hashes end
+  /// there: a start reads the leaves then.
+  void advance(HistoryParts& next, const RecentBlocks& recent) const;
 
   /// Writes the sorted file of a family; nothing where `fill` puts nothing.
   template <class Fill>
@@ -148,10 +168,55 @@ struct Database::Impl {
     return status;
   }
 
-  rocksdb::Status write_files(const RecentBlocks& recent, std::vector<rocksdb::IngestExternalFileArg>& files);
+  rocksdb::Status write_files(const RecentBlocks& recent, HistoryParts& next,
+                              std::vector<rocksdb::IngestExternalFileArg>& files);
 };
 
-rocksdb::Status Database::Impl::write_files(const RecentBlocks& recent,
+template <class F>
+Result<void, StorageError> Database::Impl::read_leaves(std::uint64_t from, std::uint64_t count, F&& f) const {
+  rocksdb::ReadOptions reading;
+  reading.fill_cache = false;
+  reading.readahead_size = kReadAhead;
+  const std::unique_ptr<rocksdb::Iterator> records(db->NewIterator(reading, families[kLeaves]));
+  std::uint64_t index = from;
+  for (records->SeekForPrev(slice(encode(from))); records->Valid() && index - from < count; records->Next()) {
+    const auto first = decode<std::uint64_t>(view(records->key()));
+    const auto leaves = decode<std::vector<Bytes>>(view(records->value()));
+    if (!first || !leaves || *first > index || (*first + leaves->size() <= index && index > from)) {
+      return fail(corrupt(fmt::format("the record of history leaf {} does not decode, or another is missing before it",
+                                      first.value_or(index))));
+    }
+    for (std::uint64_t i = index - *first; i < leaves->size() && index - from < count; ++i, ++index) f((*leaves)[i]);
+  }
+  if (!records->status().ok()) return fail(unreadable(records->status()));
+  return {};
+}
+
+Result<std::vector<Hash32>, StorageError> Database::Impl::read_parts() const {
+  std::vector<Hash32> hashes;
+  const std::unique_ptr<rocksdb::Iterator> rows(db->NewIterator({}, families[kDefault]));
+  for (rows->Seek(slice(kPartPrefix)); rows->Valid() && rows->key().starts_with(slice(kPartPrefix)); rows->Next()) {
+    const auto hash = Hash32::from_view(view(rows->value()));
+    if (!hash || rows->key() != slice(part_key(hashes.size()))) {
+      return fail(corrupt(fmt::format("the hash of part {} of the history is missing or damaged", hashes.size())));
+    }
+    hashes.push_back(*hash);
+  }
+  if (!rows->status().ok()) return fail(unreadable(rows->status()));
+  return hashes;
+}
+
+void Database::Impl::advance(HistoryParts& next, const RecentBlocks& recent) const {
+  const std::uint64_t stored = tip ? tip->history_size : 0;
+  if (next.leaf() < stored) {
+    const std::uint64_t behind = std::min(stored - next.leaf(), kLeavesCaughtUp);
+    if (!read_leaves(next.leaf(), behind, [&](ByteView leaf) { next.add(leaf); })) return;
+  }
+  if (next.leaf() != stored) return;
+  for (const Bytes& leaf : recent.leaves()) next.add(leaf);
+}
+
+rocksdb::Status Database::Impl::write_files(const RecentBlocks& recent, HistoryParts& next,
                                             std::vector<rocksdb::IngestExternalFileArg>& files) {
   using Writer = rocksdb::SstFileWriter;
   rocksdb::Status status;
@@ -203,7 +268,7 @@ rocksdb::Status Database::Impl::write_files(const RecentBlocks& recent,
   });
   const auto& last = recent.blocks().back();
   write(true, kDefault, [&](Writer& writer) {
-    return put_tip(writer, {last.height, last.app_hash, last.history_size});
+    return put_tip(writer, {last.height, last.app_hash, last.history_size}, next);
   });
   return status;
 }
@@ -249,6 +314,9 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
   if (!tip || !format) return fail(!tip ? tip.error() : format.error());
   impl->tip = *tip;
   if (*tip && *format != kFormat) return another_format();
+  const auto parts = impl->read_parts();
+  if (!parts) return fail(parts.error());
+  impl->parts = HistoryParts(parts->size());
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 
@@ -264,11 +332,14 @@ Result<void, StorageError> Database::checkpoint(const RecentBlocks& recent) {
   // A disk that was full may have stopped the database; with space it goes on, or it must be opened anew.
   if (std::exchange(impl_->was_full, false)) status = impl_->db->Resume();
   const bool stopped = !status.ok() && !status.IsNoSpace();
-  if (status.ok()) status = impl_->write_files(recent, files);
+  HistoryParts next = impl_->parts;
+  impl_->advance(next, recent);
+  if (status.ok()) status = impl_->write_files(recent, next, files);
   if (status.ok()) status = impl_->db->IngestExternalFiles(files);
   const auto& last = recent.blocks().back();
   if (status.ok()) {
     impl_->set_tip({last.height, last.app_hash, last.history_size});
+    impl_->parts = std::move(next);
     return {};
   }
   impl_->was_full = !stopped && is_out_of_room(status);
@@ -361,18 +432,23 @@ Result<void, StorageError> Database::for_each(Part part, const Visitor& f) const
   return {};
 }
 
-Result<void, StorageError> Database::for_each_leaf(const std::function<void(ByteView)>& f) const {
-  std::uint64_t index = 0;
-  auto read = for_each(Part::Leaves, [&](ByteView key, ByteView record) {
-    const auto leaves = decode<std::vector<Bytes>>(record);
-    if (decode<std::uint64_t>(key) != index || !leaves) return false;
-    for (const Bytes& leaf : *leaves) f(leaf);
-    index += leaves->size();
-    return true;
+Result<void, StorageError> Database::for_each_leaf(const std::function<void(ByteView)>& f, std::uint64_t from) const {
+  std::uint64_t index = from;
+  auto read = impl_->read_leaves(from, UINT64_MAX, [&](ByteView leaf) {
+    f(leaf);
+    ++index;
   });
   if (!read) return read;
   const std::uint64_t expected = tip().value_or(Tip{}).history_size;
   if (index != expected) return fail(corrupt(fmt::format("{} history leaves found, {} expected", index, expected)));
+  return {};
+}
+
+Result<std::vector<Hash32>, StorageError> Database::history_parts() const { return impl_->read_parts(); }
+
+Result<void, StorageError> Database::verify_files() const {
+  const rocksdb::Status status = impl_->db->VerifyChecksum();
+  if (!status.ok()) return fail(impl_->unreadable(status));
   return {};
 }
 
@@ -390,6 +466,7 @@ struct Database::Filler::State {
   Family family = kDefault;  // of the open file
   std::unique_ptr<rocksdb::SstFileWriter> writer;
   std::array<std::vector<std::string>, kFamilyCount> files;
+  HistoryParts parts;
 
   rocksdb::Status open(Family wanted) {
     family = wanted;
@@ -411,7 +488,7 @@ struct Database::Filler::State {
   }
 };
 
-Database::Filler::Filler(Database& database) : state_(new State{*database.impl_, kDefault, {}, {}}) {
+Database::Filler::Filler(Database& database) : state_(new State{*database.impl_, kDefault, {}, {}, HistoryParts()}) {
   STARMINER_CHECK(!database.tip());
 }
 Database::Filler::~Filler() = default;
@@ -423,13 +500,16 @@ Result<void, StorageError> Database::Filler::add(Part part, ByteView key, ByteVi
     if (status.ok()) status = state_->open(family_of(part));
   }
   if (status.ok()) status = state_->writer->Put(slice(key), slice(value));
+  if (part == Part::Leaves) {
+    for (const Bytes& leaf : decode<std::vector<Bytes>>(value).value_or(std::vector<Bytes>())) state_->parts.add(leaf);
+  }
   return state_->result(status);
 }
 
 Result<void, StorageError> Database::Filler::finish(const Tip& tip) {
   rocksdb::Status status = state_->close();
   if (status.ok()) status = state_->open(kDefault);
-  if (status.ok()) status = Impl::put_tip(*state_->writer, tip);
+  if (status.ok()) status = Impl::put_tip(*state_->writer, tip, state_->parts);
   if (status.ok()) status = state_->close();
   std::vector<rocksdb::IngestExternalFileArg> files;
   for (std::size_t family = 0; family < kFamilyCount; ++family) {
@@ -437,7 +517,10 @@ Result<void, StorageError> Database::Filler::finish(const Tip& tip) {
     if (!paths.empty()) files.push_back(state_->impl.ingestion(static_cast<Family>(family), std::move(paths)));
   }
   if (status.ok()) status = state_->impl.db->IngestExternalFiles(files);
-  if (status.ok()) state_->impl.set_tip(tip);
+  if (status.ok()) {
+    state_->impl.set_tip(tip);
+    state_->impl.parts = std::move(state_->parts);
+  }
   return state_->result(status);
 }
 

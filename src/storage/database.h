@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "storage/recent_blocks.h"
@@ -58,8 +59,14 @@ class Database {
 
   /// Everything of a part in the order of its keys; false from the visitor means that what it got makes no sense.
   [[nodiscard]] Result<void, StorageError> for_each(Part part, const Visitor& f) const;
-  /// All leaves in order.
-  [[nodiscard]] Result<void, StorageError> for_each_leaf(const std::function<void(ByteView leaf)>& f) const;
+  /// All leaves in order, or those from an index on, which is not above their number.
+  [[nodiscard]] Result<void, StorageError> for_each_leaf(const std::function<void(ByteView leaf)>& f,
+                                                         std::uint64_t from = 0) const;
+  /// Hashes of the first parts of the history (audit::HistoryTree): of all whole ones, or of fewer where an earlier
+  /// version of this program has stored the leaves.
+  [[nodiscard]] Result<std::vector<Hash32>, StorageError> history_parts() const;
+  /// Reads every file and compares it with its checksums.
+  [[nodiscard]] Result<void, StorageError> verify_files() const;
 
   /// Makes the folder, which must not exist, a copy that another process may open: by hard links, at no cost, and whole
   /// whatever is written meanwhile.

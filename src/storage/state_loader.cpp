@@ -106,6 +106,8 @@ bool StateLoader::add_row(ByteView key, ByteView row) {
   return true;
 }
 
+void StateLoader::add_part(const Hash32& part_hash) { impl_->machine.load_history_part(part_hash); }
+
 void StateLoader::add_leaf(ByteView leaf) {
   impl_->machine.load_history_leaf(protocol::audit::HistoryTree::leaf_hash(leaf));
 }

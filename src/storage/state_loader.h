@@ -21,7 +21,8 @@ class StateLoader {
 
   /// A row by table number and key, in any order. False where it does not decode or was there before.
   [[nodiscard]] bool add_row(ByteView key, ByteView row);
-  /// The leaves of the history, in order.
+  /// The history, in order: its first parts by their hashes, then leaves.
+  void add_part(const Hash32& part_hash);
   void add_leaf(ByteView leaf);
   /// Builds and checks the whole. Fails with what is wrong; the machine may then only be destroyed.
   [[nodiscard]] Result<void, std::string> finish(const Hash32& app_hash);

@@ -48,11 +48,28 @@ std::uint64_t HistoryTree::append_hash(const Hash32& leaf) {
   if (!hash) return index;
   parts_.emplace_back();
   if (parts_.size() > kPartsKept) parts_.pop_front();
+  add_part(*hash);
+  return index;
+}
+
+void HistoryTree::append_part(const Hash32& part) {
+  STARMINER_CHECK(size_ % kPartLeaves == 0);
+  STARMINER_CHECK(parts_.size() == 1);
+  size_ += kPartLeaves;
+  add_part(part);
+}
+
+const Hash32& HistoryTree::part_hash(std::uint64_t part) const {
+  STARMINER_CHECK(part < size_ / kPartLeaves);
+  return levels_.front()[part];
+}
+
+void HistoryTree::add_part(Hash32 hash) {
   for (std::size_t level = 0;; ++level) {
     if (levels_.size() == level) levels_.emplace_back();
     std::vector<Hash32>& hashes = levels_[level];
-    hashes.push_back(*hash);
-    if (hashes.size() % 2 != 0) return index;
+    hashes.push_back(hash);
+    if (hashes.size() % 2 != 0) return;
     hash = hash_pair(hashes[hashes.size() - 2], hashes.back());
   }
 }

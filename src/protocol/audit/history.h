@@ -52,6 +52,11 @@ class HistoryTree {
   std::uint64_t append(ByteView leaf) { return append_hash(leaf_hash(leaf)); }
   /// The same with a leaf hash that was stored before.
   std::uint64_t append_hash(const Hash32& leaf);
+  /// Adds a whole part by its hash (`part_hash`), as if its leaves had been appended and were no longer kept.
+  /// Requires: nothing but whole parts was added before.
+  void append_part(const Hash32& part);
+  /// Hash of the part of this number: of its kPartLeaves leaves alone. Requires: the tree has all of them.
+  [[nodiscard]] const Hash32& part_hash(std::uint64_t part) const;
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] Hash32 root() const;
@@ -84,6 +89,8 @@ class HistoryTree {
  private:
   /// Adds a hash to a part, and what it completes in it. Returns the hash of the part when it is complete.
   static std::optional<Hash32> grow(Part& part, Hash32 hash);
+  /// Adds the hash of the next part, and what it completes above.
+  void add_part(Hash32 hash);
   /// Hash of the leaves i*2^level .. (i+1)*2^level-1, which the tree has.
   [[nodiscard]] std::optional<Hash32> subtree(unsigned level, std::uint64_t i, const OldParts& old) const;
   /// Hash of `count` leaves from `start` on, which is a multiple of the smallest power of two that is at least `count`.

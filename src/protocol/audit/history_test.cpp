@@ -327,6 +327,27 @@ RC_GTEST_PROP(LongHistory, ProvesWhatItKeepsNoMoreFromWhatIsReadBack, ()) {
       HistoryTree::verify_consistency(history.roots[old_size], old_size, history.roots[size], size, *consistency));
 }
 
+// A start reads hashes of parts for the beginning and leaves for the rest: the same tree, which grows on the same way.
+RC_GTEST_PROP(LongHistory, IsTheSameWhenItBeginsWithHashesOfParts, ()) {
+  const LongHistory& history = long_history();
+  const auto parts = *rc::gen::inRange<std::uint64_t>(0, kLong / HistoryTree::kPartLeaves + 1);
+  HistoryTree tree;
+  for (std::uint64_t part = 0; part < parts; ++part) tree.append_part(history.tree.part_hash(part));
+  RC_ASSERT(tree.size() == parts * HistoryTree::kPartLeaves);
+  RC_ASSERT(tree.root() == history.roots[tree.size()]);
+  for (std::uint64_t i = tree.size(); i < kLong; ++i) static_cast<void>(tree.append_hash(history.leaves[i]));
+  RC_ASSERT(tree.root() == history.roots[kLong]);
+  const auto index = *rc::gen::inRange<std::uint64_t>(0, kLong);
+  HistoryTree::OldParts old;
+  const std::uint64_t part = index / HistoryTree::kPartLeaves;
+  if (part < kLong / HistoryTree::kPartLeaves) {
+    old.add(part, std::span(history.leaves).subspan(part * HistoryTree::kPartLeaves, HistoryTree::kPartLeaves));
+  }
+  const auto proof = tree.inclusion_proof(index, kLong, old);
+  RC_ASSERT(proof.has_value());
+  RC_ASSERT(HistoryTree::verify_inclusion(history.roots[kLong], kLong, index, history.leaves[index], *proof));
+}
+
 TEST(LongHistory, ReadsNothingBackForTheNewestPartsAndAPartOnceForAll) {
   const LongHistory& history = long_history();
   const auto parts = [&](std::initializer_list<std::uint64_t> places) {
