@@ -40,6 +40,16 @@ struct SnapshotRequest {
 /// Makes the chain of a data folder out of one.
 [[nodiscard]] config::ExitCode snapshot_restore(const config::Invocation& call, const Settings& settings,
                                                 const SnapshotRequest& request);
+struct RepairSources {
+  std::vector<std::string> copies;     // data folders or chain folders
+  std::vector<std::string> snapshots;  // folders of snapshots
+  bool examine_only = false;
+  bool accept_loss = false;
+};
+
+/// Finds what of the chain is damaged, and makes it whole out of what is left and of other copies.
+[[nodiscard]] config::ExitCode repair(const config::Invocation& call, const Settings& settings,
+                                      const RepairSources& sources);
 /// Asks the node that serves this data folder.
 [[nodiscard]] config::ExitCode status(const config::Invocation& call, const Settings& settings);
 

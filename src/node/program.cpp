@@ -84,6 +84,37 @@ void add_snapshot(config::Program& program, const Settings& settings, SnapshotRe
       .run([&](const Invocation& call) { return snapshot_restore(call, settings, request); });
 }
 
+void add_repair(config::Program& program, const Settings& settings, RepairSources& sources) {
+  config::Command& command = program.root().add("repair", "Say what of the chain is damaged, and make it whole again");
+  command.describe(
+      "Reads every file of the chain, compares it with its checksums and the whole with its app hash, and names what "
+      "is "
+      "damaged. A whole chain is then made of the best beginning (the own database, a copy, a snapshot, the genesis) "
+      "and "
+      "of the blocks behind it from every log, checked once more, and put in the place of the damaged one, which is "
+      "kept "
+      "beside it. Where the newest block that the folder knows of cannot be reached, nothing is done, and what is "
+      "missing "
+      "is named. The node must be stopped.");
+  command.option("--copy", sources.copies, "Another data folder of this chain, such as a backup; as often as needed.")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command.option("--snapshot", sources.snapshots, "A snapshot of this chain; as often as needed.")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command.option("--check", sources.examine_only, "Only say what is damaged.");
+  command.option("--accept-loss", sources.accept_loss,
+                 "Go on without the blocks that no source has. Answered transactions in them are lost, and nodes that "
+                 "have these blocks are on another chain from then on.");
+  command.prints()
+      .example("starminerd repair --data-dir net --check", "Is everything whole?")
+      .example("starminerd repair --data-dir net --snapshot snapshot-1", "From a snapshot and the folder's own log")
+      .example("starminerd repair --data-dir net --copy /mnt/backup/net", "From a backup and what the folder still has")
+      .returns(ExitCode::NotFound, "the data folder has no genesis")
+      .returns(ExitCode::Mismatch, "something is damaged and was not repaired")
+      .run([&](const Invocation& call) { return repair(call, settings, sources); });
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
@@ -120,6 +151,8 @@ int run_program(int argc, const char* const* argv) {
       .run([&](const Invocation& call) { return status(call, settings); });
   SnapshotRequest snapshot;
   add_snapshot(program, settings, snapshot);
+  RepairSources sources;
+  add_repair(program, settings, sources);
   program.configure(options, {"/etc/starminer/starminerd.toml"});
   return program.run(argc, argv);
 }

@@ -4,72 +4,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <random>
 
 #include <fmt/format.h>
 
 #include "base/check.h"
-#include "base/codec.h"
 #include "base/hash.h"
 #include "storage/files.h"
+#include "storage/log_format.h"
 
 namespace starminer::storage {
 namespace {
 
-constexpr std::string_view kMagic = "SMLOG001";
-constexpr std::uint64_t kPage = 4096;
-constexpr std::size_t kChecksumBytes = 16;
-constexpr std::size_t kHeadBytes = 8 + 8 + 8 + kChecksumBytes;
-constexpr std::size_t kSaltFileBytes = 64;  // the salt and its SHA-256
-constexpr std::string_view kSuffix = ".log";
 constexpr std::size_t kZeroes = 1U << 20;
-
-static_assert(kMagic.size() == 8);
-
-std::uint64_t page_end(std::uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
-
-/// Over height, length and payload: a record that was moved or cut does not pass. The salt keeps whoever fills payloads
-/// from writing what looks like a record.
-std::array<std::uint8_t, kChecksumBytes> checksum(const Hash32& salt, ByteView head, ByteView payload) {
-  const Hash32 hash = Sha256().update(salt.view()).update(head).update(payload).finish();
-  std::array<std::uint8_t, kChecksumBytes> sum{};
-  std::copy_n(hash.bytes.begin(), sum.size(), sum.begin());
-  return sum;
-}
-
-struct Found {
-  std::uint64_t height = 0;
-  ByteView payload;
-  std::uint64_t end = 0;
-};
-
-std::optional<Found> record_at(const Hash32& salt, ByteView segment, std::uint64_t offset) {
-  if (offset + kHeadBytes > segment.size()) return std::nullopt;
-  const ByteView head = segment.subspan(offset, kHeadBytes);
-  if (as_text(head.first(kMagic.size())) != kMagic) return std::nullopt;
-  codec::Source in{head.subspan(kMagic.size())};
-  const auto height = codec::get_integer<std::uint64_t>(in);
-  const auto length = codec::get_integer<std::uint64_t>(in);
-  if (length > segment.size() - offset - kHeadBytes) return std::nullopt;
-  const ByteView payload = segment.subspan(offset + kHeadBytes, length);
-  const auto sum = checksum(salt, head.subspan(kMagic.size(), 16), payload);
-  if (!std::equal(sum.begin(), sum.end(), in.left.begin())) return std::nullopt;
-  return Found{height, payload, page_end(offset + kHeadBytes + length)};
-}
-
-/// The first whole record behind an offset that is at least of this height.
-std::optional<std::pair<std::uint64_t, Found>> find_later(const Hash32& salt, ByteView segment, std::uint64_t offset,
-                                                          std::uint64_t height) {
-  for (std::uint64_t at = page_end(offset + 1); at < segment.size(); at += kPage) {
-    const auto found = record_at(salt, segment, at);
-    if (found && found->height >= height) return std::pair{at, *found};
-  }
-  return std::nullopt;
-}
 
 StorageError corrupt(const std::filesystem::path& path, std::uint64_t offset, std::string_view what) {
   return {StorageFault::Corrupt,
@@ -97,7 +46,7 @@ BlockLog::~BlockLog() {
 }
 
 std::filesystem::path BlockLog::path_of(std::uint64_t first_height) const {
-  return folder_ / fmt::format("{:020}{}", first_height, kSuffix);
+  return folder_ / fmt::format("{:020}{}", first_height, kLogSuffix);
 }
 
 Result<std::unique_ptr<BlockLog>, StorageError> BlockLog::open(std::filesystem::path folder, LogOptions options,
@@ -115,31 +64,22 @@ Result<void, StorageError> BlockLog::read_salt() {
   const std::filesystem::path path = folder_ / "salt";
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored)) {
-    // With another salt every record would look torn, so the file proves itself.
     const auto bytes = read_file(path);
-    const auto salt = bytes && bytes->size() == kSaltFileBytes
-                          ? Hash32::from_view(ByteView(*bytes).first(kSaltFileBytes / 2))
-                          : std::nullopt;
-    const Hash32 proof = salt ? sha256(salt->view()) : Hash32{};
-    if (!salt || !std::equal(proof.bytes.begin(), proof.bytes.end(), bytes->begin() + kSaltFileBytes / 2)) {
-      return fail(corrupt(path, 0, "the salt of the checksums is damaged"));
-    }
+    const auto salt = bytes ? decode_salt(*bytes) : std::nullopt;
+    if (!salt) return fail(corrupt(path, 0, "the salt of the checksums is damaged"));
     salt_ = *salt;
     return {};
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-    if (entry.path().extension() == kSuffix) {
+    if (entry.path().extension() == kLogSuffix) {
       return fail(corrupt(path, 0, "the salt of the checksums is missing, and there are records"));
     }
   }
   std::random_device device;
   for (std::uint8_t& byte : salt_.bytes) byte = static_cast<std::uint8_t>(device());
-  Bytes as_file(salt_.bytes.begin(), salt_.bytes.end());
-  const Hash32 proof = sha256(salt_.view());
-  as_file.insert(as_file.end(), proof.bytes.begin(), proof.bytes.end());
   const std::filesystem::path made = folder_ / "salt.new";
   const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool good = fd >= 0 && write_all(fd, as_file, 0) && ::fsync(fd) == 0;
+  const bool good = fd >= 0 && write_all(fd, encode_salt(salt_), 0) && ::fsync(fd) == 0;
   const int error = errno;
   if (fd >= 0) ::close(fd);
   if (!good || ::rename(made.c_str(), path.c_str()) != 0 || !sync_folder(folder_)) {
@@ -153,10 +93,7 @@ Result<void, StorageError> BlockLog::read_all(std::uint64_t height, const Visito
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
     if (entry.path() == spare_path()) has_spare_ = true;
-    if (entry.path().extension() != kSuffix) continue;
-    std::uint64_t first = 0;
-    const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), first);
-    if (error == std::errc{} && std::string_view(stop) == kSuffix) segments_.emplace(first, entry.path());
+    if (const auto first = height_of_segment(name)) segments_.emplace(*first, entry.path());
   }
   next_height_ = height + 1;
   if (segments_.empty()) return {};
@@ -190,9 +127,9 @@ Result<void, StorageError> BlockLog::read_segment(Scan& scan, const Visitor& vis
   }
   std::uint64_t at = 0;
   for (;;) {
-    auto found = record_at(salt_, *bytes, at);
+    auto found = log_record_at(salt_, *bytes, at);
     if (!found || found->height != scan.expected) {
-      const auto later = find_later(salt_, *bytes, at, scan.expected + 1);
+      const auto later = find_later_record(salt_, *bytes, at, scan.expected + 1);
       if (!later) break;
       // What the database holds already need not be whole here.
       if (later->second.height > scan.after + 1) {
@@ -214,10 +151,7 @@ Result<void, StorageError> BlockLog::read_segment(Scan& scan, const Visitor& vis
     at = found->end;
   }
   scan.end = at;
-  const bool begun = at + kMagic.size() <= bytes->size() &&
-                     as_text(ByteView(*bytes).subspan(at, kMagic.size())) == kMagic &&
-                     decode<std::uint64_t>(ByteView(*bytes).subspan(at + kMagic.size(), 8)) == scan.expected;
-  if (begun && scan.last) {
+  if (scan.last && log_record_begins(*bytes, at, scan.expected)) {
     report_.dropped = fmt::format("{}, offset {}: block {} ends before its end; it was never acknowledged",
                                   scan.path.string(), at, scan.expected);
   }
@@ -234,7 +168,7 @@ StorageError BlockLog::broken(const std::filesystem::path& path, const char* wha
 }
 
 StorageError BlockLog::full(const std::filesystem::path& path, int error) {
-  lacking_ = std::max<std::uint64_t>(buffer_.size(), kPage);
+  lacking_ = std::max<std::uint64_t>(buffer_.size(), kLogPage);
   return {StorageFault::Full,
           fmt::format("{}: no room for a block: {}; {}", path.string(), std::strerror(error), write_advice(error))};
 }
@@ -284,7 +218,7 @@ Result<void, StorageError> BlockLog::roll(std::uint64_t first_height) {
     const std::filesystem::path made = folder_ / "next.new";
     if (auto created = create(made); !created) {
       if (created.error().fault == StorageFault::Full) {
-        lacking_ = std::max<std::uint64_t>(buffer_.size(), kPage);
+        lacking_ = std::max<std::uint64_t>(buffer_.size(), kLogPage);
       } else {
         failure_ = created.error().text;
       }
@@ -318,11 +252,11 @@ Result<void, StorageError> BlockLog::write_record() {
     return write_all(file_, pages, offset, &written);
   };
   std::size_t written = 0;
-  if (bytes.size() > kPage && !write(bytes.subspan(kPage), end_ + kPage, written)) {
+  if (bytes.size() > kLogPage && !write(bytes.subspan(kLogPage), end_ + kLogPage, written)) {
     return fail(is_out_of_room(errno) ? full(path_, errno) : broken(path_, "write", errno));
   }
   written = 0;
-  if (!write(bytes.first(kPage), end_, written)) {
+  if (!write(bytes.first(kLogPage), end_, written)) {
     // Of a page that was taken in part, the rest may happen to be what stood there before.
     return fail(is_out_of_room(errno) && written == 0 ? full(path_, errno) : broken(path_, "write", errno));
   }
@@ -332,16 +266,8 @@ Result<void, StorageError> BlockLog::write_record() {
 Result<void, StorageError> BlockLog::append(std::uint64_t height, ByteView payload) {
   if (!failure_.empty()) return fail(StorageError{StorageFault::Write, failure_});
   STARMINER_CHECK(height == next_height_);
-  const std::uint64_t bytes = page_end(kHeadBytes + payload.size());
-  buffer_.clear();
-  buffer_.reserve(bytes);
-  buffer_.insert(buffer_.end(), kMagic.begin(), kMagic.end());
-  codec::put(height, buffer_);
-  codec::put(static_cast<std::uint64_t>(payload.size()), buffer_);
-  const auto sum = checksum(salt_, ByteView(buffer_).subspan(kMagic.size()), payload);
-  buffer_.insert(buffer_.end(), sum.begin(), sum.end());
-  buffer_.insert(buffer_.end(), payload.begin(), payload.end());
-  buffer_.resize(bytes);
+  encode_log_record(salt_, height, payload, buffer_);
+  const std::uint64_t bytes = buffer_.size();
   if (needs_segment(bytes)) {
     if (auto rolled = roll(height); !rolled) return rolled;
   }

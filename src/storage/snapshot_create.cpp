@@ -3,8 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "base/codec.h"
-#include "protocol/machine.h"
+#include "storage/chain_check.h"
 #include "storage/files.h"
 #include "storage/snapshot.h"
 
@@ -61,30 +60,11 @@ class Writer {
   std::string failure_;
 };
 
-Result<void, StorageError> write_part(const Database& database, Part part, Writer& writer) {
-  if (part != Part::Leaves) {
-    return database.for_each(part, [&](ByteView key, ByteView value) { return writer.add(part, key, value); });
-  }
-  // How leaves are grouped in the database depends on when its checkpoints were.
-  std::vector<Bytes> group;
-  std::uint64_t first = 0;
-  bool good = true;
-  const auto close = [&] {
-    good = good && (group.empty() || writer.add(part, encode(first), encode(group)));
-    first += group.size();
-    group.clear();
-  };
-  auto read = database.for_each_leaf([&](ByteView leaf) {
-    group.emplace_back(leaf.begin(), leaf.end());
-    if (group.size() == kLeavesPerRecord) close();
-  });
-  close();
-  return read;
-}
-
 Result<void, std::string> write_parts(const Database& database, Writer& writer) {
   for (std::uint8_t number = 0; number < kPartCount; ++number) {
-    const auto read = write_part(database, static_cast<Part>(number), writer);
+    const auto part = static_cast<Part>(number);
+    const auto read =
+        for_each_in_order(database, part, [&](ByteView key, ByteView value) { return writer.add(part, key, value); });
     if (!writer.failure().empty()) return fail(writer.failure());
     if (!read) return fail(read.error().text);
   }
@@ -92,23 +72,12 @@ Result<void, std::string> write_parts(const Database& database, Writer& writer) 
   return {};
 }
 
-Result<std::string, std::string> chain_id_of(const Database& database) {
-  const Bytes key{static_cast<std::uint8_t>(protocol::state::TableId::Chain), 0};
-  const auto bytes = database.find_row(key);
-  if (!bytes) return fail(bytes.error().text);
-  const auto row = *bytes ? decode<protocol::ChainRow>(**bytes) : std::nullopt;
-  if (!row) return fail(database.corrupt("the row of the chain is missing").text);
-  return row->chain_id;
-}
-
 Result<SnapshotManifest, std::string> manifest_of(const Database& database) {
-  const auto tip = database.tip();
-  if (!tip) return fail(std::string("the database is empty"));
-  const auto block = database.find_block(tip->height);
+  auto target = target_of(database);
+  if (!target) return fail(std::move(target.error()));
+  const auto block = database.find_block(target->height);
   if (!block || !*block) return fail(block ? database.corrupt("its last block is missing").text : block.error().text);
-  auto chain_id = chain_id_of(database);
-  if (!chain_id) return fail(std::move(chain_id.error()));
-  return SnapshotManifest{*std::move(chain_id),
+  return SnapshotManifest{std::move(target->chain_id),
                           (*block)->height,
                           (*block)->time,
                           (*block)->state_root,
