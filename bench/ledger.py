@@ -19,6 +19,8 @@ RECOVERY_NAMES = ("recovery_s_1m_tx",)
 LARGE_NAMES = ("snapshot_load_s_10m_accounts", "store_load_s_10m_accounts", "snapshot_create_s_10m_accounts",
                "snapshot_bytes_per_row", "memory_gib_10m_accounts", "proof_bytes_10m_accounts", "proof_us_10m_accounts",
                "transfers_per_s_10m_accounts", "transfers_while_snapshot_over_alone")
+FINISHED_NAMES = ("start_s_5m_contracts", "start_over_reading_leaves", "memory_mib_5m_contracts",
+                  "proof_bytes_5m_contracts", "proof_us_5m_contracts")
 REPEATS = 3
 SECONDS = 6
 RECOVERY_LANES = 4
@@ -26,6 +28,7 @@ RECOVERY_BATCH = 1_000
 RECOVERY_REQUESTS = 250
 LARGE_ACCOUNTS = int(os.environ.get("STARMINER_BENCH_ACCOUNTS", 10_000_000))
 LARGE_NODES = LARGE_ACCOUNTS // 10
+FINISHED = int(os.environ.get("STARMINER_BENCH_CONTRACTS", 5_000_000))
 
 
 def ours(mode):
@@ -126,3 +129,28 @@ def measure_large(figures):
                 loaded["transfers_per_s_meanwhile"] / loaded["transfers_per_s"], "ratio",
                 f"while another process makes a snapshot; the copy itself took {loaded['copy_s']:.2f} s; {corpus}",
                 ("the same without a snapshot, 1/s", loaded["transfers_per_s"]))
+
+
+def measure_finished(figures):
+    """Each command is a process of its own, so that its memory is its own. Takes some minutes and 6 GiB of disk."""
+    with tempfile.TemporaryDirectory(prefix="starminer-bench-", dir="/var/tmp") as folder:
+        def finished(command):
+            say(f"  {command}: {FINISHED} finished contracts")
+            return run_json(bench_program("finished_bench"), command, "--folder", folder, "--contracts", FINISHED)
+
+        finished("fill")
+        read = finished("read")
+        starts = [finished("start") for _ in range(REPEATS)]
+    started = sorted(starts, key=lambda row: row["start_s"])[len(starts) // 2]
+    corpus = (f"{FINISHED} contracts that have left the state, {started['leaves']} leaves: the final rows of a really paid job "
+              "and of its contract with ids of their own, written by the store; receipts are not generated; in process")
+    figures.add("start_s_5m_contracts", started["start_s"], "s",
+                f"store opened, state, newest leaves and hashes of parts loaded, all compared with the app hash; {corpus}")
+    figures.add("start_over_reading_leaves", started["start_s"] / read["read_s"], "ratio", corpus,
+                ("every leaf read and hashed, s", read["read_s"]))
+    figures.add("memory_mib_5m_contracts", started["memory_bytes"] / 2**20, "MiB",
+                f"resident after the start, at most {started['memory_most_bytes'] / 2**20:.0f} MiB on the way; {corpus}")
+    figures.add("proof_bytes_5m_contracts", started["proof_bytes"], "bytes",
+                f"leaf and {started['proof_hashes']:.1f} hashes, mean; {corpus}")
+    figures.add("proof_us_5m_contracts", started["proof_us"], "us",
+                f"looked up by id, its part of 256 leaves read back, made and verified, random contracts; {corpus}")
