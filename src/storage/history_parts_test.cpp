@@ -6,8 +6,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 
 #include "base/codec.h"
+#include "protocol/test_chain.h"
+#include "storage/chain_store.h"
 #include "storage/database.h"
 
 namespace starminer::storage {
@@ -84,6 +87,83 @@ TEST(HistoryParts, AreThoseOfTheTreeAfterAnyCheckpointsAndRestarts) {
       EXPECT_EQ(index, size);
     }
   }
+}
+
+/// A chain that stands idle and has a long history, in a store.
+struct LongChain : Leaves {
+  explicit LongChain(std::uint64_t leaves_wanted) {
+    open();
+    const auto genesis = protocol::chain_test::genesis_of(protocol::Preset::Main, {"ada"});
+    const auto first = machine.start(genesis);
+    EXPECT_TRUE(first.has_value());
+    protocol::LoggedBlock block;
+    block.time = genesis.time;
+    write(std::move(block), *first, 0);
+    while (tree.size() < leaves_wanted) {
+      const protocol::BlockHeader header{machine.chain().height + 1, genesis.time, machine.app_hash(),
+                                         protocol::OrderRule::Arrival};
+      machine.begin_block(header,
+                          protocol::chain_test::proposer().prove(machine.randomness().last().seed, header.height));
+      protocol::LoggedBlock next;
+      next.height = header.height;
+      const auto result = machine.finish_block();
+      write(std::move(next), result, 3'333);
+    }
+    database.reset();
+  }
+  void write(protocol::LoggedBlock block, const protocol::BlockResult& result, std::uint64_t leaves) {
+    LogRecord record = make_record(std::move(block), result);
+    for (std::uint64_t i = 0; i < leaves; ++i) {
+      record.leaves.push_back(leaf(tree.size()));
+      tree.append(record.leaves.back());
+    }
+    record.block.history_size = tree.size();
+    record.block.app_hash = protocol::make_app_hash({record.block.height, result.state_root, tree.root(), tree.size()});
+    RecentBlocks blocks;
+    blocks.add(std::move(record), 0);
+    ASSERT_TRUE(database->checkpoint(blocks).has_value());
+  }
+  /// Puts another hash of a part into the closed database.
+  void forge(std::uint64_t part) const {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, folder.string(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* raw = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, folder.string(), families, &handles, &raw).ok());
+    const std::unique_ptr<rocksdb::DB> db(raw);
+    const Bytes number = encode(part), hash = encode(sha256("another"));
+    const rocksdb::Slice value(reinterpret_cast<const char*>(hash.data()), hash.size());
+    EXPECT_TRUE(db->Put({}, "part" + std::string(as_text(number)), value).ok());
+    for (rocksdb::ColumnFamilyHandle* handle : handles) EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+  }
+
+  protocol::Machine machine;
+};
+
+// REQ: AUD-1
+TEST(HistoryParts, AStartFromThemIsTheSameTreeAndAForgedOneIsRefused) {
+  LongChain chain(HistoryTree::kPartLeaves * (HistoryTree::kPartsKept + 9));
+  const auto load = [&](protocol::Machine& machine) -> Result<void, StorageError> {
+    const auto store = ChainStore::open(chain.folder);
+    if (!store) return fail(store.error());
+    return (*store)->load(machine);
+  };
+  {
+    protocol::Machine machine;
+    const auto loaded = load(machine);
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().text;
+    EXPECT_EQ(machine.history().root(), chain.tree.root());
+    const std::uint64_t size = chain.tree.size();
+    EXPECT_FALSE(machine.history().inclusion_proof(300, size)) << "its leaves were not read";
+    EXPECT_TRUE(machine.history().inclusion_proof(size - HistoryTree::kPartLeaves * 40, size));
+  }
+  chain.forge(3);
+  protocol::Machine machine;
+  const auto loaded = load(machine);
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().fault, StorageFault::Corrupt);
 }
 
 }  // namespace
