@@ -132,7 +132,7 @@ def measure_large(figures):
 
 
 def measure_finished(figures):
-    """Each command is a process of its own, so that its memory is its own. Takes some minutes and 6 GiB of disk."""
+    """Each command is a process of its own, so that its memory is its own. Takes ten minutes and 7 GiB of disk."""
     with tempfile.TemporaryDirectory(prefix="starminer-bench-", dir="/var/tmp") as folder:
         def finished(command):
             say(f"  {command}: {FINISHED} finished contracts")

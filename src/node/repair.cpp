@@ -55,6 +55,13 @@ ExitCode repair(const config::Invocation& call, const Settings& settings, const 
   const DataFolder folder{settings.data_folder};
   auto genesis = client::load_genesis(folder.genesis());
   if (!genesis) return call.fail(ExitCode::NotFound, {"there is no chain to repair", "", genesis.error(), {}});
+  for (const auto* sources_given : {&sources.copies, &sources.snapshots}) {
+    for (const std::string& source : *sources_given) {
+      std::error_code ignored;
+      if (fs::is_directory(source, ignored)) continue;
+      return call.fail(ExitCode::Usage, {"a source is missing", "", source + " is no folder", {}});
+    }
+  }
   storage::RepairRequest request;
   request.chain = folder.chain();
   for (const std::string& copy : sources.copies) request.copies.push_back(chain_of(copy));

@@ -21,10 +21,11 @@ namespace {
 constexpr std::size_t kZeroes = 1U << 20;
 
 StorageError corrupt(const std::filesystem::path& path, std::uint64_t offset, std::string_view what) {
-  return {StorageFault::Corrupt,
-          fmt::format("{}, offset {}: {}; nothing was changed. Restore the folder from a backup, or move it away and "
-                      "replay the chain from another node",
-                      path.string(), offset, what)};
+  return {
+      StorageFault::Corrupt,
+      fmt::format("{}, offset {}: {}; nothing was changed. Restore the folder: starminerd repair takes what is left of "
+                  "it, backups and snapshots",
+                  path.string(), offset, what)};
 }
 
 }  // namespace

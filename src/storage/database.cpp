@@ -103,8 +103,8 @@ struct Database::Impl {
 
   [[nodiscard]] StorageError corrupt(std::string_view what) const {
     return {StorageFault::Corrupt,
-            fmt::format("{}: {}; nothing was changed. Restore the folder from a backup, or move it away and replay the "
-                        "chain from another node",
+            fmt::format("{}: {}; nothing was changed. Restore the folder: starminerd repair takes what is left of it, "
+                        "backups and snapshots",
                         folder.string(), what)};
   }
   [[nodiscard]] StorageError unreadable(const rocksdb::Status& status) const {
@@ -304,8 +304,8 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
     return fail(StorageError{
         damaged ? StorageFault::Corrupt : StorageFault::Open,
         fmt::format("{}: {}; {}", folder.string(), status.ToString(),
-                    damaged ? "nothing was changed. Restore the folder from a backup, or move it away and replay the "
-                              "chain from another node"
+                    damaged ? "nothing was changed. Restore the folder: starminerd repair takes what is left of it, "
+                              "backups and snapshots"
                             : "another process may hold it, or the disk is full or damaged")});
   }
   impl->db.reset(db);

@@ -37,6 +37,15 @@ struct Built {
   std::uint64_t from_logs = 0;
 };
 
+/// An error of the folder that a repair works in, told of the one that was looked at and without advice.
+std::string told_of(std::string text, const fs::path& work, const fs::path& folder) {
+  const std::string from = work.string();
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + folder.string().size())) {
+    text.replace(at, from.size(), folder.string());
+  }
+  return text.substr(0, text.find("; nothing was changed"));
+}
+
 /// The lock by which RocksDB keeps a second process out of a folder.
 class ChainLock {
  public:
@@ -184,10 +193,10 @@ std::optional<ChainTarget> Repair::examine() {
     if (same) {
       own = std::move(*checked);
     } else {
-      report_.damage.push_back(fmt::format("the database in {}: {}", request_.chain.string(), same.error()));
+      report_.damage.push_back("the database: " + told_of(same.error(), work_, request_.chain));
     }
   } else {
-    report_.damage.push_back(fmt::format("the database in {}: {}", request_.chain.string(), linked.error()));
+    report_.damage.push_back("the database: " + told_of(linked.error(), work_, request_.chain));
   }
   const LogScan& log = logs_.front();
   newest_ = std::max(tip ? tip->height : 0, log.records().empty() ? 0 : log.records().rbegin()->first);
@@ -319,7 +328,7 @@ Result<RepairReport, RepairFailure> Repair::make_whole(bool own_is_whole) {
   for (const Base& base : bases) {
     auto built = build(base);
     if (!built) {
-      tried_.push_back(fmt::format("{}: {}", base.name(), built.error()));
+      tried_.push_back(fmt::format("{}: {}", base.name(), told_of(built.error(), work_, base.path)));
       continue;
     }
     const std::uint64_t height = built->database->tip()->height;
