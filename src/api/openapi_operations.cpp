@@ -43,15 +43,25 @@ constexpr std::array kOperations = {
     OperationText{"GET /v1/classes", "getClasses", "market", "", "", "200:Classes"},
     OperationText{"GET /v1/regions", "getRegions", "market", "", "", "200:Regions"},
     OperationText{"GET /v1/tiers", "getTiers", "market", "", "", "200:Tiers"},
-    OperationText{"GET /v1/nodes", "listNodes", "market",
-                  "class:string=hardware class; region:string=region; status:NodeStatus=status; "
-                  "provider:Address=owner; kind:JobKind=rated for this kind of job; free_min:int=free thousandths of "
-                  "devices at least; limit:int=rows of the page, 1 to 500; after:NodeId=`next` of the page before",
-                  "", "200:Nodes 400"},
+    OperationText{
+        "GET /v1/nodes", "listNodes", "market",
+        "where:string=filter, see docs/search.md; sort:string=fields by commas, each with - before it for the "
+        "largest first; class:string=hardware class; region:string=region; status:NodeStatus=status; "
+        "provider:Address=owner; kind:JobKind=rated for this kind of job; free_min:int=free thousandths of "
+        "devices at least; limit:int=rows of the page, 1 to 500; after:string=`next` of the page before",
+        "", "200:Nodes 400 503"},
+    OperationText{"GET /v1/streams/nodes", "streamNodes", "market",
+                  "where:string=filter; sort:string=order; class:string=hardware class; region:string=region; "
+                  "status:NodeStatus=status; provider:Address=owner; kind:JobKind=rated for this kind of job; "
+                  "free_min:int=free thousandths of devices at least; limit:int=rows, 1 to 200",
+                  "", "200:text/event-stream 400"},
     OperationText{"GET /v1/nodes/{id}", "getNode", "market", "", "", "200:Node 400 404"},
     OperationText{"GET /v1/prices", "getPrices", "market", "", "", "200:Prices"},
     OperationText{"GET /v1/streams/prices", "streamPrices", "market", "", "", "200:text/event-stream"},
     OperationText{"GET /v1/queues", "getQueues", "market", "", "", "200:Queues"},
+    OperationText{"GET /v1/matches", "listMatches", "market", "limit:int=newest ones, 1 to 200", "",
+                  "200:RecentMatches 400"},
+    OperationText{"GET /v1/streams/market", "streamMarket", "market", "", "", "200:text/event-stream"},
     OperationText{"POST /v1/quotes", "quote", "market", "account:Address=requester, whose balance and limits count",
                   "starminer.v1.JobSpec", "200:Quote 400 415"},
     // Jobs and contracts
@@ -62,6 +72,7 @@ constexpr std::array kOperations = {
     OperationText{"GET /v1/jobs/{id}", "getJob", "jobs", "", "", "200:Job 400 404"},
     OperationText{"GET /v1/jobs/{id}/proof", "getJobProof", "jobs", "", "", "200:Proof 400 404 409"},
     OperationText{"GET /v1/jobs/{id}/explain", "explainJob", "jobs", "", "", "200:Explanation 400 404"},
+    OperationText{"GET /v1/matches/{id}/explain", "explainMatch", "jobs", "", "", "200:Explanation 400 404"},
     OperationText{"GET /v1/jobs/{id}/stream", "streamJob", "jobs", "", "", "200:text/event-stream 400 404"},
     OperationText{
         "GET /v1/contracts", "listContracts", "jobs",

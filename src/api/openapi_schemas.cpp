@@ -8,7 +8,7 @@ namespace {
 constexpr std::array kSchemas = {
     SchemaText{"Problem",
                "type:string, title:string, status:int, detail:string, code:Code, instance:string, advice?:string, "
-               "receipt?:Receipt, expected?:string",
+               "receipt?:Receipt, expected?:string, column?:string",
                "RFC 9457. `code` is E and four digits for refusals of the protocol (GET /v1/codes), else a name."},
     SchemaText{"LogStream", "=stdout|stderr", ""},
     // Chain
@@ -101,22 +101,35 @@ constexpr std::array kSchemas = {
     SchemaText{"FreeCapacity", "devices_milli:int[], cpu_milli:int, ram_bytes:int, disk_bytes:int, jobs:int",
                "The very figures that matching uses."},
     SchemaText{"Energy", "g_co2_per_kwh:int, renewable_ppm:int, pue_ppm:int, verified:bool", ""},
-    SchemaText{"Node",
-               "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
-               "region:string, country:string, site_tier:int, sandbox_tier:int, devices:int, device_memory_bytes:int, "
-               "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
-               "network_down_mbps:int, free:FreeCapacity, ratings:int{}, reputation:int{}, floor_32nds:int, "
-               "floor_price:Price, "
-               "energy:Energy, runtimes:string[], registered_ms:int, status_since_ms:int",
-               "ratings: compute units per device-second x 1000; reputation: 0 to 240."},
-    SchemaText{"Nodes", "nodes:Node[], next:NodeId?", ""},
+    SchemaText{
+        "Node",
+        "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
+        "region:string, country:string, site_tier:int, sandbox_tier:int, devices:int, device_memory_bytes:int, "
+        "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
+        "network_down_mbps:int, free:FreeCapacity, ratings:int{}, reputation:int{}, floor_32nds:int, "
+        "floor_price:Price, prices:Price{}, "
+        "energy:Energy, runtimes:string[], registered_ms:int, status_since_ms:int",
+        "ratings: compute units per device-second x 1000; reputation: 0 to 240; prices: per GPU-hour by tier, what a "
+        "plain job of one GPU for up to an hour would pay there now."},
+    SchemaText{"Nodes", "nodes:Node[], next:string?", ""},
     SchemaText{"Bounds", "low:Price, high:Price", ""},
     SchemaText{"TierPrice",
                "tier:string, class:string, price:Price, floor:Price, ceiling:Price, log_price_q32:Amount, "
                "envelope:Bounds{}",
                "envelope: certain bounds in 5, 15 and 60 ticks."},
     SchemaText{"Prices", "prices:TierPrice[], tick_ms:int", ""},
-    SchemaText{"Queue", "class:string, waiting:int, parked:int, running:int, devices:int, free_milli:int", ""},
+    SchemaText{"QueueTier", "tier:string, price:Price, waiting:int, parked:int, running:int", ""},
+    SchemaText{"QueueHead", "job:JobId, tier:string, gpus_milli:int, submitted_ms:int, starts_by_ms:int?",
+               "The first that waits; starts_by_ms where a node is held for it: it starts then at the latest."},
+    SchemaText{"Queue",
+               "class:string, nodes:int, devices:int, free_milli:int, load_ppm:int, waiting:int, parked:int, "
+               "running:int, tiers:QueueTier[], head:QueueHead?",
+               "A job with several classes stands in the queue of each."},
+    SchemaText{"RecentMatch",
+               "contract:ContractId, job:JobId, node:NodeId, region:string?, class:string, tier:string, kind:JobKind, "
+               "billing_milli:int, unit_price:Price, matched_ms:int, state:ContractState",
+               ""},
+    SchemaText{"RecentMatches", "matches:RecentMatch[]", "Newest first."},
     SchemaText{"Queues", "queues:Queue[]", ""},
     // Quotes
     SchemaText{"Split",
@@ -160,8 +173,16 @@ constexpr std::array kSchemas = {
         ""},
     SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
     SchemaText{"Explanation",
-               "id:JobId, state:JobState, parked:bool, queue_position:int?, exclusions:Exclusions?, archived:Archived?",
-               ""},
+               "id:JobId, state:JobState, parked:bool, queue_position:int?, sentence:string?, exclusions:Exclusions?, "
+               "relaxations:Relaxation[], held:HeldNode?, archived:Archived?",
+               "Null and empty after the job's end."},
+    SchemaText{"HeldNode", "node:NodeId, starts_by_ms:int", ""},
+    SchemaText{"JobChange", "constraint:string, field:string, from:string, to:string", "A field of the job."},
+    SchemaText{
+        "Relaxation",
+        "changes:JobChange[], nodes:int, node:NodeId, node_name:string, class:string, region:string, unit:Price, "
+        "expected:Amount",
+        "With these changes the node would take the job now; `nodes` fail exactly these constraints."},
     SchemaText{"Archived", "height:int, leaf_index:int",
                "Of a row that has left the state: the block in which it became final, and its leaf of the history."},
     SchemaText{"PriceInputs",

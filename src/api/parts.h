@@ -29,7 +29,9 @@ class ArtifactAccess;
 class Authorizer;
 class Faucet;
 class Relay;
+class RecentMatches;
 class Streams;
+class Views;
 
 struct FaucetOptions {
   SigningKey key;
@@ -68,6 +70,8 @@ struct Parts {
   Authorizer& authorizer;
   Relay& relay;
   Streams& streams;
+  Views& views;
+  RecentMatches& matches;
   ArtifactAccess& access;
   Faucet* faucet;  // null where the network has none
   prometheus::Registry& metrics;
@@ -80,6 +84,7 @@ void add_chain_routes(http::Router& router, const Parts& parts);
 void add_history_routes(http::Router& router, const Parts& parts);
 void add_checkpoint_routes(http::Router& router, const Parts& parts);
 void add_transaction_routes(http::Router& router, const Parts& parts);
+void add_node_routes(http::Router& router, const Parts& parts);
 void add_market_routes(http::Router& router, const Parts& parts);
 void add_contract_routes(http::Router& router, const Parts& parts);
 void add_artifact_routes(http::Router& router, const Parts& parts);

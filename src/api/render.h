@@ -11,6 +11,10 @@
 #include "storage/chain_store.h"
 #include "storage/ended_index.h"
 
+namespace starminer::protocol {
+struct Explanation;
+}
+
 namespace starminer::api {
 
 /// Turns market time into Unix time: what a reader of the API sees.
@@ -40,8 +44,12 @@ class Clock {
 /// Block and leaf of what is archived; null else.
 [[nodiscard]] nlohmann::json render_place(const storage::EndedPlace* place);
 [[nodiscard]] nlohmann::json render_prices(const protocol::Machine& machine);
-[[nodiscard]] nlohmann::json render_queues(const protocol::Machine& machine);
+/// Predicts the start of the first in each class, which takes looks at all nodes.
+[[nodiscard]] nlohmann::json render_queues(const protocol::Machine& machine, TimeMs now);
 [[nodiscard]] nlohmann::json render_quote(const protocol::Machine& machine, const protocol::Quote& quote);
+/// sentence, exclusions, relaxations, held.
+[[nodiscard]] nlohmann::json render_explanation(const protocol::Machine& machine, const protocol::JobRow& row,
+                                                const protocol::Explanation& explained);
 [[nodiscard]] nlohmann::json render_exclusions(const protocol::Exclusions& exclusions);
 [[nodiscard]] nlohmann::json render_split(const protocol::FeeSplit& split);
 [[nodiscard]] nlohmann::json render_status(const protocol::Machine& machine, TimeMs now);

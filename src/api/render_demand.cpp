@@ -1,10 +1,7 @@
-#include <map>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/render.h"
-#include "protocol/market/queue_index.h"
 
 namespace starminer::api {
 namespace {
@@ -208,38 +205,6 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
   add_end(contract, row.end_reason);
   contract["archived"] = render_place(archived);
   return contract;
-}
-
-json render_queues(const Machine& machine) {
-  struct Count {
-    std::uint64_t waiting = 0, parked = 0, running = 0;
-  };
-  std::map<std::string, Count> by_class;
-  for (const auto& [id, row] : machine.registry().classes()) by_class[row.name];
-  const auto count_in = [&by_class](const protocol::JobRow& row, std::uint64_t Count::*member) {
-    for (auto& [name, count] : by_class) {
-      const auto& wanted = row.spec.resources.classes;
-      if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end()) ++(count.*member);
-    }
-  };
-  const protocol::QueueIndex& index = machine.market().index();
-  for (const auto& [place, waiting] : index.waiting()) count_in(*waiting.row, &Count::waiting);
-  for (const auto& [place, row] : index.parked()) count_in(*row, &Count::parked);
-  for (const auto& [id, row] : machine.market().assignments()) {
-    ++by_class[machine.registry().classes().get(row.hardware_class).name].running;
-  }
-  json queues = json::array();
-  for (const auto& [id, row] : machine.registry().classes()) {
-    const Count& count = by_class[row.name];
-    json queue = render_class(machine, id);
-    queues.push_back({{"class", row.name},
-                      {"waiting", count.waiting},
-                      {"parked", count.parked},
-                      {"running", count.running},
-                      {"devices", queue["devices"]},
-                      {"free_milli", queue["free_milli"]}});
-  }
-  return {{"queues", std::move(queues)}};
 }
 
 json render_quote(const Machine& machine, const protocol::Quote& quote) {

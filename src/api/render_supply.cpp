@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/node_fields.h"
 #include "api/render.h"
 
 namespace starminer::api {
@@ -33,11 +34,6 @@ json render_free(const protocol::CapacityRow& capacity) {
           {"jobs", capacity.jobs}};
 }
 
-Price floor_price(const Machine& machine, const protocol::NodeRow& row) {
-  const Price anchor = machine.registry().classes().get(row.hardware_class).anchor;
-  return {mul_div(anchor.nagpu_per_gpu_hour, row.offer.floor_32nds, 32, Rounding::Ceil).value_or(0)};
-}
-
 }  // namespace
 
 json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
@@ -47,6 +43,10 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
   json reputation = json::object();
   for (const JobKind kind : kKinds) {
     reputation[std::string(kind_name(kind))] = machine.reputation().score(id, static_cast<std::uint8_t>(kind), now);
+  }
+  json prices = json::object();
+  for (const auto& [tier, tier_row] : machine.pricing().tiers()) {
+    prices[tier_row.name] = number(plain_price(machine, tier, id, row, now).nagpu_per_gpu_hour);
   }
   return {{"id", id.text()},
           {"name", row.name},
@@ -72,6 +72,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
           {"reputation", reputation},
           {"floor_32nds", row.offer.floor_32nds},
           {"floor_price", number(floor_price(machine, row).nagpu_per_gpu_hour)},
+          {"prices", std::move(prices)},
           {"energy",
            {{"g_co2_per_kwh", row.offer.energy.g_co2_per_kwh},
             {"renewable_ppm", row.offer.energy.renewable_ppm},

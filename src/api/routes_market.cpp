@@ -1,4 +1,4 @@
-// The market as anybody may see it: supply, prices, queues, quotes, jobs.
+// The market as anybody may see it: prices, queues, quotes, jobs.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -8,9 +8,12 @@
 #include "api/lookup.h"
 #include "api/page.h"
 #include "api/parts.h"
+#include "api/recent_matches.h"
 #include "api/reply.h"
 #include "api/route_options.h"
+#include "api/views.h"
 #include "protocol/decode.h"
+#include "protocol/market/explain.h"
 #include "protocol/market/queue_index.h"
 #include "signing/request.h"
 #include "starminer/v1/job.pb.h"
@@ -27,119 +30,7 @@ using nlohmann::json;
 using protocol::Machine;
 
 constexpr std::uint64_t kSpecBodyMax = 64U << 10U;
-
-template <class Id>
-json next_of(const std::optional<Id>& id) {
-  return id ? json(id->text()) : json();
-}
-
-// ---- nodes
-
-struct NodeFilter {
-  std::optional<protocol::ClassId> hardware_class;
-  std::optional<protocol::RegionId> region;
-  std::optional<protocol::NodeStatus> status;
-  std::optional<AccountId> provider;
-  std::optional<std::size_t> kind;
-  std::uint64_t free_min = 0;
-};
-
-Result<std::optional<protocol::NodeStatus>, Problem> query_status(const Request& request) {
-  const std::string* text = request.find_query("status");
-  if (text == nullptr) return std::optional<protocol::NodeStatus>();
-  for (std::uint8_t i = 0; i < enum_count(protocol::NodeStatus{}); ++i) {
-    const auto status = static_cast<protocol::NodeStatus>(i);
-    if (node_status_name(status) == *text) return std::optional(status);
-  }
-  return fail(bad_parameter("status", "pending, active, draining, left, suspect or jailed"));
-}
-
-Result<std::optional<std::size_t>, Problem> query_kind(const Request& request) {
-  const std::string* text = request.find_query("kind");
-  if (text == nullptr) return std::optional<std::size_t>();
-  for (std::uint8_t i = 0; i < protocol::kJobKindCount; ++i) {
-    if (kind_name(static_cast<protocol::JobKind>(i)) == *text) return std::optional<std::size_t>(i);
-  }
-  return fail(bad_parameter("kind", "training, inference, rendering or simulation"));
-}
-
-Result<NodeFilter, Problem> node_filter(const Machine& machine, const Request& request) {
-  NodeFilter filter;
-  if (const std::string* name = request.find_query("class")) {
-    filter.hardware_class = machine.registry().find_class(*name);
-    if (!filter.hardware_class) return fail(bad_parameter("class", "a name of GET /v1/classes"));
-  }
-  if (const std::string* name = request.find_query("region")) {
-    filter.region = machine.registry().find_region(*name);
-    if (!filter.region) return fail(bad_parameter("region", "a name of GET /v1/regions"));
-  }
-  auto status = query_status(request);
-  if (!status) return fail(std::move(status.error()));
-  filter.status = *status;
-  auto provider = query_id<AccountId>(request, "provider");
-  if (!provider) return fail(std::move(provider.error()));
-  filter.provider = *provider;
-  auto kind = query_kind(request);
-  if (!kind) return fail(std::move(kind.error()));
-  filter.kind = *kind;
-  auto free_min = http::query_number(request, "free_min", 0, 0, 1'000'000);
-  if (!free_min) return fail(std::move(free_min.error()));
-  filter.free_min = *free_min;
-  return filter;
-}
-
-bool passes(const NodeFilter& filter, const protocol::NodeRow& node, const protocol::CapacityRow& capacity) {
-  if (filter.hardware_class && node.hardware_class != *filter.hardware_class) return false;
-  if (filter.region && node.offer.region != *filter.region) return false;
-  if (filter.status && node.status != *filter.status) return false;
-  if (filter.provider && node.provider != *filter.provider) return false;
-  if (filter.kind && node.ratings[*filter.kind].cu_x1000 == 0) return false;
-  if (filter.free_min == 0) return true;
-  std::uint64_t free = 0;
-  for (const std::uint16_t milli : capacity.device_free_milli) free += milli;
-  return free >= filter.free_min;
-}
-
-Response list_nodes(const Parts& parts, const Request& request) {
-  const auto limit = http::query_number(request, "limit", kPageDefault, 1, kPageMax);
-  if (!limit) return limit.error();
-  const auto after = query_id<NodeId>(request, "after");
-  if (!after) return after.error();
-  return parts.engine.read([&](const Machine& machine) -> Response {
-    const auto filter = node_filter(machine, request);
-    if (!filter) return filter.error();
-    const TimeMs now = machine.query_context(Engine::wall_clock()).time;
-    const auto& table = machine.registry().nodes();
-    json nodes = json::array();
-    std::optional<NodeId> last;
-    std::size_t scanned = 0;
-    auto at = *after ? table.upper_bound(**after) : table.begin();
-    for (; at != table.end() && nodes.size() < *limit && scanned < kScanMax; ++at, ++scanned) {
-      last = at->first;
-      if (!passes(*filter, at->second, machine.registry().capacity().get(at->first))) continue;
-      nodes.push_back(render_node(machine, at->first, now));
-    }
-    return json_response({{"nodes", std::move(nodes)}, {"next", at == table.end() ? json() : next_of(last)}});
-  });
-}
-
-Response get_node(const Parts& parts, const Request& request) {
-  const auto id = parse_id<NodeId>(request.param("id"));
-  if (!id) return id.error();
-  return parts.engine.read([&](const Machine& machine) -> Response {
-    if (!machine.registry().nodes().contains(*id)) return no_such("node", id->text());
-    return json_response(render_node(machine, *id, machine.query_context(Engine::wall_clock()).time));
-  });
-}
-
-Response get_provider(const Parts& parts, const Request& request) {
-  const auto id = parse_id<AccountId>(request.param("address"));
-  if (!id) return id.error();
-  return parts.engine.read([&](const Machine& machine) -> Response {
-    if (!machine.registry().providers().contains(*id)) return no_such("provider", id->text());
-    return json_response(render_provider(machine, *id));
-  });
-}
+constexpr std::uint64_t kMatchesDefault = 20;
 
 // ---- jobs
 
@@ -233,27 +124,61 @@ Response get_job(const Parts& parts, const Request& request) {
   return json_response(**job);
 }
 
+/// Members of an explanation that say nothing.
+json not_explained() {
+  return {{"sentence", nullptr}, {"exclusions", nullptr}, {"relaxations", json::array()}, {"held", nullptr}};
+}
+
+Response explain_id(const Parts& parts, const JobId& id) {
+  const auto answer =
+      read_job(parts.engine, id,
+               [&id](const Machine& machine, const protocol::JobRow& row, const storage::EndedPlace* archived) -> json {
+                 json object = not_explained();
+                 if (!is_final(row.state)) {
+                   const protocol::BlockContext now = machine.query_context(Engine::wall_clock());
+                   object = render_explanation(machine, row, explain_job(machine.market().view(), id, row, now));
+                 }
+                 const auto position = machine.market().queue_position(id);
+                 object["id"] = id.text();
+                 object["state"] = job_state_name(row.state);
+                 object["parked"] = row.parked;
+                 object["queue_position"] = position ? json(*position) : json();
+                 object["archived"] = render_place(archived);
+                 return object;
+               });
+  if (!answer) return damaged(answer.error());
+  if (!*answer) return no_such("job", id.text());
+  return json_response(**answer);
+}
+
 Response explain(const Parts& parts, const Request& request) {
   const auto id = parse_id<JobId>(request.param("id"));
   if (!id) return id.error();
-  const auto answer = read_job(
-      parts.engine, *id,
-      [&id](const Machine& machine, const protocol::JobRow& row, const storage::EndedPlace* archived) -> json {
-        const auto position = machine.market().queue_position(*id);
-        json exclusions;
-        if (!is_final(row.state)) {
-          exclusions = render_exclusions(machine.market().explain(*id, machine.query_context(Engine::wall_clock())));
-        }
-        return {{"id", id->text()},
-                {"state", job_state_name(row.state)},
-                {"parked", row.parked},
-                {"queue_position", position ? json(*position) : json()},
-                {"exclusions", std::move(exclusions)},
-                {"archived", render_place(archived)}};
-      });
-  if (!answer) return damaged(answer.error());
-  if (!*answer) return no_such("job", id->text());
-  return json_response(**answer);
+  return explain_id(parts, *id);
+}
+
+/// By the job that is matched, or by the contract that a match made.
+Response explain_match(const Parts& parts, const Request& request) {
+  const auto contract = ContractId::parse(request.param("id"));
+  if (!contract) return explain(parts, request);
+  const auto job = read_contract(parts.engine, *contract,
+                                 [](const Machine&, const protocol::ContractRow& row, const auto*) { return row.job; });
+  if (!job) return damaged(job.error());
+  if (!*job) return no_such("contract", contract->text());
+  return explain_id(parts, **job);
+}
+
+Response recent_matches(const Parts& parts, const Request& request) {
+  const auto limit = http::query_number(request, "limit", kMatchesDefault, 1, RecentMatches::kKept);
+  if (!limit) return limit.error();
+  const auto matches = parts.matches.render(static_cast<std::size_t>(*limit));
+  if (!matches) return damaged(matches.error());
+  return json_response(*matches);
+}
+
+Response queues(const Parts& parts, const Request&) {
+  return json_response(
+      parts.engine.read([](const Machine& machine) { return render_queues(machine, Engine::wall_clock()); }));
 }
 
 // ---- quotes
@@ -364,16 +289,22 @@ void add_market_routes(http::Router& router, const Parts& parts) {
   add_table(router, parts, "/v1/regions", render_regions, "Regions with their price factors");
   add_table(router, parts, "/v1/tiers", render_tiers, "Service tiers with their weights");
   add_table(router, parts, "/v1/prices", render_prices, "Price of every tier and class, with its certain bounds");
-  add_table(router, parts, "/v1/queues", render_queues, "Waiting and running jobs by class");
+  http::RouteOptions counted = reads("Load, prices, waiting and running jobs by class and tier");
+  counted.rate_class = "quotes";
   router.add(
-      Method::Get, "/v1/nodes", [&parts](const Request& request) { return list_nodes(parts, request); },
-      reads("Nodes, by any attribute"));
+      Method::Get, "/v1/queues", [&parts](const Request& request) { return queues(parts, request); }, counted);
   router.add(
-      Method::Get, "/v1/nodes/{id}", [&parts](const Request& request) { return get_node(parts, request); },
-      reads("A node with what is free on it now"));
-  router.add(
-      Method::Get, "/v1/providers/{address}", [&parts](const Request& request) { return get_provider(parts, request); },
-      reads("A provider"));
+      Method::Get, "/v1/matches", [&parts](const Request& request) { return recent_matches(parts, request); },
+      reads("The newest matches"));
+  http::RouteOptions live = reads("Queues and newest matches, as they change");
+  live.rate_class = "streams";
+  router.add_events(
+      "/v1/streams/market",
+      [&parts](const Request&, http::SseStream stream) -> std::optional<Response> {
+        parts.views.subscribe_market(std::move(stream));
+        return std::nullopt;
+      },
+      live);
   http::RouteOptions quotes = takes(std::string(kOctets), kSpecBodyMax, "What a job would cost, where and why");
   quotes.rate_class = "quotes";
   router.add(
@@ -388,6 +319,9 @@ void add_market_routes(http::Router& router, const Parts& parts) {
   why.rate_class = "quotes";
   router.add(
       Method::Get, "/v1/jobs/{id}/explain", [&parts](const Request& request) { return explain(parts, request); }, why);
+  router.add(
+      Method::Get, "/v1/matches/{id}/explain",
+      [&parts](const Request& request) { return explain_match(parts, request); }, why);
 }
 
 }  // namespace starminer::api

@@ -8,10 +8,12 @@
 #include "api/artifact_access.h"
 #include "api/authorization.h"
 #include "api/faucet.h"
+#include "api/recent_matches.h"
 #include "api/relay.h"
 #include "api/streams.h"
 #include "api/telemetry.h"
 #include "api/upkeep.h"
+#include "api/views.h"
 #include "engine/solo/engine.h"
 
 namespace starminer::api {
@@ -22,6 +24,8 @@ struct Service::Impl {
   std::unique_ptr<Relay> relay;
   Authorizer authorizer;
   Streams streams;
+  RecentMatches matches;
+  Views views;
   ArtifactAccess access;
   std::unique_ptr<Faucet> faucet;
   std::shared_mutex workers_mutex;
@@ -38,13 +42,13 @@ struct Service::Impl {
         relay(std::move(relay_in)),
         authorizer({.clock = [] { return engine::solo::Engine::wall_clock(); }}),
         streams(engine_in, *relay),
+        matches(engine_in),
+        views(engine_in, matches),
         access(engine_in, artifacts),
         faucet(options.faucet ? std::make_unique<Faucet>(engine_in, *options.faucet) : nullptr),
-        parts{engine_in,    artifacts,
-              authorizer,   *relay,
-              streams,      access,
-              faucet.get(), metrics,
-              options,      [this](std::function<void()> task) { post(std::move(task)); }},
+        parts{engine_in,    artifacts, authorizer, *relay,
+              streams,      views,     matches,    access,
+              faucet.get(), metrics,   options,    [this](std::function<void()> task) { post(std::move(task)); }},
         upkeep(parts) {
     if (options.operator_key && options.watches_beats) {
       telemetry = std::make_unique<TelemetryWatcher>(engine_in, *relay, *options.operator_key);
@@ -75,6 +79,7 @@ void Service::add_routes(http::Router& router) {
   add_history_routes(router, parts);
   add_checkpoint_routes(router, parts);
   add_transaction_routes(router, parts);
+  add_node_routes(router, parts);
   add_market_routes(router, parts);
   add_contract_routes(router, parts);
   add_artifact_routes(router, parts);
@@ -87,6 +92,10 @@ void Service::start() {
   impl_->started = true;
   impl_->streams.start();
   impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->streams.on_block(block); });
+  impl_->matches.start();
+  impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->matches.on_block(block); });
+  impl_->views.start();
+  impl_->engine.add_listener([this](const protocol::BlockResult&) { impl_->views.on_block(); });
   impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->upkeep.on_block(block); });
   impl_->upkeep.start();
   if (impl_->telemetry) impl_->telemetry->start();
@@ -98,6 +107,7 @@ void Service::stop() {
   use_workers(nullptr);
   if (impl_->telemetry) impl_->telemetry->stop();
   impl_->upkeep.stop();
+  impl_->views.stop();
   impl_->streams.stop();
 }
 

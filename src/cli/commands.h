@@ -14,10 +14,14 @@ struct Settings;
 void add_account_commands(config::Command& root, const Settings& settings);
 /// init, plan, run, submit, attach
 void add_run_commands(config::Command& root, const Settings& settings);
-/// status, logs, cancel, accept, results, list, explain
+/// status, cancel, accept, results, list
 void add_job_commands(config::Command& root, const Settings& settings);
+void add_explain_command(config::Command& root, const Settings& settings);
 void add_logs_command(config::Command& root, const Settings& settings);
-/// nodes, prices, queues
+void add_nodes_command(config::Command& root, const Settings& settings);
+/// market, queues
+void add_live_commands(config::Command& root, const Settings& settings);
+/// prices
 void add_market_commands(config::Command& root, const Settings& settings);
 /// stake show, stake lock, stake unbond
 void add_stake_commands(config::Command& root, const Settings& settings);

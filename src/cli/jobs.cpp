@@ -1,4 +1,4 @@
-// status, list, explain, cancel, accept, results: one's jobs after they were submitted.
+// status, list, cancel, accept, results: one's jobs after they were submitted.
 #include <ostream>
 
 #include <fmt/format.h>
@@ -192,42 +192,6 @@ ExitCode list(const Invocation& call, const Settings& settings, const ListReques
   return ExitCode::Ok;
 }
 
-// ---- explain
-
-ExitCode explain(const Invocation& call, const Settings& settings, const std::string& text) {
-  auto api = open_session(settings, KeyNeed::IfThere);
-  if (!api) return report(call, api.error());
-  const auto id = resolve_job(**api, text);
-  if (!id) return report(call, id.error());
-  const auto answer = (*api)->get("/v1/jobs/" + *id + "/explain");
-  if (!answer) return report(call, answer.error());
-  if (call.json) {
-    call.out.line(compact(*answer));
-    return ExitCode::Ok;
-  }
-  const json& exclusions = member(*answer, "exclusions");
-  terminal::KeyValues lines;
-  std::string state = shown(*answer, "state");
-  if (flag_of(*answer, "parked")) state += ", parked: it waits for the price to come down to its max_price";
-  lines.add("Job", fmt::format("{}  {}", *id, state));
-  if (const auto position = find_number(*answer, "queue_position")) {
-    lines.add("Queue", fmt::format("{} before it", *position));
-  }
-  if (exclusions.is_object()) {
-    lines.add("Nodes", fmt::format("{} of {} can take it now, {} more are busy", number_of(exclusions, "eligible"),
-                                   number_of(exclusions, "nodes"), number_of(exclusions, "eligible_busy")));
-    const std::string reasons = exclusion_text(exclusions);
-    if (!reasons.empty()) lines.more("not: " + reasons);
-    if (const auto cheapest = find_number(exclusions, "cheapest_over_cap")) {
-      lines.more(fmt::format("max_price {} would do for the cheapest of those over yours", agpu(*cheapest)));
-    }
-  } else {
-    lines.add("Nodes", "the job is over: starminer status " + *id);
-  }
-  call.out.stream() << lines.render(call.out) << std::flush;
-  return ExitCode::Ok;
-}
-
 // ---- cancel, accept
 
 ExitCode cancel(const Invocation& call, const Settings& settings, const std::string& text) {
@@ -361,8 +325,6 @@ void add_job_commands(config::Command& root, const Settings& settings) {
   add_on_job(root, "status", "Show how a job stands", bound(status))
       .example("starminer status j1...", "State, contract, cost so far");
   add_list(root, settings);
-  add_on_job(root, "explain", "Show why a job waits: queue, and why nodes are out", bound(explain))
-      .example("starminer explain j1...", "Why it does not start");
   add_on_job(root, "cancel", "Cancel a job", bound(cancel))
       .asks()
       .example("starminer cancel j1... --yes", "In a script")

@@ -17,7 +17,10 @@ CliProgram::CliProgram()
   add_stake_commands(root, settings_);
   add_run_commands(root, settings_);
   add_job_commands(root, settings_);
+  add_explain_command(root, settings_);
   add_logs_command(root, settings_);
+  add_nodes_command(root, settings_);
+  add_live_commands(root, settings_);
   add_market_commands(root, settings_);
   add_network_commands(root, settings_);
   add_audit_commands(root, settings_);

@@ -138,10 +138,11 @@ class Market {
   [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
   /// What is derived from the tables: the order of waiting jobs, jobs by requester, counts.
   [[nodiscard]] const QueueIndex& index() const { return *index_; }
+  /// For questions about one moment (explain.h), of which many may run at once.
+  [[nodiscard]] MarketView view() const;
   [[nodiscard]] bool invariants_hold() const;
 
  private:
-  [[nodiscard]] MarketView view() const;
   // Life of a job (jobs.cpp)
   void enter_queue(const JobId& id, JobRow row, const BlockContext& context);
   void park(const JobId& id, const BlockContext& context);
