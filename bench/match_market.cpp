@@ -193,14 +193,22 @@ void MatchMarket::set_quality(NodeFacts& node) {
 void MatchMarket::update(std::uint32_t node) {
   NodeFacts& row = rows_[node];
   const CapacityRow& free = free_[node];
-  row.empty = free.jobs == 0;
-  row.whole_free = static_cast<std::uint8_t>(whole_devices(free));
-  row.share_free = static_cast<std::uint16_t>(largest_share(free));
-  row.cpu_free_milli = free.cpu_free_milli;
-  row.ram_free = free.ram_free_bytes;
-  row.disk_free = free.disk_free_bytes;
-  row.state = fit_.state_number(free, *index_);
-  index_->put(row);
+  NodeRoom room;
+  room.id = node;
+  room.open = row.open;
+  room.empty = free.jobs == 0;
+  room.whole_free = static_cast<std::uint8_t>(whole_devices(free));
+  room.share_free = static_cast<std::uint16_t>(largest_share(free));
+  room.cpu_free_milli = free.cpu_free_milli;
+  room.ram_free = free.ram_free_bytes;
+  room.disk_free = free.disk_free_bytes;
+  room.state = fit_.state_number(free, *index_);
+  row.set_room(room);
+  if (index_->contains(node)) {
+    index_->put_room(room);
+  } else {
+    index_->put(row);
+  }
 }
 
 MatchJob MatchMarket::draw_job() {

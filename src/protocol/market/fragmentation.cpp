@@ -11,6 +11,7 @@ namespace starminer::protocol {
 namespace {
 
 constexpr std::uint16_t kDeviceMilli = 1000;
+static_assert(kTypicalShapesMax <= kTypicalColumns);
 constexpr std::uint64_t kWeightUnit = 1024;
 constexpr std::uint64_t kTypicalPercent = 95;
 constexpr std::uint32_t kCpuStepMilli = 2000;
@@ -41,8 +42,11 @@ std::uint64_t free_milli(const Fragmentation::State& state) {
   return sum;
 }
 
+/// What a shape needs free of each of its devices.
+std::uint32_t ask_of(const ShapeKey& shape) { return shape.share_milli != 0 ? shape.share_milli : kDeviceMilli; }
+
 std::uint64_t unusable_by(const ShapeKey& shape, const Fragmentation::State& state, std::uint64_t free) {
-  const std::uint32_t ask = shape.share_milli != 0 ? shape.share_milli : kDeviceMilli;
+  const std::uint32_t ask = ask_of(shape);
   std::uint64_t usable = 0;
   std::uint32_t devices = 0;
   for (const std::uint16_t milli : state.device_milli) {
@@ -75,6 +79,13 @@ Fragmentation::Fragmentation(const std::vector<std::pair<ShapeKey, std::uint64_t
     }
   }
   levels_.assign(levels.begin(), levels.end());
+  for (std::size_t t = 0; t < typical_.size(); ++t) {
+    const ShapeKey& shape = typical_[t].shape;
+    columns_.ask_milli[t] = ask_of(shape);
+    columns_.gpus[t] = shape.gpus;
+    columns_.cpu_milli[t] = shape.cpu_milli;
+    columns_.weight[t] = static_cast<std::uint32_t>(typical_[t].weight);
+  }
 }
 
 std::uint16_t Fragmentation::round_share(std::uint32_t milli) const {
@@ -152,13 +163,55 @@ std::uint16_t Fragmentation::fit(const CapacityRow& free, const ShapeKey& shape)
   return fit(state, stand_in(shape), unusable(state));
 }
 
-std::uint16_t Fragmentation::fit(State state, const ShapeKey& stand_in, std::uint64_t before) const {
-  if (!place(state, stand_in)) return 0;
-  const auto delta = static_cast<std::int64_t>(before) - static_cast<std::int64_t>(unusable(state));
+std::uint16_t Fragmentation::level(std::uint64_t before, std::uint64_t after, std::uint64_t free_milli,
+                                   std::uint32_t cpu_milli) {
+  const auto delta = static_cast<std::int64_t>(before) - static_cast<std::int64_t>(after);
   const auto level = std::clamp<std::int64_t>(kNeutralLevel + floor_div(delta, kLevelStep), 0, kTopLevel);
-  const std::uint64_t spare = (4 * (free_milli(state) / kEighthMilli) + state.cpu_milli / kVcpu / 4) / 20;
+  const std::uint64_t spare = (4 * (free_milli / kEighthMilli) + cpu_milli / kVcpu / 4) / 20;
   const std::uint64_t best_fit = kSubLevels - 1 - std::min(kSubLevels - 1, spare);
   return static_cast<std::uint16_t>(1 + kSubLevels * static_cast<std::uint64_t>(level) + best_fit);
+}
+
+std::uint16_t Fragmentation::fit(State state, const ShapeKey& stand_in, std::uint64_t before) const {
+  if (!place(state, stand_in)) return 0;
+  return level(before, unusable(state), free_milli(state), state.cpu_milli);
+}
+
+void Fragmentation::fits(const State& state, std::span<const ShapeKey> stand_ins, const MatchKernels& kernels,
+                         std::span<std::uint8_t> figures) const {
+  TypicalFound found;
+  std::uint32_t free = 0;
+  std::uint32_t whole = 0;
+  for (const std::uint32_t milli : state.device_milli) {
+    free += milli;
+    whole += milli == kDeviceMilli ? 1 : 0;
+    for (std::size_t t = 0; t < kTypicalColumns; ++t) {
+      const bool holds = milli >= columns_.ask_milli[t];
+      found.devices[t] += holds ? 1 : 0;
+      found.free_milli[t] += holds ? milli : 0;
+    }
+  }
+  const std::uint64_t before = kernels.unusable(columns_, found, {0, 0, 0, free, state.cpu_milli});
+  for (std::size_t i = 0; i < stand_ins.size(); ++i) {
+    const ShapeKey& shape = stand_ins[i];
+    FitStep step{shape.gpus, kDeviceMilli, 0, 0, 0};
+    bool holds = shape.gpus <= whole;
+    if (shape.share_milli != 0) {
+      // The tightest device that holds the share.
+      std::uint32_t tightest = kDeviceMilli + 1U;
+      for (const std::uint32_t milli : state.device_milli) {
+        if (milli >= shape.share_milli) tightest = std::min(tightest, milli);
+      }
+      holds = tightest <= kDeviceMilli;
+      if (holds) step = {1, tightest, round_share(tightest - shape.share_milli), 0, 0};
+    }
+    figures[i] = 0;
+    if (!holds) continue;
+    step.left_milli = free - step.devices * (step.from_milli - step.to_milli);
+    step.left_cpu_milli = saturating_sub(state.cpu_milli, shape.cpu_milli) / kCpuStepMilli * kCpuStepMilli;
+    const std::uint64_t after = kernels.unusable(columns_, found, step);
+    figures[i] = static_cast<std::uint8_t>(level(before, after, step.left_milli, step.left_cpu_milli));
+  }
 }
 
 }  // namespace starminer::protocol

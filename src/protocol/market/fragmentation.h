@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "protocol/market/rows.h"
+#include "protocol/matching/match_kernels.h"
 #include "protocol/registry/rows.h"
 
 namespace starminer::protocol {
@@ -49,11 +51,17 @@ class Fragmentation {
   [[nodiscard]] std::uint16_t fit(const CapacityRow& free, const ShapeKey& shape) const;
   /// The same of a rounded state and a stand-in; `before` is what is unusable of the state.
   [[nodiscard]] std::uint16_t fit(State state, const ShapeKey& stand_in, std::uint64_t before) const;
+  /// The same of one state and many stand-ins, by what each placement changes. Requires: as many figures as stand-ins.
+  void fits(const State& state, std::span<const ShapeKey> stand_ins, const MatchKernels& kernels,
+            std::span<std::uint8_t> figures) const;
 
  private:
   [[nodiscard]] std::uint16_t round_share(std::uint32_t milli) const;
+  [[nodiscard]] static std::uint16_t level(std::uint64_t before, std::uint64_t after, std::uint64_t free_milli,
+                                           std::uint32_t cpu_milli);
 
   std::vector<Typical> typical_;
+  TypicalShapes columns_;  // the same
   std::vector<std::uint16_t> levels_;
 };
 

@@ -124,7 +124,7 @@ bool NodeIndex::fit_is_current(const MarketView& market) {
 
 void NodeIndex::rebuild(const MarketView& market) {
   fit_demand_ = demand_;
-  fit_ = std::make_unique<FitTable>(Fragmentation(fit_demand_.shapes, fit_demand_.total));
+  fit_ = std::make_unique<FitTable>(Fragmentation(fit_demand_.shapes, fit_demand_.total), *policy_.layout.kernels);
   weights_.clear();
   std::vector<std::uint16_t> fit_weights;
   for (const auto& [tier, row] : market.pricing.tiers()) {
@@ -193,26 +193,30 @@ void NodeIndex::refresh(const MarketView& market, std::uint32_t dense_id, TimeMs
     index_->erase(dense_id);
     return;
   }
-  NodeFacts facts;
-  if (stale == kAll || !index_->contains(dense_id)) {
-    fill_row(market, entry, facts, now);
-  } else {
-    facts = index_->facts(dense_id);
+  const NodeRoom room = room_of(market, entry, dense_id);
+  if (stale == kCapacity && index_->contains(dense_id)) {
+    index_->put_room(room);
+    return;
   }
-  fill_capacity(market, entry, facts);
+  NodeFacts facts;
+  fill_row(market, entry, facts, now);
+  facts.set_room(room);
   index_->put(facts);
 }
 
-void NodeIndex::fill_capacity(const MarketView& market, const Entry& entry, NodeFacts& facts) {
+NodeRoom NodeIndex::room_of(const MarketView& market, const Entry& entry, std::uint32_t dense_id) {
   const CapacityRow& free = registry_.capacity().get(entry.id);
-  facts.open = entry.row->status == NodeStatus::Active && !is_held_whole(market, entry.id, free);
-  facts.empty = free.jobs == 0;
-  facts.whole_free = static_cast<std::uint8_t>(whole_devices(free));
-  facts.share_free = static_cast<std::uint16_t>(largest_share(free));
-  facts.cpu_free_milli = free.cpu_free_milli;
-  facts.ram_free = free.ram_free_bytes;
-  facts.disk_free = free.disk_free_bytes;
-  facts.state = fit_->state_number(free, *index_);
+  NodeRoom room;
+  room.id = dense_id;
+  room.open = entry.row->status == NodeStatus::Active && !is_held_whole(market, entry.id, free);
+  room.empty = free.jobs == 0;
+  room.whole_free = static_cast<std::uint8_t>(whole_devices(free));
+  room.share_free = static_cast<std::uint16_t>(largest_share(free));
+  room.cpu_free_milli = free.cpu_free_milli;
+  room.ram_free = free.ram_free_bytes;
+  room.disk_free = free.disk_free_bytes;
+  room.state = fit_->state_number(free, *index_);
+  return room;
 }
 
 void NodeIndex::fill_row(const MarketView& market, Entry& entry, NodeFacts& facts, TimeMs now) {
@@ -258,7 +262,7 @@ std::uint8_t NodeIndex::reputation_of(const MarketView& market, Entry& entry, st
 
 std::uint64_t NodeIndex::memory_bytes() const {
   constexpr std::uint64_t kTreeNode = 48;
-  return (index_ != nullptr ? index_->memory_bytes() : 0) + entries_.capacity() * sizeof(Entry) +
+  return (index_ != nullptr ? index_->memory_bytes() + fit_->memory_bytes() : 0) + entries_.capacity() * sizeof(Entry) +
          2 * entries_.size() * sizeof(std::uint32_t) + look_again_.size() * (sizeof(LookAgain) + kTreeNode);
 }
 

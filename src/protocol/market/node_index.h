@@ -88,7 +88,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   void look_at_time(TimeMs now);
   void look_at_medians(const MarketView& market);
   void refresh(const MarketView& market, std::uint32_t dense_id, TimeMs now);
-  void fill_capacity(const MarketView& market, const Entry& entry, NodeFacts& facts);
+  [[nodiscard]] NodeRoom room_of(const MarketView& market, const Entry& entry, std::uint32_t dense_id);
   void fill_row(const MarketView& market, Entry& entry, NodeFacts& facts, TimeMs now);
   [[nodiscard]] std::uint8_t reputation_of(const MarketView& market, Entry& entry, std::uint8_t kind, TimeMs now);
   void fill_request(const Demand& demand, MatchRequest& request) const;

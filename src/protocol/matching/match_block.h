@@ -26,6 +26,19 @@ struct MatchPlace {
 };
 inline constexpr std::size_t kMatchPlaces = kClassesMax * kRegionsMax;
 
+/// What jobs that come and go change of a node.
+struct NodeRoom {
+  std::uint32_t id = 0;
+  bool open = false;
+  bool empty = false;
+  std::uint8_t whole_free = 0;
+  std::uint16_t share_free = 0;
+  std::uint32_t cpu_free_milli = 0;
+  std::uint32_t state = 0;
+  std::uint64_t ram_free = 0;
+  std::uint64_t disk_free = 0;
+};
+
 /// One node: what is free on it, what it is, and its part of the score.
 struct NodeFacts {
   std::uint32_t id = 0;  // dense
@@ -52,8 +65,15 @@ struct NodeFacts {
   std::array<std::uint8_t, kMatchKinds> reputation{};
   std::array<std::uint16_t, kMatchLanes> quality{};  // by lane
 
+  void set_room(const NodeRoom& room);
   bool operator==(const NodeFacts&) const = default;
 };
+
+/// Figures that jobs set a least value for, as bits, so that whole blocks are asked at once: one bit for each step that
+/// a node reaches. A union of nodes has what any of them has.
+using StandingBits = std::uint64_t;
+/// What a node has: every step up to its figures.
+[[nodiscard]] StandingBits standing_of(const NodeFacts& facts);
 
 /// What all nodes of a place have in common for a job.
 struct PlaceTerms {
@@ -98,9 +118,9 @@ struct MatchRequest {
   std::uint16_t country = 0;  // 0: any
   bool needs_runtime = false;
   bool runtime_shared = false;  // its bit is several runtimes': each node must be asked about
-  RuntimeBits runtime;
+  RuntimeBits runtime;          // at most one; none: no node has it
   bool image_shared = false;
-  ImageBits image;
+  ImageBits image;                            // at most one
   std::uint16_t image_bonus = 0;              // 0: no image, or no node has it
   std::span<const std::uint32_t> excluded{};  // numbers of providers
   std::span<const std::uint32_t> withheld{};  // ids of nodes that are reserved for others
@@ -111,6 +131,9 @@ struct MatchRequest {
   [[nodiscard]] std::size_t lane() const { return std::size_t{tier} * kMatchKinds + kind; }
 };
 
+/// What a node must have at least; a figure between two steps asks for the lower one.
+[[nodiscard]] StandingBits standing_asked(const MatchRequest& request);
+
 struct MatchBlock {
   std::uint64_t used = 0;  // slots with a node
   std::uint64_t open = 0;
@@ -119,11 +142,6 @@ struct MatchBlock {
   MatchPlace place;
   std::uint32_t group = 0;
   std::uint32_t column = 0;  // in its group
-  // Bounds over the nodes, which may be too wide after a change: they only spare visits.
-  std::uint32_t id_low = ~std::uint32_t{0};
-  std::uint32_t id_high = 0;
-  RuntimeBits runtimes_any;
-  ImageBits images_any;
 
   alignas(64) std::array<std::uint8_t, kBlockNodes> devices{};
   alignas(64) std::array<std::uint8_t, kBlockNodes> whole_free{};
@@ -141,10 +159,15 @@ struct MatchBlock {
   std::array<std::uint64_t, kBlockNodes> ram_free{};
   std::array<std::uint64_t, kBlockNodes> disk_free{};
   std::array<std::uint64_t, kBlockNodes> device_memory{};
+  std::array<StandingBits, kBlockNodes> standing{};
   std::array<RuntimeBits, kBlockNodes> runtimes{};
   std::array<ImageBits, kBlockNodes> images{};
+  // The same by tag: the slots whose nodes have it.
+  std::array<std::uint64_t, RuntimeBits().size()> with_runtime{};
+  std::array<std::uint64_t, ImageBits().size()> with_image{};
   std::vector<MatchLane> lanes;
 
+  /// Slots whose nodes may take jobs of a kind.
   [[nodiscard]] std::uint64_t counted(std::size_t kind) const { return used & open & rated[kind]; }
 };
 

@@ -73,12 +73,23 @@ class Market {
       case 6:
         if (rows.size() < 40) add_state();
         break;
-      default:
-        node.state = draw.upto(rules.states - 1);
-        node.whole_free = other.whole_free;
-        node.cpu_free_milli = other.cpu_free_milli;
-        node.empty = other.empty;
-        break;
+      default: {
+        // What a job that starts or ends changes; by the short way, or below by the long one.
+        NodeRoom room{node.id,
+                      other.open,
+                      other.empty,
+                      other.whole_free,
+                      other.share_free,
+                      other.cpu_free_milli,
+                      draw.one_in(4) ? node.state : draw.upto(rules.states - 1),
+                      other.ram_free,
+                      other.disk_free};
+        node.set_room(room);
+        if (draw.one_in(3)) break;
+        nodes[node.id] = node;
+        index->put_room(room);
+        return;
+      }
     }
     put(node);
   }

@@ -45,19 +45,58 @@ struct MemoSource {
   std::array<std::uint16_t, kMatchTiers> weights{};                // of the fit term, by tier
 };
 
+/// Shapes as bits.
+struct MemoChange {
+  std::uint64_t raised = 0;  // the memo is higher now
+  std::uint64_t stale = 0;   // it may have rested on what the node was worth before
+};
+
+inline constexpr std::size_t kTypicalColumns = 32;
+using TypicalColumn = std::array<std::uint32_t, kTypicalColumns>;
+/// The typical shapes of demand by columns; where there are fewer, the rest weighs nothing.
+struct TypicalShapes {
+  TypicalColumn ask_milli{};  // of each device
+  TypicalColumn gpus{};
+  TypicalColumn cpu_milli{};
+  TypicalColumn weight{};  // sum about 1024
+};
+/// What they find on a node: devices that hold the ask, and what is free on these.
+struct TypicalFound {
+  TypicalColumn devices{};
+  TypicalColumn free_milli{};
+};
+/// A placement as the fit term sees it: this many devices go from one free share to a lower one, which leaves so much
+/// on the node.
+struct FitStep {
+  std::uint32_t devices = 0;
+  std::uint32_t from_milli = 0;
+  std::uint32_t to_milli = 0;
+  std::uint32_t left_milli = 0;  // on all devices, at most 64 whole ones
+  std::uint32_t left_cpu_milli = 0;
+};
+
+/// The places of one class as a decision ranks them: bound << kRegionBits | first region first; 0: no bound.
+inline constexpr std::uint32_t kRegionBits = 6;
+using PlaceKeys = std::array<std::uint32_t, std::size_t{1} << kRegionBits>;
+
 struct MatchKernels {
-  /// Raises the memo of a lane to what a node is worth now. True where the memo may have rested on what it was worth
-  /// before, so that it must be recomputed.
-  bool (*replace)(MemoRow& memo, const FitRow& old_fit, std::uint16_t old_quality, const FitRow& new_fit,
-                  std::uint16_t new_quality, std::uint16_t weight);
+  /// Raises the memo of a lane to what a node is worth now.
+  MemoChange (*replace)(MemoRow& memo, const FitRow& old_fit, std::uint16_t old_quality, const FitRow& new_fit,
+                        std::uint16_t new_quality, std::uint16_t weight);
   /// Recomputes the memos of the lanes in a set from all slots.
   void (*recompute)(MatchLane* lanes, std::uint32_t set, const MemoSource& source);
-  /// Bits of the shapes in which two memos differ.
-  std::uint64_t (*differ)(const MemoRow& a, const MemoRow& b);
   /// Bits of the slots whose figure is at least this.
   std::uint64_t (*at_least_8)(const std::array<std::uint8_t, kBlockNodes>& column, std::uint8_t least);
   std::uint64_t (*at_least_16)(const std::array<std::uint16_t, kBlockNodes>& column, std::uint16_t least);
   std::uint64_t (*at_least_32)(const std::array<std::uint32_t, kBlockNodes>& column, std::uint32_t least);
+  /// Sum over the typical shapes of weight x the free share that the shape cannot use after a step.
+  std::uint32_t (*unusable)(const TypicalShapes& shapes, const TypicalFound& found, const FitStep& step);
+  /// Fills the keys of the first `count` regions, a multiple of 16, from their tops (0: nothing there), bounds and
+  /// masks (all bits or none). Returns the highest.
+  std::uint32_t (*rank_places)(const std::uint16_t* tops, std::uint32_t class_bound, const PlaceKeys& bounds,
+                               const PlaceKeys& masks, std::size_t count, PlaceKeys& keys);
+  /// The highest of the first `count` keys, a multiple of 16.
+  std::uint32_t (*highest_key)(const PlaceKeys& keys, std::size_t count);
 };
 
 /// Plain loops.

@@ -40,9 +40,8 @@ TEST(MatchKernels, AllFormsAgreeWithTheDefinition) {
       memo[s] = match_worth(old_fit.fit[s], old_quality, weight);
       if (draw.one_in(2)) memo[s] = static_cast<std::uint16_t>(std::max<std::uint32_t>(memo[s], draw.upto(24'001)));
     }
-    std::array<std::uint64_t, 4> bits{};
+    std::array<std::uint64_t, 5> bits{};
     MemoRow raised = memo;
-    bool fell = false;
     for (std::size_t i = 0; i < kBlockNodes; ++i) {
       if (bytes[i] >= byte) bits[0] |= std::uint64_t{1} << i;
       if (shorts[i] >= half) bits[1] |= std::uint64_t{1} << i;
@@ -50,7 +49,7 @@ TEST(MatchKernels, AllFormsAgreeWithTheDefinition) {
       const unsigned was = old_fit.fit[i] == 0 ? 0U : 1U + old_quality + weight * old_fit.fit[i];
       const unsigned is = new_fit.fit[i] == 0 ? 0U : 1U + new_quality + weight * new_fit.fit[i];
       ASSERT_LE(was, 24'001U);
-      if (is < was && was == memo[i]) fell = true;
+      if (is < was && was == memo[i]) bits[4] |= std::uint64_t{1} << i;
       if (is > raised[i]) raised[i] = static_cast<std::uint16_t>(is);
       if (raised[i] != memo[i]) bits[3] |= std::uint64_t{1} << i;
     }
@@ -59,9 +58,37 @@ TEST(MatchKernels, AllFormsAgreeWithTheDefinition) {
       ASSERT_EQ(kernels->at_least_16(shorts, half), bits[1]);
       ASSERT_EQ(kernels->at_least_32(words, word), bits[2]);
       MemoRow changed = memo;
-      ASSERT_EQ(kernels->replace(changed, old_fit, old_quality, new_fit, new_quality, weight), fell);
+      const MemoChange change = kernels->replace(changed, old_fit, old_quality, new_fit, new_quality, weight);
+      ASSERT_EQ(change.raised, bits[3]);
+      ASSERT_EQ(change.stale, bits[4]);
       ASSERT_EQ(changed, raised);
-      ASSERT_EQ(kernels->differ(memo, changed), bits[3]);
+    }
+  }
+}
+
+TEST(MatchKernels, RanksOfPlacesAgreeInAllForms) {
+  Draw draw(3);
+  for (int round = 0; round < 2'000; ++round) {
+    const std::size_t count = draw.of<std::size_t>({16, 32, 48, 64});
+    std::array<std::uint16_t, 64> tops;
+    PlaceKeys bounds;
+    PlaceKeys masks;
+    for (std::size_t i = 0; i < 64; ++i) {
+      tops[i] = static_cast<std::uint16_t>(draw.one_in(2) ? 0 : draw.upto(24'001));
+      bounds[i] = draw.upto(40'000);
+      masks[i] = draw.one_in(3) ? 0 : ~std::uint32_t{0};
+    }
+    const std::uint32_t class_bound = draw.upto(40'000);
+    PlaceKeys expected{};
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (tops[i] != 0 && masks[i] != 0) expected[i] = (class_bound + bounds[i] + tops[i]) * 64 + 63 - i;
+    }
+    const std::uint32_t highest = *std::max_element(expected.begin(), expected.end());
+    for (const MatchKernels* kernels : {&plain_kernels(), &best_kernels()}) {
+      PlaceKeys keys{};
+      ASSERT_EQ(kernels->rank_places(tops.data(), class_bound, bounds, masks, count, keys), highest);
+      ASSERT_EQ(keys, expected);
+      ASSERT_EQ(kernels->highest_key(keys, count), highest);
     }
   }
 }

@@ -21,13 +21,14 @@ std::uint32_t take_number(std::vector<std::uint32_t>& free, std::size_t used) {
 
 /// A free slot at a place: in the youngest block that has one, so that nodes which registered together lie together.
 MatchIndex::Spot MatchIndex::find_room(const MatchPlace& place) {
-  if (room_[place.number()] == 0) return {open_block(place), 0};
-  const auto& groups = of_place_[place.number()];
+  if (places_[place.number()].room == 0) return {open_block(place), 0};
+  const auto& groups = places_[place.number()].groups;
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
-    const auto& blocks = groups_[*group]->blocks;
-    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-      if (count_of(*blocks_[*block]) < layout_.block_nodes) {
-        return {*block, static_cast<std::uint32_t>(std::countr_one(blocks_[*block]->used))};
+    const auto& columns = groups_[*group]->columns;
+    for (auto column = columns.rbegin(); column != columns.rend(); ++column) {
+      const MatchBlock& block = *blocks_[column->number];
+      if (count_of(block) < layout_.block_nodes) {
+        return {column->number, static_cast<std::uint32_t>(std::countr_one(block.used))};
       }
     }
   }
@@ -36,23 +37,23 @@ MatchIndex::Spot MatchIndex::find_room(const MatchPlace& place) {
 }
 
 std::uint32_t MatchIndex::open_block(const MatchPlace& place) {
-  const auto& groups = of_place_[place.number()];
+  const auto& groups = places_[place.number()].groups;
   const auto roomy = std::find_if(groups.begin(), groups.end(), [this](std::uint32_t group) {
-    return groups_[group]->blocks.size() < layout_.group_blocks;
+    return groups_[group]->columns.size() < layout_.group_blocks;
   });
   const std::uint32_t group_number = roomy != groups.end() ? *roomy : open_group(place);
   Group& group = *groups_[group_number];
-  if (group.blocks.size() == group.capacity) widen(group, std::max<std::size_t>(group.capacity * 2, 1));
+  if (group.columns.size() == group.capacity) widen(group, std::max<std::size_t>(group.capacity * 2, 1));
   const std::uint32_t number = take_number(free_blocks_, blocks_.size());
   if (number == blocks_.size()) blocks_.emplace_back();
   blocks_[number] = std::make_unique<MatchBlock>();
   MatchBlock& block = *blocks_[number];
   block.place = place;
   block.group = group_number;
-  block.column = static_cast<std::uint32_t>(group.blocks.size());
+  block.column = static_cast<std::uint32_t>(group.columns.size());
   block.lanes.resize(lane_count_);
-  group.blocks.push_back(number);
-  room_[place.number()] += static_cast<std::uint32_t>(layout_.block_nodes);
+  group.columns.push_back({number, {}});
+  places_[place.number()].room += static_cast<std::uint32_t>(layout_.block_nodes);
   return number;
 }
 
@@ -61,50 +62,58 @@ std::uint32_t MatchIndex::open_group(const MatchPlace& place) {
   if (number == groups_.size()) groups_.emplace_back();
   groups_[number] = std::make_unique<Group>();
   groups_[number]->place = place;
-  of_place_[place.number()].push_back(number);
-  of_class_[place.hardware_class].push_back(number);
+  places_[place.number()].groups.push_back(number);
   regions_[place.hardware_class] |= std::uint64_t{1} << place.region;
-  if (number >= tops_capacity_) {
-    const std::size_t capacity = std::max<std::size_t>(tops_capacity_ * 2, 16);
-    std::vector<std::uint16_t> wider(cells() * capacity);
-    for (std::size_t cell = 0; cell < cells(); ++cell) {
-      std::copy_n(tops_.begin() + static_cast<std::ptrdiff_t>(cell * tops_capacity_), tops_capacity_,
-                  wider.begin() + static_cast<std::ptrdiff_t>(cell * capacity));
-    }
-    tops_ = std::move(wider);
-    tops_capacity_ = capacity;
-  }
-  for (std::size_t cell = 0; cell < cells(); ++cell) tops_[cell * tops_capacity_ + number] = 0;
+  reserve_tops(place);
   return number;
 }
 
-/// Requires: no node is in it. The last block of the group takes its column.
+/// Makes room for the tops of a place.
+void MatchIndex::reserve_tops(const MatchPlace& place) {
+  constexpr std::size_t kRegionsAtOnce = 16;
+  const std::size_t classes = std::max<std::size_t>(tops_classes_, place.hardware_class + std::size_t{1});
+  const std::size_t regions =
+      std::max<std::size_t>(tops_regions_, (place.region / kRegionsAtOnce + 1) * kRegionsAtOnce);
+  if (classes == tops_classes_ && regions == tops_regions_) return;
+  std::vector<std::uint16_t> wider(cells() * classes * regions);
+  for (std::size_t row = 0; row < cells() * tops_classes_; ++row) {
+    const std::size_t at = row / tops_classes_ * classes + row % tops_classes_;
+    std::copy_n(tops_.begin() + static_cast<std::ptrdiff_t>(row * tops_regions_), tops_regions_,
+                wider.begin() + static_cast<std::ptrdiff_t>(at * regions));
+  }
+  tops_ = std::move(wider);
+  tops_classes_ = classes;
+  tops_regions_ = regions;
+}
+
+/// Requires: no node is in it, so its memos are 0. The last block of the group takes its column.
 void MatchIndex::close_block(std::uint32_t number) {
   const std::uint32_t column = blocks_[number]->column;
   const std::uint32_t group_number = blocks_[number]->group;
-  room_[blocks_[number]->place.number()] -= static_cast<std::uint32_t>(layout_.block_nodes);
+  places_[blocks_[number]->place.number()].room -= static_cast<std::uint32_t>(layout_.block_nodes);
   Group& group = *groups_[group_number];
-  const std::size_t last = group.blocks.size() - 1;
+  const std::size_t last = group.columns.size() - 1;
   for (std::size_t cell = 0; cell < cells(); ++cell) {
     std::uint16_t* const row = &group.memo[cell * group.capacity];
     row[column] = row[last];
     row[last] = 0;
   }
-  group.blocks[column] = group.blocks[last];
-  blocks_[group.blocks[column]]->column = column;
-  group.blocks.pop_back();
+  group.columns[column] = group.columns[last];
+  blocks_[group.columns[column].number]->column = column;
+  group.columns.pop_back();
   blocks_[number].reset();
   free_blocks_.push_back(number);
-  if (group.blocks.empty()) close_group(group_number);
+  if (group.columns.empty()) close_group(group_number);
 }
 
 void MatchIndex::close_group(std::uint32_t number) {
   const MatchPlace place = groups_[number]->place;
-  auto& of_place = of_place_[place.number()];
-  auto& of_class = of_class_[place.hardware_class];
-  of_place.erase(std::find(of_place.begin(), of_place.end(), number));
-  of_class.erase(std::find(of_class.begin(), of_class.end(), number));
-  if (of_place.empty()) regions_[place.hardware_class] &= ~(std::uint64_t{1} << place.region);
+  Place& of_place = places_[place.number()];
+  of_place.groups.erase(std::find(of_place.groups.begin(), of_place.groups.end(), number));
+  if (of_place.groups.empty()) {
+    regions_[place.hardware_class] &= ~(std::uint64_t{1} << place.region);
+    of_place.any = {};
+  }
   groups_[number].reset();
   free_groups_.push_back(number);
 }
@@ -112,7 +121,7 @@ void MatchIndex::close_group(std::uint32_t number) {
 void MatchIndex::widen(Group& group, std::size_t capacity) {
   std::vector<std::uint16_t> wider(cells() * capacity);
   for (std::size_t cell = 0; cell < cells(); ++cell) {
-    std::copy_n(group.memo.begin() + static_cast<std::ptrdiff_t>(cell * group.capacity), group.blocks.size(),
+    std::copy_n(group.memo.begin() + static_cast<std::ptrdiff_t>(cell * group.capacity), group.columns.size(),
                 wider.begin() + static_cast<std::ptrdiff_t>(cell * capacity));
   }
   group.memo = std::move(wider);
@@ -124,8 +133,9 @@ void MatchIndex::merge_sparse(std::uint32_t number) {
   const std::size_t sparse = std::min(kSparse, layout_.block_nodes / 2);
   const std::size_t count = count_of(*blocks_[number]);
   if (count > sparse) return;
-  for (const std::uint32_t group : of_place_[blocks_[number]->place.number()]) {
-    for (const std::uint32_t other : groups_[group]->blocks) {
+  for (const std::uint32_t group : places_[blocks_[number]->place.number()].groups) {
+    for (const Column& column : groups_[group]->columns) {
+      const std::uint32_t other = column.number;
       if (other == number || count_of(*blocks_[other]) + count > layout_.block_nodes) continue;
       for (std::uint64_t slots = blocks_[number]->used; slots != 0; slots &= slots - 1) {
         const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
