@@ -24,7 +24,7 @@ std::string agpu(Agpu amount) { return format_amount(amount); }
 class Admitter {
  public:
   Admitter(const MarketView& market, const AdmissionRequest& request, const BlockContext& context)
-      : market_(market), request_(request), context_(context), pass_(market, context) {
+      : market_(market), request_(request), context_(context) {
     result_.spec = in_market_time(request.spec, context);
   }
 
@@ -49,6 +49,12 @@ class Admitter {
     Agpu cap;
     Agpu expected;  // least expected cost, with room for the factors of the node
   };
+
+  /// Most jobs need no look at nodes and at those that wait.
+  [[nodiscard]] DispatchPass& pass() {
+    if (!pass_) pass_.emplace(market_, context_);
+    return *pass_;
+  }
 
   void refuse(RefusalCode code, std::string detail) {
     if (!result_.refusal) result_.refusal = Refusal{code, std::move(detail)};
@@ -89,15 +95,15 @@ class Admitter {
   /// Finds where nodes are that could ever run the job; prices are bounded over these places.
   void find_runnable() {
     const Demand any = demand({});
-    for (const NodeView& node : pass_.nodes().all()) {
-      if (could_ever_run(any, node)) runnable_.emplace(node.node->hardware_class, node.node->offer.region);
-    }
+    runnable_ = request_.supply.places_where(any, [&any](const NodeView& node) { return could_ever_run(any, node); });
     if (!runnable_.empty()) return;
-    refuse(RefusalCode::NeverRunnable, explain_never(any, pass_.nodes()));
+    refuse(RefusalCode::NeverRunnable, explain_never(any, pass().nodes()));
     // For the figures of a quote: any place that the request allows.
     for (const auto& [hardware_class, class_row] : market_.registry.classes()) {
       for (const auto& [region, region_row] : market_.registry.regions()) {
-        if (any.classes().test(hardware_class) && any.allows_region(region)) runnable_.emplace(hardware_class, region);
+        if (any.classes().test(hardware_class) && any.allows_region(region)) {
+          runnable_.emplace_back(hardware_class, region);
+        }
       }
     }
   }
@@ -125,9 +131,9 @@ class Admitter {
 
   /// Whether a node would take the job now, after the reservations of those before it.
   [[nodiscard]] bool can_start(const Terms& terms, ConstraintSet ignored) {
-    pass_.reserve_before(last_place(queue_key(market_, spec(), terms.tier, context_.time)));
+    pass().reserve_before(last_place(queue_key(market_, spec(), terms.tier, context_.time)));
     const Demand wanted = demand(terms);
-    const auto& nodes = pass_.nodes().all();
+    const auto& nodes = pass().nodes().all();
     return std::any_of(nodes.begin(), nodes.end(),
                        [&](const NodeView& node) { return !first_failure(wanted, node, ignored); });
   }
@@ -156,7 +162,7 @@ class Admitter {
     if (!waiting_excluded_) return;
     constexpr ConstraintSet kMoney = constraint_set(Constraint::Price) | constraint_set(Constraint::Budget);
     if (can_start(terms_, kMoney)) return;
-    const auto fit = pass_.earliest_fit(demand({terms_.tier, {}, {}, {}}), ClassSet().set());
+    const auto fit = pass().earliest_fit(demand({terms_.tier, {}, {}, {}}), ClassSet().set());
     refuse(RefusalCode::PremiumCannotStart,
            fit ? fmt::format("the first node that could take it is free in {} s at the latest",
                              (elapsed(fit->start, context_.time).ms + 999) / 1000)
@@ -207,7 +213,7 @@ class Admitter {
 
   void check_price() {
     const Demand priced = demand(terms_);
-    result_.parked = priced.is_priced_out(pass_.nodes().places());
+    result_.parked = priced.is_priced_out(request_.places);
     if (waiting_excluded_ && !can_start(terms_, 0)) {
       refuse(RefusalCode::PriceAboveCap,
              fmt::format("max_price is {} nAGPU per GPU-hour; no free node serves that in Premium",
@@ -218,10 +224,10 @@ class Admitter {
   const MarketView& market_;
   const AdmissionRequest& request_;
   const BlockContext& context_;
-  DispatchPass pass_;
+  std::optional<DispatchPass> pass_;
   Admission result_;
   Terms terms_;
-  std::set<std::pair<ClassId, RegionId>> runnable_;
+  std::vector<std::pair<ClassId, RegionId>> runnable_;
   bool waiting_excluded_ = false;
 };
 

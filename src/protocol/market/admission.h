@@ -8,6 +8,7 @@
 #include "protocol/job/spec.h"
 #include "protocol/market/demand.h"
 #include "protocol/market/dispatch.h"
+#include "protocol/market/supply_index.h"
 #include "protocol/operation/refusal.h"
 
 namespace starminer::protocol {
@@ -23,7 +24,9 @@ struct Admission {
 };
 
 struct AdmissionRequest {
-  const JobSpec& spec;  // deadline is Unix time
+  const SupplyIndex& supply;
+  const Places& places;  // where nodes are
+  const JobSpec& spec;   // deadline is Unix time
   AccountId requester;
   Agpu available;  // balance after the fee
 };

@@ -128,9 +128,7 @@ bool Market::can_ever_run(const JobId& job, const AccountId& also_avoid, const B
   add_sorted(avoided, also_avoid);
   const MarketView market = view();
   const Demand demand(market, row.spec, {row.tier, row.max_price, row.cap, &avoided, {}}, context.time);
-  const NodeList nodes(market);
-  return std::any_of(nodes.all().begin(), nodes.all().end(),
-                     [&demand](const NodeView& node) { return could_ever_run(demand, node); });
+  return nodes_->supply().any_node(demand, [&demand](const NodeView& node) { return could_ever_run(demand, node); });
 }
 
 bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const {
@@ -142,9 +140,8 @@ bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, con
   const MarketView market = view();
   const Price ceiling = first_unit(row);
   const Demand demand(market, row.spec, {row.tier, ceiling, row.cap, &avoided, row.submitted}, context.time);
-  const NodeList nodes(market);
   // A job that nobody serves at its first price now would wait for a price that may never come: its money returns.
-  const bool served = std::any_of(nodes.all().begin(), nodes.all().end(), [&demand](const NodeView& node) {
+  const bool served = nodes_->supply().any_node(demand, [&demand](const NodeView& node) {
     return could_ever_run(demand, node) && !fails(Constraint::Price, demand, node);
   });
   return served && row.cap >= minimum_charge(market, row.spec, ceiling);

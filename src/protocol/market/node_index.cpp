@@ -60,6 +60,7 @@ void NodeIndex::leave(const NodeRow& row) {
 void NodeIndex::on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) {
   if (before != nullptr) count(*before, false);
   if (after != nullptr) count(*after, true);
+  supply_.change(id, before, after);
   if (before == nullptr) enter(id, *after);
   const bool tags_differ = before == nullptr || after == nullptr || !same_tags(*before, *after);
   const std::uint32_t dense_id = after != nullptr ? after->dense_id : before->dense_id;

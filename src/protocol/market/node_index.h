@@ -18,6 +18,7 @@
 #include "protocol/market/demand.h"
 #include "protocol/market/fit_table.h"
 #include "protocol/market/market_view.h"
+#include "protocol/market/supply_index.h"
 #include "protocol/matching/match_index.h"
 #include "protocol/matching/tag_bits.h"
 
@@ -57,6 +58,8 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   /// Thousandths of GPUs of Active nodes, free or not.
   [[nodiscard]] std::uint64_t total_milli(ClassId hardware_class) const { return total_milli_[hardware_class]; }
   [[nodiscard]] const Places& places() const { return places_; }
+  /// What could ever serve a job. Current without `prepare`, also for questions that run at once.
+  [[nodiscard]] const SupplyIndex& supply() const { return supply_; }
   /// Of the rows in use. Requires: prepared.
   [[nodiscard]] const Fragmentation& fragmentation() const { return fit_->fragmentation(); }
   [[nodiscard]] MatchIndex& matches() { return *index_; }
@@ -100,6 +103,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   std::vector<Entry> entries_;  // by dense id
   std::vector<std::uint32_t> stale_;
   Places places_;
+  SupplyIndex supply_;
   std::array<std::uint64_t, 256> total_milli_{};
   std::array<std::vector<std::uint32_t>, kClassesMax> of_class_;
   std::map<ShareKey, std::vector<std::uint32_t>> of_provider_;

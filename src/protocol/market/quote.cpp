@@ -5,6 +5,7 @@
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/market.h"
+#include "protocol/market/node_index.h"
 
 namespace starminer::protocol {
 namespace {
@@ -95,7 +96,7 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
   quote.tx_fee = params_.agpu(Parameter::TxFee);
   quote.balance = {ledger_.balance(requester, Asset::Agpu)};
   const Agpu available{saturating_sub(quote.balance.base, quote.tx_fee.base)};
-  const Admission admission = admit(market, {spec, requester, available}, context);
+  const Admission admission = admit(market, {nodes_->supply(), nodes_->places(), spec, requester, available}, context);
   quote.tier = admission.tier;
   quote.max_price = admission.max_price;
   quote.cap = admission.cap;

@@ -8,6 +8,7 @@
 #include "protocol/job/field_check.h"
 #include "protocol/market/admission.h"
 #include "protocol/market/market.h"
+#include "protocol/market/node_index.h"
 #include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
@@ -53,7 +54,8 @@ Result<Checked<JobSubmit>, Refusal> Market::check(const Valid<JobSubmit>& op, co
     }
   }
   const Agpu available{ledger_.balance(sender.account, Asset::Agpu)};
-  Admission admission = admit(view(), {op->spec, sender.account, available}, context);
+  Admission admission =
+      admit(view(), {nodes_->supply(), nodes_->places(), op->spec, sender.account, available}, context);
   if (admission.refusal) return fail(std::move(*admission.refusal));
   evidence.tier = admission.tier;
   evidence.max_price = admission.max_price;
