@@ -65,7 +65,9 @@ void add_demand(Chain& chain, const std::vector<TraceJob>& demand) {
   std::map<ShapeKey, ShapeRow> shapes;
   std::map<ClassId, ClassDemandRow> naming;
   for (const TraceJob& job : demand) {
-    ++shapes[shape_of(spec_of(job).resources)].current;
+    ShapeRow& shape = shapes[shape_of(spec_of(job).resources)];
+    ++shape.current;
+    if (!job.models.empty()) ++shape.choosy_current;
     for (const std::string& model : job.models) ++naming[*chain.registry.find_class(model)].naming_current;
   }
   std::vector<StoredRow> rows;

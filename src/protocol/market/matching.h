@@ -45,7 +45,7 @@ using ScoreParts = std::array<std::uint16_t, kScoreTermCount>;  // 0..240 each
 
 struct Candidate {
   NodeId node;
-  std::uint32_t score = 0;  // 0..24,000
+  std::uint32_t score = 0;  // 0..48,000
   ScoreParts parts{};
   Price unit;  // with the node's own factors
   Factors factors;

@@ -201,6 +201,10 @@ RC_GTEST_PROP(Model, TheWinnerIsTheBestOfAll, ()) {
   if (world.submit(draw_job()) != RefusalCode::None) return;
   const JobId id = world.last_job;
   const JobRow row = world.job(id);
+  for (const auto& [hardware_class, of_class] : world.registry.classes()) {
+    world.class_demand.put(hardware_class,
+                           {0, 0, 0, 240, static_cast<std::uint16_t>(draw(rc::gen::inRange(0, 1'025)))});
+  }
   const MarketView view = world.view();
   const NodeList nodes(view);
   const auto total = world.registry.total_nodes();
@@ -212,10 +216,10 @@ RC_GTEST_PROP(Model, TheWinnerIsTheBestOfAll, ()) {
   for (const NodeView& node : nodes.all()) {
     if (!may_take(world, row, node.id, *node.node)) continue;
     const Candidate candidate = scorer.candidate(node);
-    RC_ASSERT(candidate.score <= 24'000U);
+    RC_ASSERT(candidate.score <= kScoreMax);
     RC_ASSERT(candidate.parts[0] >= 1);
-    for (const auto part : candidate.parts) RC_ASSERT(part <= kTermMax);
-    ranked.emplace_back(24'000 - candidate.score, (node.node->dense_id + total - start) % total, node.id);
+    for (const auto part : candidate.parts) RC_ASSERT(part <= kFitMax);
+    ranked.emplace_back(kScoreMax - candidate.score, (node.node->dense_id + total - start) % total, node.id);
   }
   std::sort(ranked.begin(), ranked.end());
   const auto match = scorer.choose(nodes);

@@ -170,7 +170,8 @@ void happen(Watched& watched, std::set<JobId>& running) {
       world.shares.put({world.class_id("A100"), provider},
                        {1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 4)))});
       world.class_demand.put(world.class_id("H100"),
-                             {1, 1, 1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 241)))});
+                             {1, 1, 1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 241))),
+                              static_cast<std::uint16_t>(draw(rc::gen::inRange(0, 1'025)))});
       break;
     case 5:
       if (!running.empty()) {
@@ -222,7 +223,7 @@ RC_GTEST_PROP(NodeIndex, ChoosesAsTheScorerOverAllNodes, ()) {
       if (total > 0 && draw(rc::gen::inRange(0, 4)) == 0) reserved.push_back(any_node(watched.world));
       const auto [by_scan, by_index] = ask(watched, spec, terms, start, reserved);
       RC_ASSERT(by_index == by_scan);
-      RC_ASSERT(by_scan.score <= 24'000U);
+      RC_ASSERT(by_scan.score <= kScoreMax);
       if (by_scan.node) ++chosen;
     }
   }

@@ -87,6 +87,7 @@ void QueueIndex::count_waiting(const JobRow& row, bool enters) {
   }
   const ShapeKey shape = shape_of(row.spec.resources);
   if (shape.gpus == 0) return;
+  if (!row.spec.resources.classes.empty()) choosy_waiting_ += step;
   const auto it = waiting_shapes_.try_emplace(shape).first;
   const std::uint64_t before = it->second;
   it->second += step;
@@ -122,6 +123,10 @@ void QueueIndex::on_change(const ShapeKey& key, const ShapeRow* before, const Sh
   const std::uint64_t old_count = before != nullptr ? before->previous : 0;
   const std::uint64_t new_count = after != nullptr ? after->previous : 0;
   previous_jobs_ += new_count - old_count;
+  if (key.gpus != 0) {
+    choosy_previous_ +=
+        (after != nullptr ? after->choosy_previous : 0) - (before != nullptr ? before->choosy_previous : 0);
+  }
   if (key.gpus == 0 || old_count == new_count) return;
   previous_ranking_.change(key, old_count, new_count);
   ++demand_version_;

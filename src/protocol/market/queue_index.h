@@ -70,6 +70,9 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   [[nodiscard]] Holding held(ClassId hardware_class) const { return held_[hardware_class]; }
   /// Waiting jobs that name a class.
   [[nodiscard]] std::uint64_t waiting_naming(const std::string& class_name) const;
+  /// GPU jobs of the last epoch and of the queue, and those of them that name classes.
+  [[nodiscard]] std::uint64_t gpu_jobs() const { return previous_ranking_.total() + waiting_ranking_.total(); }
+  [[nodiscard]] std::uint64_t choosy_gpu_jobs() const { return choosy_previous_ + choosy_waiting_; }
   /// All jobs of the last epoch.
   [[nodiscard]] std::uint64_t previous_jobs() const { return previous_jobs_; }
   /// Rises whenever what `demand` gives without an asking job may be another.
@@ -113,6 +116,8 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   Ranking waiting_ranking_;
   Ranking previous_ranking_;
   std::uint64_t previous_jobs_ = 0;
+  std::uint64_t choosy_previous_ = 0;  // GPU jobs that name classes
+  std::uint64_t choosy_waiting_ = 0;
   std::uint64_t demand_version_ = 0;
 };
 

@@ -64,8 +64,10 @@ struct ShapeKey {
 };
 
 struct ShapeRow {
-  std::uint64_t current = 0;   // jobs of this epoch
-  std::uint64_t previous = 0;  // jobs of the last epoch: the typical demand
+  std::uint64_t current = 0;          // jobs of this epoch
+  std::uint64_t previous = 0;         // jobs of the last epoch: the typical demand
+  std::uint64_t choosy_current = 0;   // of `current`: those that name classes
+  std::uint64_t choosy_previous = 0;  // the same of `previous`
 };
 
 struct ShareKey {
@@ -81,12 +83,13 @@ struct ShareRow {
   std::uint8_t level = 0;
 };
 
-/// Demand by class, for the scarce term: jobs of the epoch that name the class.
+/// Demand by class, for the terms scarce and fit: jobs of the epoch that name the class.
 struct ClassDemandRow {
   std::uint64_t naming_current = 0;
   std::uint64_t naming_previous = 0;
   std::uint64_t assigned_milli = 0;  // of this epoch, over all providers
   std::uint8_t scarce = 240;         // the term for jobs that do not name it; recomputed at ticks
+  std::uint16_t barred = 0;          // 1/1024 of the GPU jobs that name other classes only; recomputed at ticks
 };
 
 }  // namespace starminer::protocol

@@ -101,6 +101,15 @@ std::uint16_t Scorer::scarce(ClassId hardware_class) const {
   return row != nullptr ? row->scarce : kTermMax;
 }
 
+// What takes GPUs that part of the demand cannot use at all makes that part's fragmentation less, as FGD counts it.
+std::uint16_t Scorer::fit_of_class(ClassId hardware_class) const {
+  const ClassDemandRow* row = demand_.market().class_demand.find(hardware_class);
+  if (row == nullptr) return 0;
+  constexpr std::uint64_t kUnit = kBarredUnit * 1000;
+  const std::uint64_t milli = std::uint64_t{gpu_milli(demand_.spec().resources)};
+  return static_cast<std::uint16_t>(std::min<std::uint64_t>(kTermMax, kTermMax * row->barred * milli / kUnit));
+}
+
 std::uint32_t Scorer::weight(ScoreTerm term) const {
   return demand_.market().pricing.tier(demand_.terms().tier).weights[static_cast<std::size_t>(term)];
 }
@@ -110,7 +119,7 @@ std::uint32_t Scorer::region_score(RegionId region) const {
 }
 
 std::uint32_t Scorer::class_score(ClassId hardware_class) const {
-  return weight(ScoreTerm::Scarce) * scarce(hardware_class) +
+  return weight(ScoreTerm::Fit) * fit_of_class(hardware_class) + weight(ScoreTerm::Scarce) * scarce(hardware_class) +
          weight(ScoreTerm::Speed) * speed_of_class(hardware_class) + weight(ScoreTerm::Ready) * kReady;
 }
 
@@ -129,7 +138,8 @@ ScoreParts Scorer::parts(const NodeView& view) const {
   const auto kind = static_cast<std::uint8_t>(demand_.spec().kind);
   ScoreParts parts{};
   const auto set = [&parts](ScoreTerm term, std::uint16_t value) { parts[static_cast<std::size_t>(term)] = value; };
-  set(ScoreTerm::Fit, fragmentation_.fit(*view.capacity, shape_of(demand_.spec().resources)));
+  const std::uint16_t fit = fragmentation_.fit(*view.capacity, shape_of(demand_.spec().resources));
+  set(ScoreTerm::Fit, static_cast<std::uint16_t>(fit + fit_of_class(node.hardware_class)));
   set(ScoreTerm::Scarce, scarce(node.hardware_class));
   set(ScoreTerm::Budget, budget(node.hardware_class, node.offer.region));
   set(ScoreTerm::Reputation, demand_.market().reputation.score(view.id, kind, demand_.now()));

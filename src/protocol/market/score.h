@@ -1,5 +1,5 @@
-// The score of a node for a job (MAT-1..3, design "matching" section 2): eight terms of 0..240, weights of the tier
-// that sum to 100, and the choice of the best node. Every engine must agree on every integer here.
+// The score of a node for a job (MAT-1..3, design "matching" section 2): terms of 0..240 (fit: 0..480), weights of the
+// tier that sum to 100, and the choice of the best node. Every engine must agree on every integer here.
 #pragma once
 
 #include <array>
@@ -15,6 +15,12 @@
 namespace starminer::protocol {
 
 inline constexpr std::uint16_t kTermMax = 240;
+/// The fit term: what the node's state says, and what its class says (decision 0018).
+inline constexpr std::uint16_t kFitMax = 2 * kTermMax;
+/// Of terms of at most 240 and weights of 100, and once more of the weight of fit.
+inline constexpr std::uint32_t kScoreMax = 48'000;
+/// Unit of ClassDemandRow::barred.
+inline constexpr std::uint64_t kBarredUnit = 1024;
 
 /// What a node itself brings to the score, beside what it shares with its place and beside fit and image. All of it
 /// enters as a sum, so that an index can keep it per node.
@@ -58,6 +64,7 @@ class Scorer {
   [[nodiscard]] std::uint16_t ready(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t spread(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t scarce(ClassId hardware_class) const;
+  [[nodiscard]] std::uint16_t fit_of_class(ClassId hardware_class) const;
   [[nodiscard]] std::uint32_t weight(ScoreTerm term) const;
   /// Distance of a dense id from the start of the tie order.
   [[nodiscard]] std::uint32_t distance(const NodeRow& node) const;

@@ -132,6 +132,22 @@ TEST_F(ScoreTest, SpreadAndScarceComeFromTheirRows) {
   EXPECT_EQ(part(ScoreTerm::Scarce, JobOf().any_class(), node), 77U);
 }
 
+// REQ: MAT-3. Taking GPUs that part of the demand cannot use is worth as much as the GPUs and that part are large.
+TEST_F(ScoreTest, FitFavoursClassesThatPartOfTheDemandCannotUse) {
+  const NodeId node = world.add_node(NodeOf().devices(8));
+  const std::uint16_t one = part(ScoreTerm::Fit, JobOf().gpus(1), node);
+  const std::uint16_t four = part(ScoreTerm::Fit, JobOf().gpus(4), node);
+  const std::uint16_t without = part(ScoreTerm::Fit, JobOf().gpus(0), node);
+  const ClassId a100 = world.class_id("A100");
+  world.class_demand.put(a100, {1, 1, 1, 240, 256});
+  EXPECT_EQ(part(ScoreTerm::Fit, JobOf().gpus(1), node), one + 60) << "a quarter of the demand, one GPU";
+  EXPECT_EQ(part(ScoreTerm::Fit, JobOf().any_class().gpus(1), node), one + 60) << "whoever asks";
+  EXPECT_EQ(part(ScoreTerm::Fit, JobOf().gpus(4), node), four + 240);
+  world.class_demand.put(a100, {1, 1, 1, 240, 1024});
+  EXPECT_EQ(part(ScoreTerm::Fit, JobOf().gpus(4), node), four + 240) << "and no more than the term's own range";
+  EXPECT_EQ(part(ScoreTerm::Fit, JobOf().gpus(0), node), without) << "it takes no GPU";
+}
+
 TEST_F(ScoreTest, TheScoreIsTheWeightedSumAndAtMost24000) {
   const NodeId node = world.add_node(NodeOf());
   const ScoreParts terms = parts(JobOf(), node, {4 * kAgpu});

@@ -35,6 +35,7 @@ void Market::count_demand(const JobSpec& spec) {
   const ShapeKey shape = shape_of(spec.resources);
   ShapeRow counted = shapes_.contains(shape) ? shapes_.get(shape) : ShapeRow{};
   ++counted.current;
+  if (!spec.resources.classes.empty()) ++counted.choosy_current;
   shapes_.put(shape, counted);
   for (const std::string& name : spec.resources.classes) {
     const auto id = registry_.find_class(name);
@@ -79,14 +80,20 @@ void Market::judge_spread(const NodeList& nodes) {
 
 void Market::judge_scarcity() {
   const std::uint64_t all = index_->previous_jobs() + index_->waiting().size();
-  for (const ClassId id : keys_of(class_demand_)) {
-    ClassDemandRow row = class_demand_.get(id);
-    const std::uint64_t naming =
-        std::min(all, row.naming_previous + index_->waiting_naming(registry_.classes().get(id).name));
+  const std::uint64_t gpu_jobs = index_->gpu_jobs();
+  const std::uint64_t choosy = index_->choosy_gpu_jobs();
+  for (const auto& [id, hardware_class] : registry_.classes()) {
+    const ClassDemandRow* stands = class_demand_.find(id);
+    ClassDemandRow row = stands != nullptr ? *stands : ClassDemandRow{};
+    const std::uint64_t naming = std::min(all, row.naming_previous + index_->waiting_naming(hardware_class.name));
     const std::uint64_t others = all - naming;
     const auto scarce = static_cast<std::uint8_t>(all != 0 ? kTermMax * others / all : kTermMax);
-    if (scarce == row.scarce) continue;
+    // Jobs without GPU may name classes, too.
+    const std::uint64_t elsewhere = saturating_sub(choosy, naming);
+    const auto barred = static_cast<std::uint16_t>(gpu_jobs != 0 ? kBarredUnit * elsewhere / gpu_jobs : 0);
+    if (scarce == row.scarce && barred == row.barred) continue;
     row.scarce = scarce;
+    row.barred = barred;
     class_demand_.put(id, row);
   }
 }
@@ -119,7 +126,7 @@ void Market::on_epoch(const BlockContext& /*context*/) {
     if (row.current == 0) {
       shapes_.erase(key);
     } else {
-      shapes_.put(key, {0, row.current});
+      shapes_.put(key, {0, row.current, 0, row.choosy_current});
     }
   }
   for (const ClassId id : keys_of(class_demand_)) {

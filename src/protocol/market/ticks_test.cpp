@@ -101,6 +101,28 @@ TEST(Ticks, SmallClassesHaveNoSpread) {
             240U);
 }
 
+// REQ: MAT-3
+TEST(Ticks, DemandThatNamesOtherClassesRaisesTheFitOfAClass) {
+  World world;
+  world.add_node(NodeOf().devices(1));
+  world.add_node(NodeOf("H100").devices(1).rating(1'840));
+  const auto fit_on = [&world](const char* name) {
+    return world.market.quote(JobOf().classes({name}).spec(), kAda, world.context)
+        .match->winner.parts[static_cast<std::size_t>(ScoreTerm::Fit)];
+  };
+  const std::uint16_t h100 = fit_on("H100");
+  const std::uint16_t a100 = fit_on("A100");
+  for (int i = 0; i < 3; ++i) world.queue(JobOf().gpus(1));  // they name A100
+  world.queue(JobOf().any_class());
+  EXPECT_EQ(fit_on("H100"), h100) << "judged at ticks";
+  world.market.on_tick(world.context);
+  EXPECT_EQ(fit_on("H100"), h100 + 180) << "three of four cannot use it";
+  EXPECT_EQ(fit_on("A100"), a100);
+  world.market.on_epoch(world.context);
+  world.market.on_tick(world.context);
+  EXPECT_EQ(fit_on("H100"), h100 + 180) << "they wait, and were asked for in the last epoch";
+}
+
 // The share of demand that names a class makes it less attractive to jobs that do not.
 TEST(Ticks, ScarceIsTheShareOfDemandThatNamesTheClass) {
   World world;
