@@ -55,6 +55,14 @@ TEST(Campaign, KeepsEveryInvariantAndEveryBalance) {
   }
 }
 
+// Governance changed the share of the stakers between two payments: the second count must not have shares of its own.
+TEST(Campaign, SharesOfPaymentsMayChange) {
+  constexpr std::uint64_t kSeedWithOtherShares = 2'558;
+  Driver driver(kSeedWithOtherShares);
+  driver.run(1'000);
+  EXPECT_THAT(driver.differences(), ::testing::IsEmpty());
+}
+
 // A job returned its escrow and the account that got it was closed, in one block: the second count has to follow the
 // order in which that came to be.
 TEST(Campaign, WhatComesBackMayMoveOnInTheSameBlock) {

@@ -15,6 +15,7 @@ using protocol::Parameter;
 using protocol::Pool;
 
 constexpr i128 kMilliMsPerHour = 3'600'000'000;
+constexpr i128 kMillion = 1'000'000;
 
 i128 ceil_div(i128 a, i128 b) { return (a + b - 1) / b; }
 
@@ -222,10 +223,11 @@ void Money::pay(const ContractRow& row, const FeeSplit& bill, i128 at_most, cons
   differ_of(row.job, "payment", due, bill.pay.base);
   const i128 surge = row.price.log_price > row.price.slow_log_price ? i128{bill.surge_burn.base} : 0;
   const i128 base = due - surge;
-  const i128 burn = ceil_div(base * 5, 100);
-  const i128 stakers = base * 2 / 100;
-  const i128 treasury = base * 15 / 1000 + base * 5 / 1000;
-  const i128 insurance = base / 100;
+  const auto share = [&](Parameter ppm) { return base * parameter(machine, ppm) / kMillion; };
+  const i128 burn = ceil_div(base * parameter(machine, Parameter::FeeBurnPpm), kMillion);
+  const i128 stakers = share(Parameter::FeeStakersPpm);
+  const i128 treasury = share(Parameter::FeeTreasuryPpm) + share(Parameter::FeeReferrerPpm);
+  const i128 insurance = share(Parameter::FeeInsurancePpm);
   // A payout account that was closed meanwhile gets nothing: the provider's own cannot be closed.
   const AccountId& payee = open_accounts_.contains(row.payout) ? row.payout : row.provider;
   balances_[payee][Asset::Agpu] += base - burn - stakers - treasury - insurance;
