@@ -17,7 +17,7 @@ using search::Quantity;
 using search::Value;
 
 constexpr std::uint64_t kReputationWhole = 240;
-constexpr std::uint64_t kMilli = 1000;
+constexpr std::uint64_t kMilliPerUnit = 1000;
 constexpr std::uint16_t kWholeDevice = 1000;
 
 Value number(std::uint64_t value) { return value; }
@@ -57,7 +57,7 @@ std::uint64_t NodeFacts::free_milli() const {
 
 /// In thousandths of the best.
 std::uint64_t NodeFacts::reputation(std::size_t kind) const {
-  return machine_.reputation().score(id_, static_cast<std::uint8_t>(kind), now_) * kMilli / kReputationWhole;
+  return machine_.reputation().score(id_, static_cast<std::uint8_t>(kind), now_) * kMilliPerUnit / kReputationWhole;
 }
 
 Price floor_price(const Machine& machine, const protocol::NodeRow& row) {

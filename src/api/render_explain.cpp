@@ -18,7 +18,7 @@ using protocol::Machine;
 constexpr std::uint64_t kPercent = 100;
 constexpr std::size_t kReasonsSaid = 3;
 
-std::string number(std::uint64_t value) { return fmt::format("{}", value); }
+std::string figure(std::uint64_t value) { return fmt::format("{}", value); }
 
 std::string listed(const std::vector<std::string>& items) { return fmt::format("{}", fmt::join(items, ", ")); }
 
@@ -56,26 +56,26 @@ Change change_of(Constraint constraint, const protocol::JobRow& row, const proto
   };
   switch (constraint) {
     case Constraint::Class: return {"classes", listed(had.classes), listed(needs.classes)};
-    case Constraint::Devices: return {"gpus", number(had.gpus), number(needs.gpus)};
+    case Constraint::Devices: return {"gpus", figure(had.gpus), figure(needs.gpus)};
     case Constraint::DeviceMemory:
-      return {"gpu_memory_bytes", number(had.gpu_memory_bytes), number(needs.gpu_memory_bytes)};
-    case Constraint::Interconnect: return {"interconnect", number(had.interconnect), number(needs.interconnect)};
-    case Constraint::Cpu: return {"cpu_milli", number(had.cpu_milli), number(needs.cpu_milli)};
-    case Constraint::Ram: return {"ram_bytes", number(had.ram_bytes), number(needs.ram_bytes)};
-    case Constraint::Disk: return {"disk_bytes", number(had.disk_bytes), number(needs.disk_bytes)};
+      return {"gpu_memory_bytes", figure(had.gpu_memory_bytes), figure(needs.gpu_memory_bytes)};
+    case Constraint::Interconnect: return {"interconnect", figure(had.interconnect), figure(needs.interconnect)};
+    case Constraint::Cpu: return {"cpu_milli", figure(had.cpu_milli), figure(needs.cpu_milli)};
+    case Constraint::Ram: return {"ram_bytes", figure(had.ram_bytes), figure(needs.ram_bytes)};
+    case Constraint::Disk: return {"disk_bytes", figure(had.disk_bytes), figure(needs.disk_bytes)};
     case Constraint::Region: return {"allow", listed(row.spec.where.allow), listed(where.allow)};
     case Constraint::Residency: return {"residency", row.spec.where.residency, where.residency};
     case Constraint::SiteTier:
-      return {"site_tier_min", number(row.spec.where.site_tier_min), number(where.site_tier_min)};
+      return {"site_tier_min", figure(row.spec.where.site_tier_min), figure(where.site_tier_min)};
     case Constraint::SandboxTier:
-      return {"sandbox_tier_min", number(row.spec.where.sandbox_tier_min), number(where.sandbox_tier_min)};
+      return {"sandbox_tier_min", figure(row.spec.where.sandbox_tier_min), figure(where.sandbox_tier_min)};
     case Constraint::Reputation:
-      return {"reputation_min", number(row.spec.where.reputation_min), number(where.reputation_min)};
+      return {"reputation_min", figure(row.spec.where.reputation_min), figure(where.reputation_min)};
     case Constraint::Provider:
       return {"excluded_providers", texts(row.spec.where.excluded_providers), texts(where.excluded_providers)};
     case Constraint::Price:
-      return {"max_price", number(row.max_price.nagpu_per_gpu_hour), number(relaxed.max_price.nagpu_per_gpu_hour)};
-    default: return {"budget", number(row.cap.base), number(relaxed.cap.base)};
+      return {"max_price", figure(row.max_price.nagpu_per_gpu_hour), figure(relaxed.max_price.nagpu_per_gpu_hour)};
+    default: return {"budget", figure(row.cap.base), figure(relaxed.cap.base)};
   }
 }
 
@@ -99,8 +99,8 @@ json render_relaxation(const Machine& machine, const protocol::JobRow& row, cons
           {"node_name", node.name},
           {"class", machine.registry().classes().get(node.hardware_class).name},
           {"region", machine.registry().regions().get(node.offer.region).name},
-          {"unit", number(relaxed.unit.nagpu_per_gpu_hour)},
-          {"expected", number(relaxed.expected.base)}};
+          {"unit", figure(relaxed.unit.nagpu_per_gpu_hour)},
+          {"expected", figure(relaxed.expected.base)}};
 }
 
 /// The constraints that exclude most nodes all by themselves; where none does, those that nodes fail first.
