@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -127,6 +128,7 @@ class Witness:
         self.acknowledged = {}  # transaction id -> (height, index)
         self.sent = {}          # transaction id -> bytes whose fate is unknown
         self.refused = []       # answers that no healthy node gives
+        self.found = 0          # so many of the acknowledged, the first, stood at the last check
 
     def send(self, node, connection, who):
         """One transfer. Raises OSError or HTTPException when the node dies under it."""
@@ -155,12 +157,18 @@ class Witness:
         except (OSError, http.client.HTTPException, ValueError):
             pass
 
-    def check(self, node):
-        """Every acknowledged transfer stands where the receipt said; the unknown ones stand once or not at all."""
+    def check(self, node, older=None):
+        """Every acknowledged transfer stands where the receipt said; the unknown ones stand once or not at all.
+        `older`: how many of those that an earlier check found are drawn and asked for again, for rigs that check
+        thousands of times; the receiver's balance counts them all every time. None: all."""
         if self.refused:
             raise Broken(f"a transfer was refused: {self.refused[0]}")
         connection = node.connect()
-        for name, (height, index) in self.acknowledged.items():
+        names = list(self.acknowledged)
+        if older is not None and older < self.found:
+            names = random.sample(names[:self.found], older) + names[self.found:]
+        for name in names:
+            height, index = self.acknowledged[name]
             status, receipt = call(connection, "GET", "/v1/transactions/" + name)
             if status != 200:
                 raise Broken(f"acknowledged transaction {name} of height {height} is lost: {status} {receipt}")
@@ -183,6 +191,7 @@ class Witness:
             raise Broken(f"the receiver holds {held - GRANT} more, {len(self.acknowledged)} transfers of {AMOUNT} stand")
         if not all(row["conserved"] for row in status["supply"].values()):
             raise Broken("money is not conserved")
+        self.found = len(self.acknowledged)
         connection.close()
         return status
 

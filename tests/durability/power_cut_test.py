@@ -20,6 +20,7 @@ from node import Broken, Node, Witness, programs_of
 from small_disk import SmallDisk, need_disks
 
 SENDERS = 3
+OLDER = 200  # transfers of earlier cuts, drawn after each; after the last cut all are asked for
 
 
 def main():
@@ -66,10 +67,12 @@ def run(options, node, disk, witness):
         disk.mount()
         node.start()
         try:
-            witness.check(node)
+            witness.check(node, older=OLDER)
         except Broken as broken:
             raise Broken(f"cut {cut}: {broken}; repeat with --seed {options.seed}") from broken
         node.stop()
+        if (cut + 1) % 50 == 0:
+            print(f"{cut + 1} of {options.cuts} cuts, {len(witness.acknowledged)} transfers stand", flush=True)
     node.start()
     witness.check(node)
     node.stop()

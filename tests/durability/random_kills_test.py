@@ -17,6 +17,7 @@ import time
 from node import Broken, Node, Witness, programs_of
 
 SENDERS = 4
+OLDER = 200  # transfers of before earlier kills, drawn after each; after the last all are asked for
 
 
 def main():
@@ -41,9 +42,12 @@ def main():
                 thread.join()
             node.start()
             try:
-                witness.check(node)
+                witness.check(node, older=OLDER)
             except Broken as broken:
                 raise Broken(f"after kill {kill}: {broken}; repeat with --seed {options.seed}") from broken
+            if (kill + 1) % 250 == 0:
+                print(f"{kill + 1} of {options.kills} kills, {len(witness.acknowledged)} transfers stand", flush=True)
+        witness.check(node)
         node.stop()
         node.replay()
         print(f"seed {options.seed}: {options.kills} kills, {len(witness.acknowledged)} transfers stand, none is lost or "
