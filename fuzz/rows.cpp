@@ -31,6 +31,7 @@ constexpr std::array kChecks = {
     Check{&round_trip<protocol::SeedRow>},       Check{&round_trip<protocol::ProposerRow>},
     Check{&round_trip<protocol::StakeKey>},      Check{&round_trip<protocol::StakeRow>},
     Check{&round_trip<protocol::UnbondingRow>},  Check{&round_trip<protocol::ParameterChangeRow>},
+    Check{&round_trip<protocol::PricePointRow>}, Check{&round_trip<protocol::BandRow>},
     Check{&round_trip<protocol::BlockPreamble>}, Check{&round_trip<protocol::LoggedBlock>},
 };
 

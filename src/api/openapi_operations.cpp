@@ -57,6 +57,8 @@ constexpr std::array kOperations = {
                   "", "200:text/event-stream 400"},
     OperationText{"GET /v1/nodes/{id}", "getNode", "market", "", "", "200:Node 400 404"},
     OperationText{"GET /v1/prices", "getPrices", "market", "", "", "200:Prices"},
+    OperationText{"GET /v1/prices/history", "getPriceHistory", "market",
+                  "class:string=hardware class; tier:string=tier, Standard if left out", "", "200:PriceHistory 400"},
     OperationText{"GET /v1/streams/prices", "streamPrices", "market", "", "", "200:text/event-stream"},
     OperationText{"GET /v1/queues", "getQueues", "market", "", "", "200:Queues"},
     OperationText{"GET /v1/matches", "listMatches", "market", "limit:int=newest ones, 1 to 200", "",

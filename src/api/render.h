@@ -44,6 +44,9 @@ class Clock {
 /// Block and leaf of what is archived; null else.
 [[nodiscard]] nlohmann::json render_place(const storage::EndedPlace* place);
 [[nodiscard]] nlohmann::json render_prices(const protocol::Machine& machine);
+/// The ticks that the state keeps of one price.
+[[nodiscard]] nlohmann::json render_price_history(const protocol::Machine& machine, protocol::TierId tier,
+                                                  protocol::ClassId hardware_class);
 /// Predicts the start of the first in each class, which takes looks at all nodes.
 [[nodiscard]] nlohmann::json render_queues(const protocol::Machine& machine, TimeMs now);
 [[nodiscard]] nlohmann::json render_quote(const protocol::Machine& machine, const protocol::Quote& quote);

@@ -115,27 +115,4 @@ json render_class(const Machine& machine, protocol::ClassId id) {
           {"free_milli", free_milli}};
 }
 
-json render_prices(const Machine& machine) {
-  json prices = json::array();
-  for (const auto& [key, row] : machine.pricing().prices()) {
-    // Whatever happens in any number of ticks, the price stays below its ceiling.
-    const Price ceiling =
-        machine.pricing().envelope(key.tier, key.hardware_class, std::numeric_limits<std::uint32_t>::max()).high;
-    json envelope = json::object();
-    for (const std::uint32_t ticks : {5U, 15U, 60U}) {
-      const protocol::Envelope bounds = machine.pricing().envelope(key.tier, key.hardware_class, ticks);
-      envelope[fmt::format("{}", ticks)] = {{"low", number(bounds.low.nagpu_per_gpu_hour)},
-                                            {"high", number(bounds.high.nagpu_per_gpu_hour)}};
-    }
-    prices.push_back({{"tier", machine.pricing().tier(key.tier).name},
-                      {"class", machine.registry().classes().get(key.hardware_class).name},
-                      {"price", number(row.price.nagpu_per_gpu_hour)},
-                      {"floor", number(row.floor.nagpu_per_gpu_hour)},
-                      {"ceiling", number(ceiling.nagpu_per_gpu_hour)},
-                      {"log_price_q32", number(row.log_price)},
-                      {"envelope", std::move(envelope)}});
-  }
-  return {{"prices", std::move(prices)}, {"tick_ms", machine.params().get(protocol::Parameter::TickMs)}};
-}
-
 }  // namespace starminer::api

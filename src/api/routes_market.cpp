@@ -275,6 +275,18 @@ json render_tiers(const Machine& machine) {
   return {{"tiers", std::move(tiers)}};
 }
 
+Response price_history(const Parts& parts, const Request& request) {
+  return parts.engine.read([&](const Machine& machine) -> Response {
+    const std::string* name = request.find_query("class");
+    const auto hardware_class = machine.registry().find_class(name != nullptr ? *name : std::string());
+    if (!hardware_class) return bad_parameter("class", "a name of GET /v1/classes");
+    const std::string* tier_name = request.find_query("tier");
+    const auto tier = machine.pricing().find_tier(tier_name != nullptr ? *tier_name : std::string("Standard"));
+    if (!tier) return bad_parameter("tier", "a name of GET /v1/tiers");
+    return json_response(render_price_history(machine, *tier, *hardware_class));
+  });
+}
+
 void add_table(http::Router& router, const Parts& parts, const char* path, json (*render)(const Machine&),
                const char* summary) {
   router.add(
@@ -289,6 +301,9 @@ void add_market_routes(http::Router& router, const Parts& parts) {
   add_table(router, parts, "/v1/regions", render_regions, "Regions with their price factors");
   add_table(router, parts, "/v1/tiers", render_tiers, "Service tiers with their weights");
   add_table(router, parts, "/v1/prices", render_prices, "Price of every tier and class, with its certain bounds");
+  router.add(
+      Method::Get, "/v1/prices/history", [&parts](const Request& request) { return price_history(parts, request); },
+      reads("Price and load of the last ticks of a tier and class"));
   http::RouteOptions counted = reads("Load, prices, waiting and running jobs by class and tier");
   counted.rate_class = "quotes";
   router.add(

@@ -22,7 +22,7 @@ void add_nodes_command(config::Command& root, const Settings& settings);
 /// market, queues
 void add_live_commands(config::Command& root, const Settings& settings);
 /// prices
-void add_market_commands(config::Command& root, const Settings& settings);
+void add_prices_command(config::Command& root, const Settings& settings);
 /// stake show, stake lock, stake unbond
 void add_stake_commands(config::Command& root, const Settings& settings);
 /// network, params, set-param, codes

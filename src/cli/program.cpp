@@ -21,7 +21,7 @@ CliProgram::CliProgram()
   add_logs_command(root, settings_);
   add_nodes_command(root, settings_);
   add_live_commands(root, settings_);
-  add_market_commands(root, settings_);
+  add_prices_command(root, settings_);
   add_network_commands(root, settings_);
   add_audit_commands(root, settings_);
   program_.configure(options_, config_files());

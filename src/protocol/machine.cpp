@@ -195,6 +195,8 @@ void Machine::on_timer(const TimerKey& timer) {
       ChainRow row = chain();
       ++row.ticks;
       chain_.put(kChainKey, row);
+      // Prices first, so that jobs wake at the prices of this tick (economics 12.1).
+      pricing_.on_tick(market_.loads(), row.ticks, context.time);
       market_.on_tick(context);
       timers_.schedule(context.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
       break;
@@ -300,6 +302,7 @@ Result<void, std::string> Machine::check_invariants() const {
   if (!staking_.invariants_hold()) return fail(std::string("a stake and its locks or timers disagree"));
   if (!randomness_.invariants_hold()) return fail(std::string("the seed or a proposer's key is not sound"));
   if (!registry_.invariants_hold()) return fail(std::string("a node's free and allocated capacity disagree"));
+  if (!pricing_.invariants_hold()) return fail(std::string("a price leaves its bounds or the order of the tiers"));
   if (!market_.invariants_hold()) return fail(std::string("a job's escrow, state or assignment disagree"));
   if (!contracts_.invariants_hold()) return fail(std::string("a contract's state and timers disagree"));
   return {};

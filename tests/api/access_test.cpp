@@ -37,9 +37,9 @@ constexpr std::array kMatrix = {
     // A transaction is signed itself; its own checks say who may do what.
     Row{"POST /v1/transactions", "YYYYY"}, Row{"POST /v1/transactions/batch", "YYYYY"}, Row{"GET /v1/classes", "YYYYY"},
     Row{"GET /v1/regions", "YYYYY"}, Row{"GET /v1/tiers", "YYYYY"}, Row{"GET /v1/prices", "YYYYY"},
-    Row{"GET /v1/queues", "YYYYY"}, Row{"GET /v1/nodes", "YYYYY"}, Row{"GET /v1/nodes/{id}", "YYYYY"},
-    Row{"GET /v1/providers/{address}", "YYYYY"}, Row{"POST /v1/quotes", "YYYYY"}, Row{"GET /v1/jobs", "YYYYY"},
-    Row{"GET /v1/jobs/{id}", "YYYYY"}, Row{"GET /v1/jobs/{id}/explain", "YYYYY"},
+    Row{"GET /v1/prices/history", "YYYYY"}, Row{"GET /v1/queues", "YYYYY"}, Row{"GET /v1/nodes", "YYYYY"},
+    Row{"GET /v1/nodes/{id}", "YYYYY"}, Row{"GET /v1/providers/{address}", "YYYYY"}, Row{"POST /v1/quotes", "YYYYY"},
+    Row{"GET /v1/jobs", "YYYYY"}, Row{"GET /v1/jobs/{id}", "YYYYY"}, Row{"GET /v1/jobs/{id}/explain", "YYYYY"},
     Row{"GET /v1/jobs/{id}/proof", "YYYYY"}, Row{"GET /v1/jobs/{id}/stream", "YYYYY"},
     Row{"GET /v1/contracts", "YYYYY"}, Row{"GET /v1/contracts/{id}", "YYYYY"}, Row{"GET /v1/streams/blocks", "YYYYY"},
     Row{"GET /v1/streams/prices", "YYYYY"}, Row{"GET /v1/streams/nodes", "YYYYY"}, Row{"GET /v1/matches", "YYYYY"},

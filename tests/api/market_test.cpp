@@ -256,6 +256,7 @@ TEST_F(MarketTest, TablesFitTheirSchemas) {
   fits("Regions", get(*anybody_, "/v1/regions"));
   fits("Tiers", get(*anybody_, "/v1/tiers"));
   fits("Prices", get(*anybody_, "/v1/prices"));
+  fits("PriceHistory", get(*anybody_, "/v1/prices/history?class=A100&tier=Economy"));
   fits("Queues", get(*anybody_, "/v1/queues"));
   fits("Account", get(*anybody_, "/v1/accounts/" + fay_->address()));
   fits("Provider", get(*anybody_, "/v1/providers/" + fay_->address()));

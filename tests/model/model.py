@@ -11,6 +11,7 @@ import governance
 import history
 import jobs as queue
 import ledger
+import prices
 import pricing
 import registry as supply
 import reputation
@@ -78,6 +79,7 @@ class Model:
         # The governed tables of classes and regions are given; their prices must follow.
         self.registry.classes = [row for _, row in sorted(hint.of(rows.CLASSES), key=lambda pair: pair[0])]
         self.registry.regions = [row for _, row in sorted(hint.of(rows.REGIONS), key=lambda pair: pair[0])]
+        self.prices = prices.Prices(self.params, self.registry)
         self.timers.add((genesis["time"] + self.params["TickMs"], TICK, NOTHING))
         self.timers.add((genesis["time"] + self.params["EpochMs"], EPOCH, NOTHING))
 
@@ -95,13 +97,40 @@ class Model:
         self.chain["height"], self.chain["block_time"] = height, time
         self.leaves = []
         self.contracts.hinted = {key: row["state"] for key, row in hint.of(rows.CONTRACTS)}
+        opened = [row for key, row in hint.of(rows.CONTRACTS) if key not in self.contracts.rows]
         matched = {row["job"] for _, row in hint.of(rows.CONTRACTS) if row["state"] == csc.ASSIGNED}
+        fired = 0
         while self.timers and min(self.timers)[0] <= self.now:
             timer = min(self.timers)
             self.timers.remove(timer)
+            if timer[1] == TICK:
+                # Matched before the tick, in this step, is only what a timer before it let start.
+                self.tick(hint, opened if fired else [])
             self.fire(timer, matched)
+            fired += 1
         self.follow_matches(hint)
         self.record_ends()
+
+    def tick(self, hint, opened):
+        stated = {key: row["load"] for key, row in self.prices.rows.items()}
+        stated.update({tuple(key): row["load"] for key, row in hint.of(rows.PRICES)})
+
+        def held(cls):
+            busy, more, waiting = [0] * 3, [0] * 3, [0] * 3
+            for key, job in self.jobs.rows.items():
+                milli = prices.gpu_milli(job["spec"]["resources"])
+                if key in self.jobs.assigned:
+                    node = self.registry.nodes[self.contracts.rows[job["contract"]]["node"]]
+                    busy[job["tier"]] += milli * (node["hardware_class"] == cls)
+                elif job["state"] == queue.QUEUED:
+                    waiting[job["tier"]] += milli
+            for row in opened:
+                job = self.jobs.rows[row["job"]]
+                if self.registry.nodes[row["node"]]["hardware_class"] == cls:
+                    more[job["tier"]] += prices.gpu_milli(job["spec"]["resources"])
+            return busy, more, waiting
+
+        self.prices.tick(self.chain["ticks"] + 1, self.now, stated, held)
 
     def fire(self, timer, matched):
         _, kind, subject = timer
@@ -257,6 +286,9 @@ class Model:
         node = self.registry.nodes[contract["node"]]
         assert price["hardware_class"] == node["hardware_class"], "the class of the price"
         assert price["base"] == self.base_price(job, node), "the base price"
+        there = self.prices.rows[job["tier"], node["hardware_class"]] if job["spec"]["resources"]["gpus"] else None
+        for name in ("log_price", "slow_log_price"):
+            assert price[name] == (there[name] if there else 0), f"the {name} of the match"
         region = self.registry.regions[node["offer"]["region"]]["price_factor"]
         # The quality of a node is its own history; only its bounds are known here.
         quality = price["factors"]["ppm"][9]
@@ -268,16 +300,10 @@ class Model:
         assert price["factors"]["ppm"][:9] == wanted[:9], f"factors {price['factors']['ppm']} for {wanted}"
 
     def base_price(self, job, node):
-        """The price of the tier and class at its anchor, in the order of the tiers; the side vector without a GPU."""
+        """The price in force of the tier and class; the side vector without a GPU."""
         res, p = job["spec"]["resources"], self.params
         if res["gpus"] == 0:
             side = pricing.ceil_div(res["cpu_milli"] * p["SidePriceCpuHour"], 1000)
             side += pricing.ceil_div(res["ram_bytes"] * p["SidePriceRamGibHour"], 2**30)
             return side * p["PriceScale"]
-        anchor = self.registry.classes[node["hardware_class"]]["anchor"]
-        prices = []
-        for ratio, above in ((600_000, 100), (1_000_000, 110), (1_600_000, 115)):
-            floor = anchor * ratio // 10**6 // p["AnchorOverFloor"]
-            price = floor * pricing.exp_q32(5954088943) >> 32
-            prices.append(max(price, pricing.ceil_div(prices[-1] * above, 100)) if prices else price)
-        return prices[job["tier"]]
+        return self.prices.rows[job["tier"], node["hardware_class"]]["price"]

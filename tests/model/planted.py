@@ -10,6 +10,7 @@ import governance
 import jobs
 import ledger
 import model
+import prices
 import pricing
 import registry
 import reputation
@@ -106,7 +107,31 @@ def bounds_of_main(self, op, sender, original=governance.Governance.set):
         return original(self, op, sender)
 
 
+def all_nodes(self, tier, cls, original=prices.Prices.part):
+    with mock.patch.dict(self.rows[tier, cls], price=2**62):
+        return original(self, tier, cls)
+
+
+def load_at_once(self, row, tier, original=prices.Prices.move):
+    row["controller"]["smoothed_load"] = self.load_ppm(row["load"]) << 16
+    original(self, row, tier)
+
+
+def without_waiting_a_tick(self, number, now, stated, held, original=prices.Prices.tick):
+    original(self, number, now, stated, held)
+    for row in self.rows.values():
+        row["price"] = row["next_price"]
+
+
 IN_THE_MODEL = {
+    "a price moves too slowly": lambda: with_parameter("SlewQ32", lambda v: 10**6),
+    "the load is not smoothed": lambda: instead(prices.Prices, "move", load_at_once),
+    "the next price is in force already": lambda: instead(prices.Prices, "tick", without_waiting_a_tick),
+    "the gain does not know the size of the pool": lambda: with_parameter("GainHalfGpus", lambda v: 1),
+    "the integral is too quick": lambda: with_parameter("KappaMs", lambda v: v - v // 100),
+    "a band learns nothing": lambda: with_parameter("BandStepQ32", lambda v: 0),
+    "Economy borrows nothing": lambda: instead(prices, "ECONOMY", None),
+    "floors of nodes do not matter": lambda: instead(prices.Prices, "part", lambda self, tier, cls: all_nodes(self, tier, cls)),
     "the fee is not taken": lambda: instead(ledger.Ledger, "charge_fee", fee_skipped),
     "the fee goes to the treasury": lambda: instead(ledger.Ledger, "charge_fee", fee_not_burned),
     "costs are rounded down": lambda: instead(pricing, "ceil_div", lambda a, b: a // b),

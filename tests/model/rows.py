@@ -3,7 +3,7 @@ of fields are those of the rows.h of each module."""
 
 TIMERS, PARAMETERS, ACCOUNTS, LOCKS, POOLS, SUPPLY, REPUTATION, PROVIDERS, NODES, CAPACITY, CLASSES, REGIONS = range(1, 13)
 CHAIN, OPERATORS, TIERS, PRICES, JOBS, CLIENT_IDS, ASSIGNMENTS, CONTRACTS = 0, 14, 15, 16, 17, 18, 20, 21
-GOVERNANCE, PARAMETER_CHANGES, STAKES, UNBONDINGS = range(26, 30)
+GOVERNANCE, PARAMETER_CHANGES, STAKES, UNBONDINGS, PRICE_HISTORY, PRICE_BANDS = range(26, 32)
 
 U8, U16, U32, U64 = 1, 2, 4, 8
 
@@ -62,10 +62,15 @@ SCHEMAS = {
     CLASSES: [("name", "text"), ("anchor", U64), ("rating", times(4, U32)), ("device_memory_bytes", U64),
               ("rating_low", U64), ("rating_high", U64), ("rating_times_max", U32)],
     REGIONS: [("name", "text"), ("price_factor", U64)],
-    PRICES: [("floor", U64), ("log_price", U64), ("slow_log_price", U64), ("price", U64)],
+    PRICES: [("floor", U64), ("log_price", U64), ("slow_log_price", U64), ("price", U64), ("next_price", U64),
+             ("controller", [("smoothed_load", U64), ("integral", U64), ("target", U64), ("log_price", U64)]),
+             ("load", [("online", U64), ("busy", U64), ("queued", U64)]), ("pinned_ticks", U32)],
+    PRICE_HISTORY: [("tick", U64), ("time", U64), ("price", U64), ("load_ppm", U32),
+                    ("bands", times(3, [("low", U64), ("high", U64)]))],
+    PRICE_BANDS: [("half_width", times(3, U64)), ("matured", times(3, U64)), ("inside", times(3, U64))],
     JOBS: "job",  # see job_row
-    ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("allocation", ALLOCATION), ("gpu_milli", U64),
-                  ("projected_end", U64)],
+    ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("tier", U8),
+                  ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64)],
     CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
                 ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
                 ("cap", U64), ("expected_s", U64), ("max_s", U64), ("manifest_hash", HASH), ("inputs", listed(HASH)),

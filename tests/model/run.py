@@ -46,6 +46,7 @@ def tables_of(model):
         rows.CAPACITY: registry.free,
         rows.JOBS: model.jobs.rows,
         rows.CONTRACTS: model.contracts.rows,
+        **model.prices.tables(),
     }
 
 

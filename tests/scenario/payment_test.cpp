@@ -108,12 +108,15 @@ TEST(Payment, KeepsThePriceOfTheMatchWhateverThePriceDoesLater) {
   const protocol::PriceInputs locked = market.contract(job).price;
   aurora.runs(job);
   const auto set_price = [&](std::uint64_t factor_percent) {
-    const protocol::PriceKey key{locked.tier, locked.hardware_class};
-    market.chain().edit_row<protocol::PriceKey, protocol::PriceRow>(
-        protocol::state::TableId::Prices, key, [&](protocol::PriceRow& row) {
-          row.price.nagpu_per_gpu_hour = locked.base.nagpu_per_gpu_hour * factor_percent / 100;
-          row.log_price += 1U << 20U;
-        });
+    // All tiers, as their order must stand after each: upwards from the dearest, downwards from the cheapest.
+    for (protocol::TierId step = 0; step < 3; ++step) {
+      const auto tier = static_cast<protocol::TierId>(factor_percent > 100 ? 2 - step : step);
+      market.chain().edit_row<protocol::PriceKey, protocol::PriceRow>(
+          protocol::state::TableId::Prices, {tier, locked.hardware_class}, [&](protocol::PriceRow& row) {
+            row.price.nagpu_per_gpu_hour = row.price.nagpu_per_gpu_hour * factor_percent / 100;
+            row.log_price += 1U << 20U;
+          });
+    }
   };
   set_price(700);
   market.passes_with_progress(10min, aurora, job);

@@ -135,17 +135,10 @@ bool fails(Constraint constraint, const Demand& demand, const NodeView& view) {
   return true;
 }
 
-/// A price follows from a log-price, so it may lie a few units below the round figure that the owner meant: less than
-/// one in a million below the floor is on it.
 std::uint8_t highest_floor(const Demand& demand, ClassId hardware_class) {
-  constexpr std::uint64_t kFloorUnits = 32;
-  constexpr std::uint8_t kAny = 0xff;
-  const Price price = demand.market().pricing.price(demand.terms().tier, hardware_class);
-  const Price anchor = demand.market().registry.classes().get(hardware_class).anchor;
-  if (anchor.nagpu_per_gpu_hour == 0) return kAny;
-  const u128 most =
-      u128{price.nagpu_per_gpu_hour} * kFloorUnits * (kPpm + 1) / (u128{anchor.nagpu_per_gpu_hour} * kPpm);
-  return static_cast<std::uint8_t>(std::min<u128>(most, kAny));
+  const MarketView& market = demand.market();
+  return Pricing::highest_floor(market.pricing.price(demand.terms().tier, hardware_class),
+                                market.registry.classes().get(hardware_class).anchor);
 }
 
 std::optional<Constraint> first_failure(const Demand& demand, const NodeView& node, ConstraintSet ignored) {

@@ -5,6 +5,7 @@
 
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
+#include "protocol/market/load_index.h"
 #include "protocol/market/market_view.h"
 #include "protocol/market/node_index.h"
 #include "protocol/market/queue_index.h"
@@ -42,13 +43,16 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
       shares_(store, state::TableId::Shares),
       class_demand_(store, state::TableId::ClassDemand),
       index_(std::make_unique<QueueIndex>()),
-      nodes_(std::make_unique<NodeIndex>(registry)) {
+      nodes_(std::make_unique<NodeIndex>(registry)),
+      load_(std::make_unique<LoadIndex>()) {
   jobs_.add_observer(*index_);
   assignments_.add_observer(*index_);
   shapes_.add_observer(*index_);
   registry.observe(*nodes_, *nodes_);
   reputation.observe(*nodes_);
   shares_.add_observer(*nodes_);
+  assignments_.add_observer(*load_);
+  registry.observe(*load_);
 }
 
 Market::~Market() = default;
@@ -56,6 +60,8 @@ Market::~Market() = default;
 MarketView Market::view() const {
   return {params_, ledger_, registry_, pricing_, reputation_, jobs_, assignments_, shares_, class_demand_, *index_};
 }
+
+Loads Market::loads() const { return load_->measure(view()); }
 
 Exclusions Market::explain(const JobId& job, const BlockContext& context) const {
   const JobRow& row = jobs_.get(job);

@@ -25,6 +25,7 @@
 
 namespace starminer::protocol {
 
+class LoadIndex;
 class Market;
 class NodeIndex;
 class NodeList;
@@ -136,6 +137,8 @@ class Market {
   [[nodiscard]] std::optional<std::uint32_t> queue_position(const JobId& job) const;
   [[nodiscard]] const state::Table<JobId, JobRow>& jobs() const { return jobs_; }
   [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
+  /// What every tier of a class has and what is asked of it now: what its price follows at the next tick.
+  [[nodiscard]] Loads loads() const;
   /// What is derived from the tables: the order of waiting jobs, jobs by requester, counts.
   [[nodiscard]] const QueueIndex& index() const { return *index_; }
   /// For questions about one moment (explain.h), of which many may run at once.
@@ -174,6 +177,7 @@ class Market {
   state::Table<ClassId, ClassDemandRow> class_demand_;
   std::unique_ptr<QueueIndex> index_;
   std::unique_ptr<NodeIndex> nodes_;
+  std::unique_ptr<LoadIndex> load_;
   std::vector<EndedJob> ended_;
   bool triggered_ = false;  // no part of the state: every block ends with nothing left to match
 };

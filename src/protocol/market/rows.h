@@ -49,6 +49,7 @@ struct AssignmentRow {
   NodeId node;
   AccountId requester;
   ClassId hardware_class = 0;
+  TierId tier = 0;
   Allocation allocation;
   std::uint64_t gpu_milli = 0;
   TimeMs projected_end;  // latest end by max_s: what EASY counts with

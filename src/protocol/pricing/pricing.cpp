@@ -47,6 +47,13 @@ std::uint64_t log_of_anchor(std::uint64_t anchor_over_floor) {
   return kLogQ32[anchor_over_floor - kAnchorOverFloorMin];
 }
 
+bool same_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
 Price price_of(Price floor, std::uint64_t log_price) {
   const auto price = mul_div(floor.nagpu_per_gpu_hour, exp_q32(log_price), kQ32, Rounding::Floor);
   return {std::min(price.value_or(kAmountMax), kAmountMax)};
@@ -58,18 +65,13 @@ Price at_least_over(Price price, Price tier_below, TierId tier) {
   return {std::min(std::max(price.nagpu_per_gpu_hour, least.value_or(kAmountMax)), kAmountMax)};
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-}  // namespace
-
 Pricing::Pricing(state::Store& store, const Params& params, const Registry& registry)
     : params_(params),
       registry_(registry),
       tiers_(store, state::TableId::Tiers),
-      prices_(store, state::TableId::Prices) {}
+      prices_(store, state::TableId::Prices),
+      points_(store, state::TableId::PriceHistory),
+      bands_(store, state::TableId::PriceBands) {}
 
 void Pricing::write_genesis(Preset preset) {
   TierId id = 0;
@@ -86,7 +88,8 @@ void Pricing::write_genesis(Preset preset) {
           mul_div(row.anchor.nagpu_per_gpu_hour, terms.price_ratio.value, kPpm * anchor_over_floor, Rounding::Floor);
       STARMINER_CHECK(floor.has_value());
       const Price price = at_least_over(price_of({*floor}, log_price), below, tier);
-      prices_.put({tier, hardware_class}, {{*floor}, log_price, log_price, price});
+      const ControllerState controller{terms.target_load.value << kLoadFraction, log_price, log_price, log_price};
+      prices_.put({tier, hardware_class}, {{*floor}, log_price, log_price, price, price, controller, {}, 0});
       below = price;
     }
   }
@@ -105,20 +108,13 @@ std::optional<TierId> Pricing::find_tier(std::string_view name) const {
   return std::nullopt;
 }
 
-Price Pricing::price_at(TierId tier, ClassId hardware_class, std::uint64_t moved, bool up) const {
-  const std::uint64_t ceiling = params_.get(Parameter::PriceLogMaxQ32);
-  Price price;
-  for (TierId id = 0; id <= tier; ++id) {
-    const PriceRow& row = price_row(id, hardware_class);
-    const std::uint64_t log_price = up ? saturating_add(row.log_price, moved) : saturating_sub(row.log_price, moved);
-    price = at_least_over(price_of(row.floor, std::min(log_price, ceiling)), price, id);
-  }
-  return price;
-}
-
-Envelope Pricing::envelope(TierId tier, ClassId hardware_class, std::uint32_t ticks) const {
-  const std::uint64_t moved = std::uint64_t{ticks} * params_.get(Parameter::SlewQ32);
-  return {price_at(tier, hardware_class, moved, false), price_at(tier, hardware_class, moved, true)};
+std::uint8_t Pricing::highest_floor(Price price, Price anchor) {
+  constexpr std::uint64_t kFloorUnits = 32;
+  constexpr std::uint8_t kAny = 0xff;
+  if (anchor.nagpu_per_gpu_hour == 0) return kAny;
+  const u128 most =
+      u128{price.nagpu_per_gpu_hour} * kFloorUnits * (kPpm + 1) / (u128{anchor.nagpu_per_gpu_hour} * kPpm);
+  return static_cast<std::uint8_t>(std::min<u128>(most, kAny));
 }
 
 Price Pricing::unit_price(Price base, const Factors& factors) {

@@ -1,16 +1,21 @@
-// Prices (MTP-1..6, 8, 10): base price per tier and hardware class, the ten multipliers, the automatic tier, the
-// envelope, and the split of a payment. Formulas: design "economics" sections 2.3 to 2.6. Pure integer arithmetic.
+// Prices (MTP-1..6, 8, 10): base price per tier and hardware class and how ticks move it, its history and bands, the
+// ten multipliers, the automatic tier, the envelope, and the split of a payment. Formulas: design "economics"
+// sections 2.3 to
+// 3. Pure integer arithmetic. One writer; queries only between writes.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/amount.h"
 #include "protocol/job/spec.h"
 #include "protocol/params/params.h"
+#include "protocol/pricing/controller.h"
 #include "protocol/registry/registry.h"
 #include "protocol/state/table.h"
 
@@ -44,12 +49,34 @@ struct PriceKey {
   auto operator<=>(const PriceKey&) const = default;
 };
 
-/// State of the price of a (tier, class). The controller moves `log_price`; until it stands, it stays at the anchor.
+/// State of the price of a (tier, class). A tick puts `next_price` in force and decides the next one.
 struct PriceRow {
   Price floor;
-  std::uint64_t log_price = 0;       // Q32 above the floor
+  std::uint64_t log_price = 0;       // Q32 above the floor, of `price`
   std::uint64_t slow_log_price = 0;  // Q32, slow reference for the surge part
-  Price price;                       // published
+  Price price;                       // in force
+  Price next_price;                  // from the next tick on
+  ControllerState controller;        // its log-price gives next_price, before the order of the tiers
+  Load load;                         // as last measured; nothing online: the class cannot be had, and all stands still
+  std::uint32_t pinned_ticks = 0;    // for how long the controller's log-price has been at an end of its range
+
+  bool operator==(const PriceRow&) const = default;
+};
+
+/// What every tier of a class has to do, by the market's measure. Without a row nothing of a class is online.
+using Loads = std::map<PriceKey, Load>;
+
+inline constexpr std::size_t kBandCount = 3;
+inline constexpr std::array<std::uint32_t, kBandCount> kBandTicks = {5, 15, 60};
+inline constexpr std::uint64_t kHistoryTicks = 60;
+
+/// A tick of a (tier, class) in its history: `slot` is the tick modulo kHistoryTicks.
+struct PricePointKey {
+  TierId tier = 0;
+  ClassId hardware_class = 0;
+  std::uint8_t slot = 0;
+
+  auto operator<=>(const PricePointKey&) const = default;
 };
 
 enum class Factor : std::uint8_t {
@@ -108,6 +135,22 @@ struct Envelope {
   Price high;
 };
 
+/// What a tick left: the price that came in force, the load that was measured, and the bands published then.
+struct PricePointRow {
+  std::uint64_t tick = 0;
+  TimeMs time;  // market time
+  Price price;
+  std::uint32_t load_ppm = 0;
+  std::array<Envelope, kBandCount> bands{};  // by kBandTicks
+};
+
+/// How wide the predicted bands of a (tier, class) are, and how often they held, by kBandTicks.
+struct BandRow {
+  std::array<std::uint64_t, kBandCount> half_width{};  // Q32
+  std::array<std::uint64_t, kBandCount> matured{};     // bands whose tick has come
+  std::array<std::uint64_t, kBandCount> inside{};      // of those, how many held the price of that tick
+};
+
 /// Who gets what of a payment. The parts sum to `pay` exactly; the provider takes the remainder (economics 2.6).
 struct FeeSplit {
   Agpu pay;
@@ -126,6 +169,9 @@ class Pricing {
 
   /// Tiers and the prices of every (tier, class) at their anchors. Called once, after the registry's genesis.
   void write_genesis(Preset preset);
+  /// A tick of the chain, the `tick`-th, at this market time: prices, bands, history. The state of a (tier, class) of
+  /// which nothing is online stands still.
+  void on_tick(const Loads& loads, std::uint64_t tick, TimeMs now);
 
   [[nodiscard]] const PriceRow& price_row(TierId tier, ClassId hardware_class) const;
   [[nodiscard]] Price price(TierId tier, ClassId hardware_class) const { return price_row(tier, hardware_class).price; }
@@ -133,6 +179,10 @@ class Pricing {
   [[nodiscard]] std::optional<TierId> find_tier(std::string_view name) const;
   [[nodiscard]] const state::Table<TierId, TierRow>& tiers() const { return tiers_; }
   [[nodiscard]] const state::Table<PriceKey, PriceRow>& prices() const { return prices_; }
+  [[nodiscard]] const state::Table<PriceKey, BandRow>& bands() const { return bands_; }
+  [[nodiscard]] const state::Table<PricePointKey, PricePointRow>& points() const { return points_; }
+  /// The ticks that are kept of a (tier, class), oldest first.
+  [[nodiscard]] std::vector<PricePointRow> history(TierId tier, ClassId hardware_class) const;
 
   /// Rule of economics 2.5, a pure function of the request. `can_start_now` answers for Premium.
   [[nodiscard]] TierDecision tier_of(const JobSpec& spec, TimeMs now, bool can_start_now) const;
@@ -155,7 +205,19 @@ class Pricing {
   /// Cost of holding `gpu_milli` thousandths of a device for `ms`: unit price x gpu_milli x ms / 3.6e9, at most the
   /// largest amount.
   [[nodiscard]] static Agpu cost(Price unit, std::uint64_t gpu_milli, std::uint64_t ms, Rounding rounding);
+  /// Within so many ticks, at most ReanchorMs.
   [[nodiscard]] Envelope envelope(TierId tier, ClassId hardware_class, std::uint32_t ticks) const;
+  /// The prediction for kBandTicks[horizon] ticks ahead: the share BandCoveragePpm of prices should lie in it. It never
+  /// leaves the envelope, and no price depends on it.
+  [[nodiscard]] Envelope band(TierId tier, ClassId hardware_class, std::size_t horizon) const;
+  /// Highest price above the present floor.
+  [[nodiscard]] Price ceiling(TierId tier, ClassId hardware_class) const;
+  /// The highest floor of a node, in 1/32 of the class's anchor, that a price reaches. A price follows from a
+  /// log-price, so it may lie a few units below the round figure that the owner meant: less than one in a million below
+  /// the floor is on it.
+  [[nodiscard]] static std::uint8_t highest_floor(Price price, Price anchor);
+  /// Every price lies between floor and the order of the tiers, and every figure in its range.
+  [[nodiscard]] bool invariants_hold() const;
   /// Requires: pay is at most the largest amount.
   [[nodiscard]] FeeSplit split(Agpu pay, std::uint64_t log_price, std::uint64_t slow_log_price,
                                bool has_referrer) const;
@@ -163,14 +225,31 @@ class Pricing {
   [[nodiscard]] Price side_price(const Resources& resources) const;
 
  private:
-  /// Price of a tier of a class where every log-price lies `moved` below (or above) what it is, kept within its bounds,
-  /// the order of the tiers restored.
-  [[nodiscard]] Price price_at(TierId tier, ClassId hardware_class, std::uint64_t moved, bool up) const;
+  /// Price of a tier of a class where every controller's log-price lies `moved` below (or above) what it is, kept
+  /// within its bounds, the order of the tiers restored. `reanchoring`: floors may have moved, too.
+  [[nodiscard]] Price price_at(TierId tier, ClassId hardware_class, std::uint64_t moved, bool up,
+                               bool reanchoring) const;
+  // Ticks (price_ticks.cpp)
+  /// Requires: something is online.
+  void move(PriceRow& row, const TierRow& tier) const;
+  void publish(const PriceKey& key, std::uint64_t tick, TimeMs now);
+  [[nodiscard]] std::uint64_t reanchor_ticks() const;
+  /// The row with its floor a step further, its log-prices rescaled so that the price stays; unchanged where the
+  /// log-price is not at an end of its range or the floor has no room.
+  [[nodiscard]] PriceRow reanchored(const PriceRow& row) const;
+  [[nodiscard]] bool is_pinned(std::uint64_t log_price) const;
 
   const Params& params_;
   const Registry& registry_;
   state::Table<TierId, TierRow> tiers_;
   state::Table<PriceKey, PriceRow> prices_;
+  state::Table<PricePointKey, PricePointRow> points_;
+  state::Table<PriceKey, BandRow> bands_;
 };
+
+/// floor x exp(log_price), at most the largest amount.
+[[nodiscard]] Price price_of(Price floor, std::uint64_t log_price);
+/// The price, but at least what a tier costs above the tier below it (economics 2.3).
+[[nodiscard]] Price at_least_over(Price price, Price tier_below, TierId tier);
 
 }  // namespace starminer::protocol

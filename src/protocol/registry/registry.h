@@ -139,6 +139,7 @@ class Registry {
 
   /// The observers must outlive the object.
   void observe(state::Observer<NodeId, NodeRow>& nodes, state::Observer<NodeId, CapacityRow>& capacity);
+  void observe(state::Observer<NodeId, NodeRow>& nodes) { nodes_.add_observer(nodes); }
 
   // Queries
   [[nodiscard]] const state::Table<NodeId, NodeRow>& nodes() const { return nodes_; }

@@ -36,6 +36,8 @@ enum class TableId : std::uint8_t {
   ParameterChanges = 27,
   Stakes = 28,
   Unbondings = 29,
+  PriceHistory = 30,
+  PriceBands = 31,
 };
 
 }  // namespace starminer::protocol::state

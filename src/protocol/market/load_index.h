@@ -1,0 +1,44 @@
+// What the price controller is told (economics section 2.3): GPUs online, busy and waited for, by tier and class.
+// Online and busy are kept by observers, so that a rollback or a load leaves them right; who waits is looked at when
+// measured. One writer; queries only between writes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "protocol/market/market_view.h"
+
+namespace starminer::protocol {
+
+class LoadIndex final : public state::Observer<NodeId, NodeRow>, public state::Observer<JobId, AssignmentRow> {
+ public:
+  void on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) override;
+  void on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) override;
+
+  /// Of every (tier, class) of which something is online at its price. The rules are those of README.md.
+  [[nodiscard]] Loads measure(const MarketView& market) const;
+
+ private:
+  using Counts = std::map<std::uint64_t, std::uint64_t>;  // value and how many nodes have it
+
+  /// Active nodes of a class.
+  struct Nodes {
+    Counts milli_by_floor;  // thousandths of GPUs by the owner's floor
+    Counts devices;
+    Counts device_memory;
+  };
+
+  void count(const NodeRow& row, bool enters);
+  /// Thousandths of GPUs whose owners serve at this price.
+  [[nodiscard]] std::uint64_t online_milli(ClassId hardware_class, std::uint8_t highest_floor) const;
+  /// False only where no Active node is large enough, free or not.
+  [[nodiscard]] bool may_ever_fit(ClassId hardware_class, const Resources& resources) const;
+  [[nodiscard]] std::map<PriceKey, std::uint64_t> queued(const MarketView& market,
+                                                         const std::map<PriceKey, std::uint64_t>& online) const;
+
+  std::map<ClassId, Nodes> nodes_;
+  std::map<PriceKey, std::uint64_t> busy_milli_;
+};
+
+}  // namespace starminer::protocol
