@@ -1,4 +1,5 @@
 // status, list, cancel, accept, results: one's jobs after they were submitted.
+#include <array>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "cli/results.h"
 #include "cli/run_view.h"
 #include "cli/session.h"
+#include "config/units.h"
 #include "starminer/v1/transaction.pb.h"
 #include "terminal/format.h"
 #include "terminal/key_values.h"
@@ -219,6 +221,51 @@ ExitCode cancel(const Invocation& call, const Settings& settings, const std::str
   return ExitCode::Ok;
 }
 
+struct RaiseRequest {
+  std::string job;
+  std::string budget;
+  std::string max_price;
+};
+
+ExitCode raise(const Invocation& call, const Settings& settings, const RaiseRequest& request) {
+  std::array<std::uint64_t, 2> amounts{};
+  const std::array<std::pair<std::string_view, const std::string&>, 2> given = {
+      {{"--budget", request.budget}, {"--max-price", request.max_price}}};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i].second.empty()) continue;
+    const auto amount = config::parse_token_amount(given[i].second, "AGPU");
+    if (!amount) {
+      return call.fail(ExitCode::Usage, {fmt::format("{}: {}", given[i].first, amount.error().text), "", "", {}});
+    }
+    amounts[i] = *amount;
+  }
+  const auto [budget, max_price] = amounts;
+  if (budget == 0 && max_price == 0) {
+    return call.fail(ExitCode::Usage,
+                     {"no amount to raise to", "", "name --budget or --max-price, such as \"1.5 AGPU\"", {}});
+  }
+  auto api = open_session(settings, KeyNeed::Required);
+  if (!api) return report(call, api.error());
+  const auto found = find_job(**api, request.job);
+  if (!found) return report(call, found.error());
+  const auto id = JobId::parse(found->id);
+  v1::TransactionBody body;
+  body.mutable_job_raise()->set_job(id->bytes.data(), id->bytes.size());
+  body.mutable_job_raise()->set_budget(budget);
+  body.mutable_job_raise()->set_max_price(max_price);
+  const auto receipt = (*api)->send(std::move(body));
+  if (!receipt) return report(call, receipt.error());
+  const auto after = find_job(**api, found->id);
+  if (!after) return report(call, after.error());
+  if (call.json) {
+    call.out.line(compact({{"job", after->job}, {"transaction", receipt->transaction}}));
+  } else {
+    call.out.line(fmt::format("{} raised: at most {} for the job, {} per GPU-hour", call.out.tick(),
+                              agpu_of(after->job, "cap"), agpu_of(after->job, "max_price")));
+  }
+  return ExitCode::Ok;
+}
+
 ExitCode accept(const Invocation& call, const Settings& settings, const std::string& text) {
   auto api = open_session(settings, KeyNeed::Required);
   if (!api) return report(call, api.error());
@@ -301,6 +348,23 @@ void add_list(config::Command& root, const Settings& settings) {
       .run([&settings, request](const Invocation& call) { return list(call, settings, *request); });
 }
 
+void add_raise(config::Command& root, const Settings& settings) {
+  const auto request = std::make_shared<RaiseRequest>();
+  config::Command& command = root.add("raise", "Raise the budget or the price limit of a job that waits");
+  command.positional("job", request->job, "The job, or the start of its id.").required().placeholder("JOB");
+  command.option("--budget", request->budget, "Most that the whole job may cost, such as \"1 AGPU\".")
+      .placeholder("AGPU");
+  command.option("--max-price", request->max_price, "Highest price per GPU-hour, such as \"0.5 AGPU\".")
+      .placeholder("AGPU");
+  command.prints()
+      .example("starminer raise j1... --max-price \"1.4 AGPU\"", "Where explain says that the price is above the limit")
+      .returns(ExitCode::Usage, "no amount, or one that is none")
+      .returns(ExitCode::Refused, "the job had a match, or the amounts are not above the present ones")
+      .returns(ExitCode::NotFound, "there is no such job")
+      .returns(ExitCode::Unreachable)
+      .run([&settings, request](const Invocation& call) { return raise(call, settings, *request); });
+}
+
 void add_results(config::Command& root, const Settings& settings) {
   const auto request = std::make_shared<ResultsRequest>();
   config::Command& command = root.add("results", "Fetch the results of a job and check every hash");
@@ -330,6 +394,7 @@ void add_job_commands(config::Command& root, const Settings& settings) {
       .example("starminer cancel j1... --yes", "In a script")
       .returns(ExitCode::Refused, "the job is over or not yours")
       .returns(ExitCode::NotConfirmed);
+  add_raise(root, settings);
   add_on_job(root, "accept", "Accept the result of a job, which pays it", bound(accept))
       .example("starminer accept j1...", "Pay at once instead of when the window closes")
       .returns(ExitCode::Refused, "there is nothing to accept");

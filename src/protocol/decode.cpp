@@ -279,6 +279,15 @@ Result<JobCancel, Refusal> decode(const v1::JobCancel& message) {
   return reader.result(op);
 }
 
+Result<JobRaise, Refusal> decode(const v1::JobRaise& message) {
+  Reader reader;
+  JobRaise op;
+  op.job = reader.fixed<JobId>(message.job(), "job");
+  op.budget = {message.budget()};
+  op.max_price = {message.max_price()};
+  return reader.result(op);
+}
+
 Result<ContractAcknowledge, Refusal> decode(const v1::ContractAcknowledge& message) {
   return decode_contract_only<ContractAcknowledge>(message);
 }

@@ -21,6 +21,7 @@ class ContractFail;
 class ContractProgress;
 class ContractStart;
 class JobCancel;
+class JobRaise;
 class JobSpec;
 class JobSubmit;
 class NodeRegister;
@@ -49,6 +50,7 @@ namespace starminer::protocol {
 [[nodiscard]] Result<JobSpec, Refusal> decode(const v1::JobSpec& message);
 [[nodiscard]] Result<JobSubmit, Refusal> decode(const v1::JobSubmit& message);
 [[nodiscard]] Result<JobCancel, Refusal> decode(const v1::JobCancel& message);
+[[nodiscard]] Result<JobRaise, Refusal> decode(const v1::JobRaise& message);
 [[nodiscard]] Result<ContractAcknowledge, Refusal> decode(const v1::ContractAcknowledge& message);
 [[nodiscard]] Result<ContractDecline, Refusal> decode(const v1::ContractDecline& message);
 [[nodiscard]] Result<ContractStart, Refusal> decode(const v1::ContractStart& message);

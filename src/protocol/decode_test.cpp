@@ -149,6 +149,7 @@ TEST(Decode, LosesNoField) {
   expect_no_field_is_lost<v1::JobSubmit>();
   expect_no_field_is_lost<v1::JobSpec>();
   expect_no_field_is_lost<v1::JobCancel>();
+  expect_no_field_is_lost<v1::JobRaise>();
   expect_no_field_is_lost<v1::ContractAcknowledge>();
   expect_no_field_is_lost<v1::ContractDecline>();
   expect_no_field_is_lost<v1::ContractStart>();

@@ -119,8 +119,16 @@ class SupplyTest(CliTest):
         answer = self.json("explain", job)
         change = answer["relaxations"][0]["changes"][0]
         self.assertEqual((change["field"], change["from"]), ("max_price", "10000000"))
+        self.fails("raise", job, code=2, says=["name --budget or --max-price"])
+        self.fails("raise", job, "--max-price", "much", code=2, says=["--max-price"])
+        self.fails("raise", job, "--max-price", "0.01 AGPU", code=3, says=["[E4116]", "cancel the job and submit it anew"])
+        self.fails("raise", "j1zzzz", "--budget", "5 AGPU", code=5, says=["none of your jobs begins so"])
+        self.assertIn("0.0150 AGPU per GPU-hour", self.cli("raise", job[:12], "--max-price", "0.015 AGPU").stdout)
+        raised = self.json("raise", job, "--max-price", "0.016 AGPU", "--budget", "60 AGPU")["job"]
+        self.assertEqual((raised["max_price"], raised["state"]), ("16000000", "queued"))
         self.cli("cancel", job, "--yes")
         self.assertIn("the job is over", self.cli("explain", job).stdout)
+        self.fails("raise", job, "--max-price", "1 AGPU", code=3, says=["[E4112]"])
 
     def test_a_terminal_is_redrawn(self):
         pid, terminal = pty.fork()

@@ -8,7 +8,7 @@ from wire import Refused, derived_id
 INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
 CLIENT_ID_REUSED, CAP_TOO_SMALL, ESCROW_NOT_COVERED, NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START = range(4101, 4107)
 DEADLINE_PASSED, TOO_MANY_JOBS, UNKNOWN_JOB, NOT_REQUESTER, JOB_ENDED = 4107, 4108, 4110, 4111, 4112
-BUDGET_TOO_SMALL, PRICE_ABOVE_CAP = 4113, 4114
+BUDGET_TOO_SMALL, PRICE_ABOVE_CAP, JOB_NOT_WAITING, RAISES_NOTHING = range(4113, 4117)
 OF_THE_INDEX = (NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START, BUDGET_TOO_SMALL, CAP_TOO_SMALL, PRICE_ABOVE_CAP)
 QUEUED, ACTIVE, SETTLED, REFUNDED = range(4)
 JOB_DEADLINE, JOB_ARCHIVE = 2, 9
@@ -158,6 +158,31 @@ class Jobs:
             minute = pricing.cost(row["max_price"], pricing.billing_milli(row["spec"]["resources"]), 60_000)
             burned = min(pricing.ceil_div(row["cap"] * self.params["CancelBurnPpm"], 10**6), minute)
         self.end(op["job"], False, CANCELLED_REQUESTER, 0, burned, now)
+
+    def raise_shape(self, op):
+        need(len(op["job"]) == 20 and op["job"] != ZERO20)
+        need(max(op["budget"], op["max_price"]) <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
+        need(op["budget"] or op["max_price"])
+
+    def raise_limits(self, op, sender):
+        """Protocol section 2: more for a job that waits for its first match; the difference is escrowed."""
+        row = self.rows.get(op["job"])
+        need(row is not None, UNKNOWN_JOB)
+        need(row["requester"] == sender, NOT_REQUESTER)
+        need(row["state"] in (QUEUED, ACTIVE), JOB_ENDED)
+        need(row["state"] == QUEUED and row["attempts"] == 0, JOB_NOT_WAITING)
+        spec = row["spec"]
+        budget, max_price = op["budget"] or spec["budget"], op["max_price"] or row["max_price"]
+        need(budget >= spec["budget"] and max_price >= row["max_price"], RAISES_NOTHING)
+        need((budget, max_price) != (spec["budget"], row["max_price"]), RAISES_NOTHING)
+        cap = min(budget, pricing.cost(max_price, pricing.billing_milli(spec["resources"]), 1000 * spec["max_s"]))
+        need(self.money.balance(sender) >= cap - row["cap"], ESCROW_NOT_COVERED)
+        self.money.debit(sender, ledger.AGPU, cap - row["cap"])
+        self.money.locks[ledger.ESCROW, op["job"], ledger.AGPU]["amount"] += cap - row["cap"]
+        row["cap"], row["max_price"], spec["budget"] = cap, max_price, budget
+        if op["max_price"]:
+            spec["max_price"] = op["max_price"]
+        return "j", op["job"]
 
     def matched(self, job, contract, unit, now):
         row = self.rows[job]

@@ -215,7 +215,7 @@ class Model:
         shapes = {10: self.money.transfer_shape, 11: self.money.close_shape, 12: self.stakes.shape, 13: self.stakes.shape,
                   60: self.governance.shape, 20: self.registry.provider_shape,
                   21: self.registry.node_shape, 22: self.registry.update_shape, 23: self.registry.status_shape,
-                  24: self.registry.telemetry_shape, 30: self.jobs.submit_shape, 31: self.jobs.cancel_shape,
+                  24: self.registry.telemetry_shape, 30: self.jobs.submit_shape, 31: self.jobs.cancel_shape, 32: self.jobs.raise_shape,
                   43: self.contracts.progress_shape, 44: self.contracts.complete_shape, 45: self.contracts.fail_shape}
         if transaction.number not in shapes and transaction.number not in (40, 41, 42, 46):
             raise Refused(UNKNOWN_OPERATION)
@@ -250,6 +250,8 @@ class Model:
                 verdict = next((row for _, row in hint.of(rows.JOBS) if (row["requester"], row["sequence"]) ==
                                 (sender, sequence)), None)
             return self.jobs.submit(op, sender, sequence, now, self.chain["halted"], verdict)
+        if number == 32:
+            return self.jobs.raise_limits(op, sender)
         if number == 31:
             self.jobs.cancel(op, sender, now, self.contracts)
             return "j", op["job"]

@@ -123,7 +123,12 @@ def without_waiting_a_tick(self, number, now, stated, held, original=prices.Pric
         row["price"] = row["next_price"]
 
 
+def one_unit_more_escrowed(self, op, sender):
+    self.money.debit(sender, ledger.AGPU, 1)
+
+
 IN_THE_MODEL = {
+    "a raise takes a unit too much": lambda: changed(jobs.Jobs, "raise_limits", one_unit_more_escrowed),
     "a price moves too slowly": lambda: with_parameter("SlewQ32", lambda v: 10**6),
     "the load is not smoothed": lambda: instead(prices.Prices, "move", load_at_once),
     "the next price is in force already": lambda: instead(prices.Prices, "tick", without_waiting_a_tick),

@@ -48,6 +48,7 @@ OPERATIONS = {
     24: ("telemetry_report", {1: ("silent", ["bytes"]), 2: ("heard", ["bytes"])}),
     30: ("job_submit", {1: ("client_id", "text"), 2: ("spec", SPEC)}),
     31: ("job_cancel", {1: ("job", "bytes")}),
+    32: ("job_raise", {1: ("job", "bytes"), 2: ("budget", "u64"), 3: ("max_price", "u64")}),
     40: ("acknowledge", ONLY_CONTRACT),
     41: ("decline", ONLY_CONTRACT),
     42: ("start", ONLY_CONTRACT),

@@ -245,6 +245,18 @@ Driver::Wish Driver::wish() {
     const JobId job = random_job();
     const JobRow* row = chain_.machine().market().jobs().find(job);
     const std::string sender = row != nullptr && dice_.chance(80) ? name_of(row->requester) : dice_.pick(kEverybody);
+    if (dice_.chance(50)) {
+      return {sender, chain_.body(sender, [&](v1::TransactionBody& body) {
+                v1::JobRaise& raise = *body.mutable_job_raise();
+                raise.set_job(to_text(job.view()));
+                const std::uint64_t budget = row != nullptr ? row->spec.budget.base : kBasePerToken;
+                const std::uint64_t price = row != nullptr ? row->max_price.nagpu_per_gpu_hour : kBasePerToken;
+                if (dice_.chance(70))
+                  raise.set_budget(dice_.chance(80) ? budget + dice_.below(budget) : dice_.number(budget));
+                if (dice_.chance(50))
+                  raise.set_max_price(dice_.chance(80) ? price + dice_.below(price) : dice_.number(price));
+              })};
+    }
     return {sender, chain_.body(sender, [&](auto& body) { body.mutable_job_cancel()->set_job(to_text(job.view())); })};
   }
   return contract_wish();

@@ -145,6 +145,14 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     if (row.sequence != receipt.sequence) return;  // a repeat: the first job was named
     jobs_[id] = {sender, row.cap.base, billing_milli(body.job_submit().spec().resources()), market_time_};
     balances_[sender][Asset::Agpu] -= row.cap.base;
+  } else if (body.has_job_raise()) {
+    const JobId id = *JobId::parse(receipt.subject);
+    OpenJob& job = jobs_.at(id);
+    const protocol::JobRow& row = machine.market().jobs().get(id);
+    const i128 most = cost(row.max_price.nagpu_per_gpu_hour, job.billing_milli, row.spec.max_s * i128{1000});
+    const i128 cap = std::min(i128{row.spec.budget.base}, most);
+    balances_[sender][Asset::Agpu] -= cap - job.cap;
+    job.cap = cap;
   } else if (body.has_job_cancel()) {
     const JobId id = *JobId::parse(receipt.subject);
     const protocol::JobRow& row = machine.market().jobs().get(id);

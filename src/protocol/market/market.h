@@ -56,6 +56,21 @@ struct JobCancel {
   static Result<Valid<JobCancel>, Refusal> validate(JobCancel op);
 };
 
+/// Budget or max_price of a job that waits for its first match, raised; 0: as it is. What it may cost more is escrowed,
+/// and it keeps its place; one that was parked enters the queue where the price is no longer above its limit (QUE-3).
+struct JobRaise {
+  using Module = Market;
+  struct Evidence {
+    Price max_price;  // of the job from now on
+    Agpu cap;
+  };
+  JobId job;
+  Agpu budget;
+  Price max_price;
+
+  static Result<Valid<JobRaise>, Refusal> validate(JobRaise op);
+};
+
 /// A match made: everything the contract needs, with capacity already taken.
 struct MatchMade {
   JobId job;
@@ -89,6 +104,9 @@ class Market {
   [[nodiscard]] Result<Checked<JobCancel>, Refusal> check(const Valid<JobCancel>&, const Sender&) const;
   /// Ends a queued job; for an active one does nothing (evidence().queued tells).
   void apply(const Checked<JobCancel>&, const Sender&, const BlockContext&);
+
+  [[nodiscard]] Result<Checked<JobRaise>, Refusal> check(const Valid<JobRaise>&, const Sender&) const;
+  void apply(const Checked<JobRaise>&, const Sender&, const BlockContext&);
 
   // Dispatch
   /// Something happened that may let a waiting job start: arrival, release, node activation, tick.

@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "protocol/job/field_check.h"
 #include "protocol/market/admission.h"
+#include "protocol/market/demand.h"
 #include "protocol/market/market.h"
 #include "protocol/market/node_index.h"
 #include "protocol/operation/limits.h"
@@ -27,6 +28,20 @@ Hash32 client_key_of(const AccountId& requester, const std::string& client_id) {
 
 Hash32 digest_of(const JobSpec& spec) { return tagged_hash("starminer/job-spec/1", encode(spec)); }
 
+/// The job if it is the sender's and has not ended.
+Result<const JobRow*, Refusal> find_live(const state::Table<JobId, JobRow>& jobs, const JobId& job,
+                                         const Sender& sender) {
+  const JobRow* row = jobs.find(job);
+  if (row == nullptr) return fail(Refusal{RefusalCode::UnknownJob, job.text()});
+  if (row->requester != sender.account) {
+    return fail(Refusal{RefusalCode::NotRequester, fmt::format("it belongs to {}", row->requester.text())});
+  }
+  if (row->state != JobState::Queued && row->state != JobState::Active) {
+    return fail(Refusal{RefusalCode::JobEnded, fmt::format("it is {}", job_state_name(row->state))});
+  }
+  return row;
+}
+
 }  // namespace
 
 Result<Valid<JobSubmit>, Refusal> JobSubmit::validate(JobSubmit op) {
@@ -39,6 +54,17 @@ Result<Valid<JobSubmit>, Refusal> JobSubmit::validate(JobSubmit op) {
 Result<Valid<JobCancel>, Refusal> JobCancel::validate(JobCancel op) {
   if (op.job.is_zero()) return fail(Refusal{RefusalCode::InvalidField, "job: the id is missing"});
   return Valid<JobCancel>(op);
+}
+
+Result<Valid<JobRaise>, Refusal> JobRaise::validate(JobRaise op) {
+  if (op.job.is_zero()) return fail(Refusal{RefusalCode::InvalidField, "job: the id is missing"});
+  if (op.budget.base > kAmountMax || op.max_price.nagpu_per_gpu_hour > kAmountMax) {
+    return fail(Refusal{RefusalCode::AmountTooLarge, fmt::format("budget, max_price: at most {}", kAmountMax)});
+  }
+  if (op.budget.is_zero() && op.max_price.nagpu_per_gpu_hour == 0) {
+    return fail(Refusal{RefusalCode::InvalidField, "budget, max_price: both are missing"});
+  }
+  return Valid<JobRaise>(op);
 }
 
 Result<Checked<JobSubmit>, Refusal> Market::check(const Valid<JobSubmit>& op, const Sender& sender,
@@ -90,15 +116,61 @@ JobId Market::apply(const Checked<JobSubmit>& op, const Sender& sender, const Bl
 }
 
 Result<Checked<JobCancel>, Refusal> Market::check(const Valid<JobCancel>& op, const Sender& sender) const {
-  const JobRow* row = jobs_.find(op->job);
-  if (row == nullptr) return fail(Refusal{RefusalCode::UnknownJob, op->job.text()});
-  if (row->requester != sender.account) {
-    return fail(Refusal{RefusalCode::NotRequester, fmt::format("it belongs to {}", row->requester.text())});
+  const auto row = find_live(jobs_, op->job, sender);
+  if (!row) return fail(row.error());
+  return Checked<JobCancel>(op, {(*row)->state == JobState::Queued});
+}
+
+Result<Checked<JobRaise>, Refusal> Market::check(const Valid<JobRaise>& op, const Sender& sender) const {
+  const auto found = find_live(jobs_, op->job, sender);
+  if (!found) return fail(found.error());
+  const JobRow& row = **found;
+  if (row.state != JobState::Queued || row.attempts > 0) {
+    return fail(Refusal{RefusalCode::JobNotWaiting,
+                        fmt::format("it is {} and had {} matches", job_state_name(row.state), row.attempts)});
   }
-  if (row->state != JobState::Queued && row->state != JobState::Active) {
-    return fail(Refusal{RefusalCode::JobEnded, fmt::format("it is {}", job_state_name(row->state))});
+  // What is left out stays; what is named must not be less, and something must be more.
+  const Agpu budget = op->budget.is_zero() ? row.spec.budget : op->budget;
+  const Price max_price = op->max_price.nagpu_per_gpu_hour == 0 ? row.max_price : op->max_price;
+  const bool lowers = budget < row.spec.budget || max_price < row.max_price;
+  if (lowers || (budget == row.spec.budget && max_price == row.max_price)) {
+    return fail(Refusal{RefusalCode::RaisesNothing,
+                        fmt::format("budget {}, now {}; max_price {}, now {}", format_amount(budget),
+                                    format_amount(row.spec.budget), format_amount(Agpu{max_price.nagpu_per_gpu_hour}),
+                                    format_amount(Agpu{row.max_price.nagpu_per_gpu_hour}))});
   }
-  return Checked<JobCancel>(op, {row->state == JobState::Queued});
+  const Agpu most =
+      Pricing::cost(max_price, billing_milli(row.spec.resources), seconds(row.spec.max_s).ms, Rounding::Ceil);
+  const Agpu cap = std::min(budget, most);
+  const Agpu more{saturating_sub(cap.base, row.cap.base)};
+  const Agpu available{ledger_.balance(sender.account, Asset::Agpu)};
+  if (available < more) {
+    return fail(Refusal{RefusalCode::EscrowNotCovered,
+                        fmt::format("needed {} more, available {}", format_amount(more), format_amount(available))});
+  }
+  return Checked<JobRaise>(op, {max_price, std::max(cap, row.cap)});
+}
+
+void Market::apply(const Checked<JobRaise>& op, const Sender& /*sender*/, const BlockContext& context) {
+  JobRow row = jobs_.get(op->job);
+  const Agpu more{op.evidence().cap.base - row.cap.base};
+  if (!more.is_zero()) ledger_.add_to_lock({LockPurpose::Escrow, op->job.bytes, Asset::Agpu}, more.base);
+  if (!op->budget.is_zero()) row.spec.budget = op->budget;
+  if (op->max_price.nagpu_per_gpu_hour != 0) row.spec.max_price = op->max_price;
+  row.max_price = op.evidence().max_price;
+  row.cap = op.evidence().cap;
+  const MarketView market = view();
+  if (row.parked && !Demand(market, row, context.time).is_priced_out(nodes_->places())) {
+    row.parked = false;
+    row.key_ms = queue_key(market, row.spec, row.tier, context.time);  // as a job that a tick wakes
+    context.emit({.kind = EventKind::JobQueued,
+                  .account = row.requester,
+                  .job = op->job,
+                  .state = static_cast<std::uint8_t>(row.state),
+                  .amount = row.cap.base});
+  }
+  jobs_.put(op->job, std::move(row));
+  trigger();
 }
 
 void Market::apply(const Checked<JobCancel>& op, const Sender& /*sender*/, const BlockContext& context) {

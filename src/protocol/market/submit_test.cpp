@@ -1,4 +1,4 @@
-// Refusals of JobSubmit and JobCancel in their order, escrow, and repeats.
+// Refusals of JobSubmit, JobCancel and JobRaise in their order, escrow, and repeats.
 #include <functional>
 
 #include <fmt/format.h>
@@ -306,6 +306,72 @@ TEST(JobCancel, LeavesAnActiveJobToItsContract) {
   world.match();
   EXPECT_EQ(world.cancel(job), RefusalCode::None);
   EXPECT_EQ(world.job(job).state, JobState::Active);
+}
+
+TEST(JobRaiseRefusals, InOrder) {
+  World world;
+  world.add_node(NodeOf());
+  const JobOf ask = JobOf().budget(kAgpu / 2).max_price(2 * kAgpu).max_s(600);
+  const JobId running = world.queue(ask);
+  ASSERT_TRUE(world.match_one(running));
+  const JobId job = world.queue(ask);
+  EXPECT_EQ(world.raise({}, kAgpu, 0), RefusalCode::InvalidField);
+  EXPECT_EQ(world.raise(job, 0, 0), RefusalCode::InvalidField) << "nothing is named";
+  EXPECT_EQ(world.raise(job, kAmountMax + 1, 0), RefusalCode::AmountTooLarge);
+  EXPECT_EQ(world.raise(job, 0, kAmountMax + 1), RefusalCode::AmountTooLarge);
+  EXPECT_EQ(world.raise(JobId{{7}}, kAgpu, 0), RefusalCode::UnknownJob);
+  EXPECT_EQ(world.raise(job, kAgpu, 0, kBob), RefusalCode::NotRequester);
+  EXPECT_EQ(world.raise(running, kAgpu, 0), RefusalCode::JobNotWaiting);
+  EXPECT_EQ(world.raise(job, kAgpu / 2, 2 * kAgpu), RefusalCode::RaisesNothing);
+  EXPECT_EQ(world.raise(job, kAgpu, 2 * kAgpu - 1), RefusalCode::RaisesNothing) << "one up, one down";
+  EXPECT_EQ(world.raise(job, kAgpu / 2 - 1, 3 * kAgpu), RefusalCode::RaisesNothing);
+  EXPECT_EQ(world.raise(job, kAmountMax, kAmountMax), RefusalCode::EscrowNotCovered);
+  EXPECT_THAT(world.detail, HasSubstr("more, available"));
+  const JobRow before = world.job(job);
+  EXPECT_EQ(world.escrow(job), before.cap.base) << "refusals leave no trace";
+  EXPECT_EQ(before.spec.budget.base, kAgpu / 2);
+  ASSERT_EQ(world.cancel(job), RefusalCode::None);
+  EXPECT_EQ(world.raise(job, kAgpu, 0), RefusalCode::JobEnded);
+}
+
+// REQ: QUE-2
+TEST(JobRaise, EscrowsTheDifferenceAndKeepsThePlace) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId running = world.queue(JobOf());
+  ASSERT_TRUE(world.match_one(running));
+  const JobId job = world.queue(JobOf().budget(kAgpu).max_price(2 * kAgpu));
+  ASSERT_EQ(world.job(job).cap.base, kAgpu) << "an hour would cost up to 2 AGPU: the budget bounds it";
+  const std::uint64_t key = world.job(job).key_ms;
+  const std::uint64_t before = world.balance(kAda);
+  world.wait_s(90);
+  ASSERT_EQ(world.raise(job, 3 * kAgpu, 0), RefusalCode::None) << world.detail;
+  EXPECT_EQ(world.job(job).cap.base, 2 * kAgpu) << "max_price bounds it now";
+  EXPECT_EQ(world.escrow(job), 2 * kAgpu);
+  EXPECT_EQ(world.balance(kAda), before - kAgpu - world.params.get(Parameter::TxFee));
+  ASSERT_EQ(world.raise(job, 0, 2 * kAgpu + 500), RefusalCode::None) << world.detail;
+  EXPECT_EQ(world.job(job).cap.base, 2 * kAgpu + 500);
+  EXPECT_EQ(world.job(job).max_price.nagpu_per_gpu_hour, 2 * kAgpu + 500);
+  EXPECT_EQ(world.job(job).spec.budget.base, 3 * kAgpu);
+  EXPECT_EQ(world.job(job).key_ms, key);
+  EXPECT_TRUE(world.sound());
+  world.complete(running);
+  EXPECT_TRUE(world.match_one(job));
+}
+
+TEST(JobRaise, LetsAParkedJobEnterTheQueueAtOnce) {
+  World world;
+  world.add_node(NodeOf());
+  const JobId job = world.queue(JobOf().max_price(kAgpu / 2));
+  ASSERT_TRUE(world.job(job).parked);
+  world.wait_s(30);
+  ASSERT_EQ(world.raise(job, 0, kAgpu * 6 / 10), RefusalCode::None) << world.detail;
+  EXPECT_TRUE(world.job(job).parked) << "still below the price";
+  ASSERT_EQ(world.raise(job, 0, 2 * kAgpu), RefusalCode::None) << world.detail;
+  EXPECT_FALSE(world.job(job).parked);
+  EXPECT_EQ(world.events.back().kind, EventKind::JobQueued);
+  EXPECT_TRUE(world.match_one(job)) << "no tick is waited for";
+  EXPECT_TRUE(world.sound());
 }
 
 }  // namespace

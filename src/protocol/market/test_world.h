@@ -196,6 +196,16 @@ struct World {
     return RefusalCode::None;
   }
 
+  RefusalCode raise(const JobId& job, std::uint64_t budget, std::uint64_t max_price, const AccountId& account = kAda) {
+    const Sender sender = next_sender(account);
+    const auto valid = JobRaise::validate({job, {budget}, {max_price}});
+    if (!valid) return note(valid.error());
+    const auto checked = market.check(*valid, sender);
+    if (!checked) return note(checked.error());
+    market.apply(*checked, sender, context);
+    return RefusalCode::None;
+  }
+
   /// All matches that can be made now, each with a contract as the contracts module opens it.
   std::vector<MatchMade> match() {
     std::vector<MatchMade> made;
