@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -26,8 +27,8 @@ def thinned(nodes):
     return "\n".join([heading, *rows[::THINNED]]) + "\n"
 
 
-def run(nodes, jobs, stated, policies=()):
-    """What `starminer-sim replay` writes; texts of the lists, no policies: all."""
+def run(nodes, jobs, stated, policies=(), plot=None):
+    """What `starminer-sim replay` writes; texts of the lists, no policies: all. `plot`: where its plot of prices goes."""
     with tempfile.TemporaryDirectory(prefix="starminer-bench-") as scratch:
         scratch = pathlib.Path(scratch)
         (scratch / "nodes.csv").write_text(nodes)
@@ -36,9 +37,13 @@ def run(nodes, jobs, stated, policies=()):
                    "--jobs", str(scratch / "jobs.csv"), "--stated", str(stated), "--json", str(scratch / "out.json")]
         for policy in policies:
             command += ["--policy", policy]
+        if plot:
+            command += ["--plots", str(scratch)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"starminer-sim replay ended with {done.returncode}\n{done.stderr}")
+        if plot:
+            shutil.copyfile(scratch / "prices.svg", plot)
         return json.loads((scratch / "out.json").read_text())
 
 

@@ -88,6 +88,8 @@ Result<void, std::string> add_provider(Registry& registry, Ledger& ledger, const
   return {};
 }
 
+}  // namespace
+
 NodeRegister registration_of(const TraceNode& node) {
   NodeRegister op;
   op.hardware_class = node.model;
@@ -101,8 +103,6 @@ NodeRegister registration_of(const TraceNode& node) {
   op.name = node.name;
   return op;
 }
-
-}  // namespace
 
 JobSpec spec_of(const TraceJob& job) {
   JobSpec spec;
@@ -132,12 +132,12 @@ std::vector<std::string> models_of(const std::vector<TraceNode>& nodes, const st
 }
 
 std::vector<StoredRow> trace_genesis(const std::vector<std::string>& models, const std::vector<TraceJob>& demand,
-                                     const std::optional<Weights>& weights) {
+                                     const std::optional<Weights>& weights, const std::vector<AccountId>& operators) {
   // What the shipped genesis would hold in place of the trace's rows is left out before it is loaded: a table takes no
   // row twice.
   Chain shipped;
   shipped.params.write_genesis(Preset::Main);
-  shipped.registry.write_genesis({});
+  shipped.registry.write_genesis(operators);
   std::vector<StoredRow> rows = take_rows(shipped.store);
   drop_table(rows, TableId::Classes);
   ClassId id = 0;

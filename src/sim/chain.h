@@ -41,13 +41,17 @@ struct StoredRow {
 /// is what the market saw in its last epoch; `weights` replace those of the tier Standard.
 [[nodiscard]] std::vector<StoredRow> trace_genesis(const std::vector<std::string>& models,
                                                    const std::vector<TraceJob>& demand,
-                                                   const std::optional<Weights>& weights);
+                                                   const std::optional<Weights>& weights,
+                                                   const std::vector<AccountId>& operators = {});
 /// Requires: the tables have none of these rows.
 void load_rows(protocol::state::Store& store, const std::vector<StoredRow>& rows);
 
 /// Models of the nodes and of those that jobs name, sorted, each once.
 [[nodiscard]] std::vector<std::string> models_of(const std::vector<TraceNode>& nodes,
                                                  const std::vector<TraceJob>& jobs);
+
+/// What a node of the trace says of itself when it registers.
+[[nodiscard]] protocol::NodeRegister registration_of(const TraceNode& node);
 
 /// Registers nodes in their order, for one provider after the other as many as one may have. Fails where the registry
 /// refuses a node: with its name and the refusal.

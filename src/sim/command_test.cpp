@@ -155,12 +155,12 @@ TEST_F(ReplayCommand, WritesFiguresAndPlots) {
   ASSERT_EQ(run_replay(), ExitCode::Ok) << err_.str();
   std::ifstream file(replay_.json);
   const json results = json::parse(file);
-  ASSERT_EQ(results["policies"].size(), 6U);
+  ASSERT_EQ(results["policies"].size(), 7U);
   for (const auto& [name, found] : results["policies"].items()) {
     EXPECT_EQ(found["refused"]["NeverRunnable"], 4) << name << ": four jobs of nine GPUs";
     EXPECT_EQ(found["finished"], 36) << name;
     EXPECT_GE(found["completion"]["mean_s"], 900.0) << name;
-    EXPECT_EQ(found.contains("revenue_agpu"), name == "market" || name == "auction");
+    EXPECT_EQ(found.contains("revenue_agpu"), name == "market" || name == "auction" || name == "moving");
   }
   for (const char* plot : {"allocated.svg", "fragmented.svg", "waiting.svg"}) {
     EXPECT_TRUE(std::filesystem::exists(replay_.plots / plot)) << plot;
@@ -179,6 +179,58 @@ TEST_F(ReplayCommand, SaysWhatIsWrong) {
   EXPECT_THAT(err_.str(), HasSubstr("runs.csv:1:1: the list states no run times"));
   replay_.run_time_s = 60;
   EXPECT_EQ(run_replay(), ExitCode::Ok) << err_.str();
+}
+
+TEST_F(ReplayCommand, DrawsPricesThatMove) {
+  std::string jobs = "job_id,num_gpu,submit_s,duration_s\n";
+  for (int i = 0; i < 20; ++i) jobs += std::to_string(i) + ",2," + std::to_string(i * 600) + ".0,9000\n";
+  replay_.jobs = write("slow.csv", jobs);
+  replay_.policies = {"moving"};
+  ASSERT_EQ(run_replay(), ExitCode::Ok) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("Standard P100"));
+  std::ifstream file(replay_.json);
+  const json prices = json::parse(file)["policies"]["moving"]["prices"];
+  ASSERT_TRUE(prices.contains("Standard P100"));
+  EXPECT_EQ(prices["Standard P100"]["envelopes"]["broken"], 0);
+  EXPECT_GT(prices["Standard P100"]["bands"]["60"]["matured"], 100);
+  EXPECT_TRUE(std::filesystem::exists(replay_.plots / "prices-0.svg")) << "one for each class";
+}
+
+class PricesCommand : public PlacementCommand {
+ protected:
+  ExitCode run_prices() {
+    out_.str("");
+    err_.str("");
+    return prices({terminal::Terminal(out_, {}), terminal::Terminal(err_, {})}, prices_);
+  }
+  PricesRequest prices_;
+};
+
+TEST_F(PricesCommand, WritesFiguresAndPlot) {
+  prices_.nodes = 4;
+  prices_.demand_percent = 200;
+  prices_.hours_after = 12;
+  prices_.paths = 2;
+  prices_.json = folder_ / "prices.json";
+  prices_.plots = folder_ / "plots";
+  ASSERT_EQ(run_prices(), ExitCode::Ok) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("Economy"));
+  std::ifstream file(prices_.json);
+  const json found = json::parse(file);
+  EXPECT_EQ(found["options"]["demand_percent"], 200);
+  EXPECT_EQ(found["envelopes_broken"], 0);
+  EXPECT_LE(found["tiers"]["Premium"]["largest_step"], 0.0301);
+  EXPECT_EQ(found["first_path"]["Standard A100"]["ticks"], 36 * 60);
+  EXPECT_TRUE(std::filesystem::exists(prices_.plots / "prices.svg"));
+}
+
+TEST_F(PricesCommand, SaysWhatIsWrongWithAnOption) {
+  prices_.supply_percent = 101;
+  EXPECT_EQ(run_prices(), ExitCode::Usage);
+  EXPECT_THAT(err_.str(), HasSubstr("--supply is 101, expected 1 to 100"));
+  prices_.supply_percent = 100;
+  prices_.hours_after = 3;
+  EXPECT_EQ(run_prices(), ExitCode::Usage);
 }
 
 }  // namespace

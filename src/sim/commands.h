@@ -31,4 +31,19 @@ struct ReplayRequest {
 };
 [[nodiscard]] config::ExitCode replay_trace(const config::Invocation& call, const ReplayRequest& request);
 
+struct PricesRequest {
+  std::uint32_t nodes = 250;
+  std::uint32_t devices = 8;
+  std::uint32_t demand_percent = 100;
+  std::uint32_t supply_percent = 100;
+  std::uint32_t elasticity_percent = 100;
+  std::uint32_t run_minutes = 120;
+  std::uint32_t hours_after = 48;
+  std::uint32_t paths = 6;
+  std::uint64_t seed = 42;
+  std::filesystem::path json;   // empty: no file
+  std::filesystem::path plots;  // empty: none
+};
+[[nodiscard]] config::ExitCode prices(const config::Invocation& call, const PricesRequest& request);
+
 }  // namespace starminer::sim

@@ -1,12 +1,16 @@
 // The market as a scheduler: submissions, queue, EASY backfill, dispatch, ticks and epochs of the protocol's own
-// market. Contracts are not opened: nodes acknowledge and start at once, and a job ends when its run time of the trace
-// is over.
+// market (live_market.h). A job ends when its run time of the trace is over.
 #include <algorithm>
+#include <cmath>
 #include <map>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "protocol/operation/limits.h"
-#include "sim/chain.h"
+#include "sim/live_market.h"
+#include "sim/price_record.h"
+#include "sim/random.h"
 #include "sim/scheduler.h"
 
 namespace starminer::sim {
@@ -16,106 +20,76 @@ using namespace protocol;
 
 constexpr std::uint64_t kRequesterBalance = 900'000'000 * kBasePerToken;
 constexpr std::uint64_t kMsPerSecond = 1000;
-
-AccountId requester_of(std::uint64_t number) {
-  AccountId account;
-  const Hash32 hash = tagged_hash("starminer-sim/requester", encode(number));
-  std::copy_n(hash.bytes.begin(), account.bytes.size(), account.bytes.begin());
-  return account;
-}
+constexpr Ppm kBestReliability{1'200'000};
 
 class MarketScheduler final : public Scheduler {
  public:
-  MarketScheduler(const std::vector<TraceRun>& runs, const ReplayOptions& options)
-      : runs_(runs), options_(options), jobs_(runs.size()) {
-    context_.height = 1;
-    context_.time = kStart;
-    context_.seed = tagged_hash("starminer-sim/replay", encode(options.seed));
-  }
+  MarketScheduler(bool prices_move, const std::vector<std::string>& models, const std::vector<TraceRun>& runs,
+                  const ReplayOptions& options)
+      : runs_(runs),
+        options_(options),
+        market_(models, {prices_move, options.seed, {}}),
+        record_(market_.chain()),
+        jobs_(runs.size()),
+        prices_move_(prices_move) {}
 
   Result<void, std::string> set_up(const std::vector<TraceNode>& nodes) {
-    std::vector<TraceJob> jobs;
-    for (const TraceRun& run : runs_) jobs.push_back(run.job);
-    std::vector<StoredRow> rows = trace_genesis(models_of(nodes, jobs), {}, std::nullopt);
-    for (StoredRow& row : rows) {
-      const bool cap = row.table == state::TableId::Parameters &&
-                       row.key == encode(static_cast<std::uint16_t>(Parameter::MaxSecondsCap));
-      if (cap) row.row = encode(ParameterRow{kLongestStandardS});
-    }
-    load_rows(chain_.store, rows);
-    auto added = register_nodes(chain_.registry, chain_.ledger, chain_.params, context_, nodes);
-    if (!added) return added;
-    live_max_ = chain_.params.get(Parameter::LiveJobsMax);
+    if (auto added = market_.add_nodes(nodes); !added) return added;
+    const Chain& chain = market_.chain();
+    live_max_ = chain.params.get(Parameter::LiveJobsMax);
     const std::uint64_t requesters = runs_.size() / live_max_ + 1;
-    for (std::uint64_t i = 0; i < requesters; ++i) {
-      STARMINER_CHECK(chain_.ledger.mint_at_genesis(requester_of(i), Asset::Agpu, kRequesterBalance / requesters));
+    for (std::uint64_t i = 0; i < requesters; ++i) market_.fund(requester_of(i), {kRequesterBalance / requesters});
+    for (const auto& [id, row] : chain.registry.nodes()) {
+      nodes_.push_back({id, &row, &chain.registry.capacity().get(id), false, std::nullopt});
     }
-    chain_.store.commit();
-    for (const auto& [id, row] : chain_.registry.nodes()) {
-      nodes_.push_back({id, &row, &chain_.registry.capacity().get(id), false, std::nullopt});
-    }
-    next_tick_ = context_.time + chain_.params.duration(Parameter::TickMs);
-    next_epoch_ = context_.time + chain_.params.duration(Parameter::EpochMs);
+    if (!prices_move_) return {};
+    for (const auto& [key, row] : chain.pricing.prices()) first_prices_.emplace(key.tier, row.price);
+    last_arrival_ = kStart + DurationMs{runs_.back().submit_ms - runs_.front().submit_ms};
+    market_.on_tick([this](std::uint64_t tick) {
+      if (market_.now() <= last_arrival_) record_.on_tick(tick);
+    });
     return {};
   }
 
-  void advance(TimeMs now) override {
-    while (std::min(next_tick_, next_epoch_) <= now) {
-      context_.time = std::min(next_tick_, next_epoch_);
-      if (next_epoch_ == context_.time) {
-        chain_.market.on_epoch(context_);
-        ++context_.epoch;
-        next_epoch_ = next_epoch_ + chain_.params.duration(Parameter::EpochMs);
-      }
-      if (next_tick_ == context_.time) {
-        chain_.market.on_tick(context_);
-        next_tick_ = next_tick_ + chain_.params.duration(Parameter::TickMs);
-      }
-      serve_timers();
-    }
-    context_.time = now;
-    serve_timers();
-    context_.seed = sha256(context_.seed.view());
-    ++context_.height;
-  }
+  void advance(TimeMs now) override { market_.advance(now); }
 
   std::optional<std::string> submit(std::size_t run) override {
-    const AccountId requester = requester_of(run / live_max_);
-    const auto valid = JobSubmit::validate({"", spec_of_run(runs_[run])});
-    if (!valid) return std::string(valid.error().info().name);
-    const Sender sender = next_sender(chain_.ledger, requester);
-    const auto checked = chain_.market.check(*valid, sender, context_);
-    if (!checked) return std::string(checked.error().info().name);
-    jobs_[run] = chain_.market.apply(*checked, sender, context_);
-    run_of_[jobs_[run]] = run;
+    const auto job = market_.submit(requester_of(run / live_max_), spec_of_run(run));
+    if (!job) return std::string(job.error().info().name);
+    jobs_[run] = *job;
+    run_of_[*job] = run;
     return std::nullopt;
   }
 
   std::vector<Started> start() override {
     std::vector<Started> started;
-    while (const auto made = chain_.market.next_match(context_)) {
-      const std::uint32_t attempt = chain_.market.jobs().get(made->job).attempts;
-      chain_.market.set_contract(made->job, contract_id_of(made->job, attempt));
-      chain_.market.on_started(made->job, context_.time);
-      started.push_back({run_of_.at(made->job), made->winner.unit});
-    }
-    chain_.store.commit();
+    for (const MatchMade& made : market_.start()) started.push_back({run_of_.at(made.job), made.winner.unit});
     return started;
   }
 
   void finish(std::size_t run) override {
-    chain_.market.release(jobs_[run], context_);
-    chain_.market.end(jobs_[run], JobState::Settled, EndReason::Completed, {}, context_);
+    market_.finish(jobs_[run]);
     run_of_.erase(jobs_[run]);
   }
 
+  /// Where prices move, each tick may let a job start.
+  [[nodiscard]] std::optional<TimeMs> next_event() const override {
+    const QueueIndex& index = market_.chain().market.index();
+    if (!prices_move_ || (index.waiting().empty() && index.parked().empty())) return std::nullopt;
+    return market_.next_tick();
+  }
+
   const std::vector<NodeView>& nodes() const override { return nodes_; }
+  [[nodiscard]] std::vector<PriceCourse> prices() const override { return record_.courses(); }
 
  private:
-  JobSpec spec_of_run(const TraceRun& run) const {
+  static AccountId requester_of(std::uint64_t number) { return account_of(fmt::format("requester {}", number)); }
+
+  JobSpec spec_of_run(std::size_t number) const {
+    const TraceRun& run = runs_[number];
     JobSpec spec = spec_of(run.job);
     const std::uint64_t run_s = (run.run_ms + kMsPerSecond - 1) / kMsPerSecond;
-    const std::uint64_t least = std::max(run_s, chain_.params.get(Parameter::MaxSecondsMin));
+    const std::uint64_t least = std::max(run_s, market_.chain().params.get(Parameter::MaxSecondsMin));
     const std::uint64_t most = run_s > kLongestStandardS ? kJobSecondsMax : kLongestStandardS;
     const std::uint64_t stated_s = options_.stated_percent == 0 ? most : run_s * options_.stated_percent / 100;
     spec.max_s = std::max(least, std::min(stated_s, most));
@@ -123,40 +97,47 @@ class MarketScheduler final : public Scheduler {
     const TierId tier = tier_of(run);
     spec.tier = tier == kEconomy ? TierChoice::Economy : tier == kPremium ? TierChoice::Premium : TierChoice::Standard;
     spec.wait = true;
+    if (prices_move_) spec.max_price = worth_of(spec, tier, number);
     return spec;
   }
 
-  void serve_timers() {
-    while (const auto timer = chain_.timers.pop_due(context_.time)) {
-      if (timer->kind != TimerKind::JobArchive) continue;
-      JobId id;
-      id.bytes = timer->subject;
-      chain_.market.archive(id);
-    }
-    // History and storage would take these.
-    static_cast<void>(chain_.market.take_ended());
-    chain_.store.commit();
-    static_cast<void>(chain_.store.take_changes());
+  /// What the job is worth to its requester: at least the first price, and twice of it to half of them, so that demand
+  /// falls with the price by an elasticity of one. Who is priced out waits for a lower price.
+  [[nodiscard]] Price worth_of(const JobSpec& spec, TierId tier, std::size_t number) const {
+    constexpr double kWhole = 9007199254740992.0;
+    Random dice(options_.seed * 1'000'003 + number);
+    const double times = 1 / (static_cast<double>(dice.below(std::size_t{1} << 53) + 1) / kWhole);
+    const double first = static_cast<double>(first_prices_.at(tier).nagpu_per_gpu_hour);
+    constexpr double kDearest = 1000;  // times; above every ceiling
+    FactorInput input;
+    input.tier = tier;
+    input.now = market_.now();
+    input.reliability = kBestReliability;  // room for a node's own factors
+    const Factors factors = market_.chain().pricing.factors(spec, input);
+    return Pricing::unit_price({static_cast<std::uint64_t>(std::ceil(first * std::min(times, kDearest)))}, factors);
   }
 
   const std::vector<TraceRun>& runs_;
   ReplayOptions options_;
-  Chain chain_;
-  BlockContext context_;
+  LiveMarket market_;
+  PriceRecord record_;
   std::vector<NodeView> nodes_;
   std::vector<JobId> jobs_;              // by run
   std::map<JobId, std::size_t> run_of_;  // of those that have not ended
+  std::map<TierId, Price> first_prices_;
+  TimeMs last_arrival_;
   std::uint64_t live_max_ = 1;
-  TimeMs next_tick_;
-  TimeMs next_epoch_;
+  bool prices_move_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Scheduler>, std::string> make_market_scheduler(const std::vector<TraceNode>& nodes,
+Result<std::unique_ptr<Scheduler>, std::string> make_market_scheduler(Rule rule, const std::vector<TraceNode>& nodes,
                                                                       const std::vector<TraceRun>& runs,
                                                                       const ReplayOptions& options) {
-  auto scheduler = std::make_unique<MarketScheduler>(runs, options);
+  std::vector<TraceJob> jobs;
+  for (const TraceRun& run : runs) jobs.push_back(run.job);
+  auto scheduler = std::make_unique<MarketScheduler>(rule == Rule::Moving, models_of(nodes, jobs), runs, options);
   if (auto ready = scheduler->set_up(nodes); !ready) return fail(ready.error());
   return scheduler;
 }

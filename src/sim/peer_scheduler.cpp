@@ -7,6 +7,7 @@
 
 #include "protocol/market/demand.h"
 #include "protocol/market/eligibility.h"
+#include "sim/live_market.h"
 #include "sim/policy.h"
 #include "sim/scheduler.h"
 
@@ -16,12 +17,13 @@ namespace {
 using namespace protocol;
 
 constexpr auto kRules = std::to_array<RuleRow>({
-    {Rule::Market, "market", "the market's queue, backfill and dispatch"},
+    {Rule::Market, "market", "the market's queue, backfill and dispatch at fixed prices"},
     {Rule::FirstFit, "first-fit", "in order of arrival, first node"},
     {Rule::BestFit, "best-fit", "in order of arrival, least CPU and GPU left"},
     {Rule::Random, "random", "in order of arrival, any node"},
     {Rule::Backfill, "backfill", "whoever fits starts, in order of arrival, first node"},
     {Rule::Auction, "auction", "bids for 30 s, lowest ask, posted again"},
+    {Rule::Moving, "moving", "the market with prices that follow the load"},
 });
 
 class PeerScheduler final : public Scheduler {
@@ -120,7 +122,7 @@ Result<std::unique_ptr<Scheduler>, std::string> make_peer_scheduler(Rule rule, c
 Result<std::unique_ptr<Scheduler>, std::string> make_scheduler(Rule rule, const std::vector<TraceNode>& nodes,
                                                                const std::vector<TraceRun>& runs,
                                                                const ReplayOptions& options) {
-  if (rule == Rule::Market) return make_market_scheduler(nodes, runs, options);
+  if (rule == Rule::Market || rule == Rule::Moving) return make_market_scheduler(rule, nodes, runs, options);
   if (rule == Rule::Auction) return make_auction_scheduler(nodes, runs, options);
   return make_peer_scheduler(rule, nodes, runs, options);
 }

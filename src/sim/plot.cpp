@@ -71,16 +71,37 @@ std::string axes(const Plot& plot, const Axis& x, const Axis& y) {
   return out;
 }
 
+std::string_view color_of(std::size_t number) { return kColors[number % kColors.size()]; }
+
+std::string drawn(const Line& line, std::string_view color, const Axis& x, const Axis& y) {
+  std::string points;
+  for (const auto& [at_x, at_y] : line.points) points += fmt::format("{:.1f},{:.1f} ", x.at(at_x), y.at(at_y));
+  return fmt::format("<polyline fill='none' stroke='{}' stroke-width='1.5' points='{}'/>\n", color, points);
+}
+
+std::string drawn(const Area& area, std::string_view color, const Axis& x, const Axis& y) {
+  std::string points;
+  for (const Area::Point& point : area.points) points += fmt::format("{:.1f},{:.1f} ", x.at(point.x), y.at(point.high));
+  for (auto point = area.points.rbegin(); point != area.points.rend(); ++point) {
+    points += fmt::format("{:.1f},{:.1f} ", x.at(point->x), y.at(point->low));
+  }
+  return fmt::format("<polygon fill='{}' fill-opacity='0.2' points='{}'/>\n", color, points);
+}
+
 }  // namespace
 
 std::string svg_of(const Plot& plot) {
   double most_x = 0;
   double most_y = 0;
+  const auto reach = [&](double x, double y) {
+    most_x = std::max(most_x, x);
+    most_y = std::max(most_y, y);
+  };
   for (const Line& line : plot.lines) {
-    for (const auto& [x, y] : line.points) {
-      most_x = std::max(most_x, x);
-      most_y = std::max(most_y, y);
-    }
+    for (const auto& [x, y] : line.points) reach(x, y);
+  }
+  for (const Area& area : plot.areas) {
+    for (const Area::Point& point : area.points) reach(point.x, point.high);
   }
   const Axis x{step_for(most_x), kLeft, kWidth - kRight};
   const Axis y{step_for(most_y), kHeight - kBottom, kTop};
@@ -89,16 +110,17 @@ std::string svg_of(const Plot& plot) {
       "<rect width='{0:g}' height='{1:g}' fill='white'/>\n",
       kWidth, kHeight);
   out += axes(plot, x, y);
-  for (std::size_t i = 0; i < plot.lines.size(); ++i) {
-    const std::string_view color = kColors[i % kColors.size()];
-    std::string points;
-    for (const auto& [at_x, at_y] : plot.lines[i].points)
-      points += fmt::format("{:.1f},{:.1f} ", x.at(at_x), y.at(at_y));
-    out += fmt::format("<polyline fill='none' stroke='{}' stroke-width='1.5' points='{}'/>\n", color, points);
-    const double legend = kTop + 18.0 * static_cast<double>(i);
-    out += fmt::format("<rect x='{:.1f}' y='{:.1f}' width='14' height='4' fill='{}'/>\n", x.to + 16, legend, color);
-    out += fmt::format("<text x='{:.1f}' y='{:.1f}'>{}</text>\n", x.to + 36, legend + 6, escaped(plot.lines[i].name));
-  }
+  for (std::size_t i = 0; i < plot.areas.size(); ++i) out += drawn(plot.areas[i], color_of(i), x, y);
+  for (std::size_t i = 0; i < plot.lines.size(); ++i) out += drawn(plot.lines[i], color_of(i), x, y);
+  double legend = kTop;
+  const auto name = [&](const std::string& text, std::string_view color, double height, double opacity) {
+    out += fmt::format("<rect x='{:.1f}' y='{:.1f}' width='14' height='{:g}' fill='{}' fill-opacity='{:g}'/>\n",
+                       x.to + 16, legend, height, color, opacity);
+    out += fmt::format("<text x='{:.1f}' y='{:.1f}'>{}</text>\n", x.to + 36, legend + 6, escaped(text));
+    legend += 18;
+  };
+  for (std::size_t i = 0; i < plot.lines.size(); ++i) name(plot.lines[i].name, color_of(i), 4, 1);
+  for (std::size_t i = 0; i < plot.areas.size(); ++i) name(plot.areas[i].name, color_of(i), 8, 0.2);
   return out + "</svg>\n";
 }
 

@@ -61,8 +61,10 @@ void add_replay(config::Program& program, ReplayRequest& request) {
       "rules. Shown are how full the GPUs were from the first to the last arrival, what lay idle while a job waited "
       "that "
       "it would have taken, and how long jobs waited and took.\n\n"
-      "Contracts are not opened: nodes start what they get at once. Prices stand at their anchors, jobs take one node "
-      "each, and a job that no node could ever run is refused.\n\n"
+      "Contracts are not opened: nodes start what they get at once, jobs take one node each, and a job that no node "
+      "could ever run is refused. Prices stand at their anchors, but with the policy moving they follow the load as on "
+      "a chain: each job then has a limit, at least the first price and for half of the jobs twice of it, and waits "
+      "while the price is above; prices, their bands and how often these held are shown, too.\n\n"
       "Lists of jobs: Alibaba's openb (with creation_time, scheduled_time, deletion_time, qos), Muri's Philly lists "
       "(job_id, num_gpu, submit_s, duration_s), Sia's (name, time, num_replicas; with --run-time). Tiers follow the "
       "qos "
@@ -96,6 +98,40 @@ void add_replay(config::Program& program, ReplayRequest& request) {
       .run([&request](const Invocation& call) { return replay_trace(call, request); });
 }
 
+void add_prices(config::Program& program, PricesRequest& request) {
+  config::Command& command = program.root().add("prices", "How prices answer when demand or supply changes at once");
+  command.describe(
+      "A whole market: requesters of all tiers come by the price, their jobs of 1 to 8 GPUs run for log-normal times, "
+      "wait where nothing is free, are parked where the price is above their limit, and leave when they waited four "
+      "hours on average; queue, matching, prices and payments are the protocol's own. After 24 hours demand or supply "
+      "changes. Shown are the overshoot of the mean path as a share of the move that restores the target load, and how "
+      "long 85 % of that move took.");
+  command.option("--nodes", request.nodes, "Number of nodes, up to 4000.");
+  command.option("--devices", request.devices, "GPUs of a node, 1 to 64.");
+  command.option("--demand", request.demand_percent, "Demand after the change, in percent, 1 to 1000.")
+      .placeholder("PERCENT");
+  command.option("--supply", request.supply_percent, "Nodes after the change, in percent, 1 to 100.")
+      .placeholder("PERCENT");
+  command
+      .option("--elasticity", request.elasticity_percent,
+              "Percent by which demand falls when the price rises by one percent, times 100: 10 to 500.")
+      .placeholder("PERCENT");
+  command.option("--run-time", request.run_minutes, "Mean run time in minutes, 5 to 1440.").placeholder("MINUTES");
+  command.option("--hours", request.hours_after, "Hours after the change, 12 to 1000.").placeholder("HOURS");
+  command.option("--paths", request.paths, "Paths over which the mean is taken, 1 to 1000.");
+  command.option("--seed", request.seed, "Seed of demand and ties.");
+  command.option("--json", request.json, "File for the results; the same seed gives the same bytes.")
+      .placeholder("FILE")
+      .completes(config::Completion::File);
+  command.option("--plots", request.plots, "Folder for plots over time (SVG).")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command.example("starminer-sim prices --demand 200 --plots plots", "Demand doubles")
+      .example("starminer-sim prices --supply 50 --json supply.json", "Half of the nodes fall silent")
+      .example("starminer-sim prices --nodes 1 --paths 1 --hours 480", "A class too small for a load of each tier")
+      .run([&request](const Invocation& call) { return prices(call, request); });
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
@@ -104,6 +140,8 @@ int run_program(int argc, const char* const* argv) {
   add_placement(program, placement_request);
   ReplayRequest replay_request;
   add_replay(program, replay_request);
+  PricesRequest prices_request;
+  add_prices(program, prices_request);
   return program.run(argc, argv);
 }
 

@@ -189,6 +189,7 @@ class Replay {
     result_.wait = distribution_of(waits_);
     result_.completion = distribution_of(completions_);
     result_.fairness = jain_index(speeds_);
+    result_.prices = scheduler_.prices();
     for (auto& [tier, waits] : by_tier_) result_.wait_by_tier[tier] = distribution_of(waits);
     for (auto& [size, waits] : by_size_) result_.wait_by_size[size] = distribution_of(waits);
     return std::move(result_);

@@ -50,6 +50,7 @@ struct ReplayResult {
   double revenue_agpu = 0;               // what finished jobs cost at the prices agreed
   double revenue_agpu_per_gpu_hour = 0;  // over all GPUs and the makespan
   std::vector<ReplaySample> samples;     // at equal steps of the window
+  std::vector<PriceCourse> prices;       // of the window; empty where prices stand
 };
 
 /// "no GPU", "share", "1 GPU", "2-7 GPUs", "8 and more GPUs".

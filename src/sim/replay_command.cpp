@@ -9,6 +9,7 @@
 #include "sim/commands.h"
 #include "sim/input_file.h"
 #include "sim/plot.h"
+#include "sim/price_report.h"
 #include "sim/replay.h"
 #include "terminal/table.h"
 
@@ -57,6 +58,7 @@ ordered_json json_of(const ReplayResult& result) {
   out["wait_by_size"] = json_of(result.wait_by_size);
   out["completion"] = json_of(result.completion);
   out["fairness"] = rounded(result.fairness);
+  if (!result.prices.empty()) out["prices"] = json_of(result.prices);
   if (result.revenue_agpu > 0) {
     out["revenue_agpu"] = rounded(result.revenue_agpu);
     out["revenue_agpu_per_gpu_hour"] = rounded(result.revenue_agpu_per_gpu_hour);
@@ -84,12 +86,28 @@ void print(const config::Invocation& call, const std::vector<NamedResult>& resul
                fmt::format("{:.3f}", result.fairness)});
   }
   call.out.stream() << table.render(call.out) << std::flush;
+  for (const auto& [name, result] : results) {
+    if (!result.prices.empty()) print_prices(call, result.prices);
+  }
 }
 
 bool write_file(const std::filesystem::path& file, const std::string& text) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   out << text << std::flush;
   return out.good();
+}
+
+/// A plot for every class: the prices of its tiers, and Standard's band.
+bool write_price_plots(const std::filesystem::path& folder, const std::vector<NamedResult>& results) {
+  for (const auto& [name, result] : results) {
+    std::map<protocol::ClassId, std::vector<PriceCourse>> by_class;
+    for (const PriceCourse& course : result.prices) by_class[course.key.hardware_class].push_back(course);
+    for (const auto& [id, courses] : by_class) {
+      const std::string file = by_class.size() == 1 ? "prices.svg" : fmt::format("prices-{}.svg", id);
+      if (!write_file(folder / file, svg_of(price_plot(courses)))) return false;
+    }
+  }
+  return true;
 }
 
 bool write_plots(const std::filesystem::path& folder, const std::vector<NamedResult>& results) {
@@ -113,7 +131,7 @@ bool write_plots(const std::filesystem::path& folder, const std::vector<NamedRes
   }
   return write_file(folder / "allocated.svg", svg_of(allocated)) &&
          write_file(folder / "fragmented.svg", svg_of(fragmented)) &&
-         write_file(folder / "waiting.svg", svg_of(waiting));
+         write_file(folder / "waiting.svg", svg_of(waiting)) && write_price_plots(folder, results);
 }
 
 std::optional<std::vector<Rule>> rules_of(const std::vector<std::string>& names) {

@@ -179,6 +179,40 @@ TEST(Replay, GivesTheSameForTheSameSeedOverDaysOfTicks) {
   }
 }
 
+// REQ: MTP-3, MTP-7
+TEST(Replay, LetsPricesFollowTheLoadAndBandsHold) {
+  // Nodes of 8 GPUs under jobs that ask for more than there is, then for little.
+  std::vector<TraceNode> nodes;
+  for (int i = 0; i < 3; ++i) nodes.push_back({"n" + std::to_string(i), 64, 100'000, 8, "T4"});
+  std::vector<TraceRun> runs;
+  for (std::uint32_t i = 0; i < 150; ++i) runs.push_back(run_of(1 + i % 4, i * 300, 4'000 + i * 977 % 9'000));
+  runs.push_back(run_of(1, 400'000, 100));
+  const ReplayResult moving = run_rule(Rule::Moving, nodes, runs);
+  EXPECT_EQ(moving.finished, runs.size()) << "who is priced out starts when the price has fallen";
+  ASSERT_EQ(moving.prices.size(), 3U);
+  const PriceCourse& standard = moving.prices[protocol::kStandard];
+  EXPECT_EQ(standard.name, "Standard T4");
+  EXPECT_EQ(standard.ticks.size(), 400'000U / 60);
+  EXPECT_GT(standard.most(), 1.5 * standard.ticks.front().price);
+  EXPECT_LT(standard.ticks.back().price, standard.ticks.front().price);
+  EXPECT_LE(standard.largest_step(), 0.03 + 1e-6);
+  EXPECT_GT(standard.envelopes, 3 * 6'000U);
+  EXPECT_EQ(standard.envelopes_broken, 0U);
+  for (std::size_t i = 0; i < protocol::kBandCount; ++i) {
+    EXPECT_EQ(standard.matured[i], standard.ticks.size() - protocol::kBandTicks[i]);
+    EXPECT_GT(standard.coverage(i), 0.85);
+  }
+  const ReplayResult fixed = run_rule(Rule::Market, nodes, runs);
+  EXPECT_TRUE(fixed.prices.empty());
+  EXPECT_GT(moving.revenue_agpu, fixed.revenue_agpu) << "they came when it was dear";
+}
+
+TEST(Plot, ShadesAreasBehindLines) {
+  const std::string svg = svg_of({"t", "h", "p", {{"line", {{0, 1}, {10, 2}}}}, {{"area", {{0, 0, 5}, {10, 1, 4}}}}});
+  EXPECT_THAT(svg, HasSubstr("<polygon fill='#0072b2' fill-opacity='0.2' points='70.0,40.0 750.0,106.0 "));
+  EXPECT_LT(svg.find("<polygon"), svg.find("<polyline"));
+}
+
 TEST(Plot, DrawsLinesBetweenRoundAxes) {
   const std::string svg = svg_of({"A < B", "h", "%", {{"one", {{0, 0}, {9, 47}}}}});
   EXPECT_THAT(svg, HasSubstr("A &lt; B"));

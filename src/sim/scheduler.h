@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "protocol/market/node_list.h"
 #include "protocol/pricing/pricing.h"
+#include "sim/price_record.h"
 #include "sim/trace.h"
 
 namespace starminer::sim {
@@ -39,17 +40,20 @@ class Scheduler {
   virtual void finish(std::size_t run) = 0;
   /// When the scheduler acts by itself next, though nothing arrives or ends.
   [[nodiscard]] virtual std::optional<TimeMs> next_event() const { return std::nullopt; }
+  /// What prices did until the last arrival; empty where the rule has none or they stand.
+  [[nodiscard]] virtual std::vector<PriceCourse> prices() const { return {}; }
   /// The nodes with what is free on them now.
   [[nodiscard]] virtual const std::vector<protocol::NodeView>& nodes() const = 0;
 };
 
 enum class Rule : std::uint8_t {
-  Market = 0,  ///< the market's queue and dispatch
+  Market = 0,  ///< the market's queue and dispatch, prices at their anchors
   FirstFit,    ///< in order of arrival, each waits for those before it; first node
   BestFit,     ///< the same, fullest node
   Random,      ///< the same, any node
   Backfill,    ///< whoever fits starts, in order of arrival; first node
   Auction,     ///< each job is posted, and the lowest ask takes it when the bids close
+  Moving,      ///< the market with prices that follow the load, and jobs that wait for a lower one
 };
 
 /// How long an auction takes bids.
@@ -69,9 +73,6 @@ struct ReplayOptions {
   std::uint64_t seed = 42;
 };
 
-/// Longest maximum run time in Economy and Standard here: the most that governance may allow.
-inline constexpr std::uint64_t kLongestStandardS = 2'592'000;
-
 /// Tier of a job by the quality of service that openb states: BE is Economy, LS and Guaranteed are Premium (and wait),
 /// all else is Standard; what runs longer than the two others allow is Premium, too.
 [[nodiscard]] protocol::TierId tier_of(const TraceRun& run);
@@ -82,7 +83,8 @@ inline constexpr std::uint64_t kLongestStandardS = 2'592'000;
                                                                              const std::vector<TraceRun>& runs,
                                                                              const ReplayOptions& options);
 /// Its kinds.
-[[nodiscard]] Result<std::unique_ptr<Scheduler>, std::string> make_market_scheduler(const std::vector<TraceNode>& nodes,
+[[nodiscard]] Result<std::unique_ptr<Scheduler>, std::string> make_market_scheduler(Rule rule,
+                                                                                    const std::vector<TraceNode>& nodes,
                                                                                     const std::vector<TraceRun>& runs,
                                                                                     const ReplayOptions& options);
 [[nodiscard]] Result<std::unique_ptr<Scheduler>, std::string> make_peer_scheduler(Rule rule,

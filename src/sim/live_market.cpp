@@ -1,0 +1,199 @@
+#include "sim/live_market.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace starminer::sim {
+namespace {
+
+using namespace protocol;
+using state::TableId;
+
+constexpr std::uint64_t kOperatorBalance = 1'000 * kBasePerToken;
+
+const AccountId& operator_account() {
+  static const AccountId account = account_of("operator");
+  return account;
+}
+
+/// Runs an operation of a module as a block does: shape, refusals, effects.
+template <class Op, class Module, class... Context>
+Result<Checked<Op>, Refusal> check_in(Module& module, Op op, const Sender& sender, const Context&... context) {
+  auto valid = Op::validate(std::move(op));
+  if (!valid) return fail(std::move(valid.error()));
+  return module.check(*valid, sender, context...);
+}
+
+}  // namespace
+
+AccountId account_of(const std::string& name) {
+  AccountId account;
+  const Hash32 hash = tagged_hash("starminer-sim/account", Bytes(name.begin(), name.end()));
+  std::copy_n(hash.bytes.begin(), account.bytes.size(), account.bytes.begin());
+  return account;
+}
+
+LiveMarket::LiveMarket(const std::vector<std::string>& models, const LiveOptions& options)
+    : prices_move_(options.prices_move) {
+  auto parameters = options.parameters;
+  parameters.try_emplace(Parameter::MaxSecondsCap, kLongestStandardS);
+  std::vector<StoredRow> rows = trace_genesis(models, {}, std::nullopt, {operator_account()});
+  for (StoredRow& row : rows) {
+    if (row.table != TableId::Parameters) continue;
+    for (const auto& [parameter, value] : parameters) {
+      if (row.key == encode(static_cast<std::uint16_t>(parameter))) row.row = encode(ParameterRow{value});
+    }
+  }
+  load_rows(chain_.store, rows);
+  context_.height = 1;
+  context_.time = kStart;
+  context_.seed = tagged_hash("starminer-sim/replay", encode(options.seed));
+  next_tick_ = context_.time + chain_.params.duration(Parameter::TickMs);
+  next_epoch_ = context_.time + chain_.params.duration(Parameter::EpochMs);
+  fund(operator_account(), {kOperatorBalance});
+}
+
+void LiveMarket::fund(const AccountId& account, Agpu balance) {
+  STARMINER_CHECK(chain_.ledger.mint_at_genesis(account, Asset::Agpu, balance.base));
+}
+
+Result<void, std::string> LiveMarket::add_nodes(const std::vector<TraceNode>& nodes) {
+  auto added = register_nodes(chain_.registry, chain_.ledger, chain_.params, context_, nodes);
+  chain_.store.commit();
+  return added;
+}
+
+Result<NodeId, std::string> LiveMarket::add_node(const AccountId& provider, const NodeRegister& node) {
+  if (!chain_.registry.providers().contains(provider)) {
+    const Sender sender = next_sender(chain_.ledger, provider);
+    auto checked = check_in(chain_.registry, ProviderRegister{"provider", {}}, sender);
+    if (!checked) return fail(checked.error().detail);
+    chain_.registry.apply(*checked, sender, context_);
+  }
+  const Sender sender = next_sender(chain_.ledger, provider);
+  auto checked = check_in(chain_.registry, node, sender);
+  if (!checked) return fail(checked.error().detail);
+  return chain_.registry.apply(*checked, sender, context_);
+}
+
+void LiveMarket::lose(std::vector<NodeId> nodes) {
+  std::sort(nodes.begin(), nodes.end());
+  std::vector<JobId> lost;
+  for (const auto& [job, row] : chain_.market.assignments()) {
+    if (std::binary_search(nodes.begin(), nodes.end(), row.node)) lost.push_back(job);
+  }
+  const Sender sender = next_sender(chain_.ledger, operator_account());
+  auto checked = check_in(chain_.registry, TelemetryReport{nodes, {}}, sender);
+  STARMINER_CHECK(checked.has_value());
+  chain_.registry.apply(*checked, sender, context_);
+  for (const JobId& job : lost) {
+    const AccountId provider = running_.at(job).provider;
+    running_.erase(job);
+    chain_.market.release(job, context_);
+    if (chain_.market.can_requeue(job, provider, context_)) {
+      chain_.market.requeue(job, provider, context_);
+    } else {
+      chain_.market.end(job, JobState::Refunded, EndReason::ProviderLost, {}, context_);
+    }
+  }
+  chain_.store.commit();
+}
+
+void LiveMarket::pass_tick() {
+  ++ticks_;
+  if (prices_move_) chain_.pricing.on_tick(chain_.market.loads(), ticks_, context_.time);
+  chain_.market.on_tick(context_);
+  if (listener_) listener_(ticks_);
+}
+
+void LiveMarket::advance(TimeMs now) {
+  while (std::min(next_tick_, next_epoch_) <= now) {
+    context_.time = std::min(next_tick_, next_epoch_);
+    if (next_epoch_ == context_.time) {
+      chain_.market.on_epoch(context_);
+      ++context_.epoch;
+      next_epoch_ = next_epoch_ + chain_.params.duration(Parameter::EpochMs);
+    }
+    if (next_tick_ == context_.time) {
+      pass_tick();
+      next_tick_ = next_tick_ + chain_.params.duration(Parameter::TickMs);
+    }
+    serve_timers();
+  }
+  context_.time = now;
+  serve_timers();
+  context_.seed = sha256(context_.seed.view());
+  ++context_.height;
+}
+
+void LiveMarket::serve_timers() {
+  while (const auto timer = chain_.timers.pop_due(context_.time)) {
+    JobId job;
+    job.bytes = timer->subject;
+    if (timer->kind == TimerKind::JobArchive) chain_.market.archive(job);
+    if (timer->kind == TimerKind::JobDeadline) chain_.market.on_deadline(job, context_);
+  }
+  // History and storage would take these.
+  static_cast<void>(chain_.market.take_ended());
+  chain_.store.commit();
+  static_cast<void>(chain_.store.take_changes());
+}
+
+Result<JobId, Refusal> LiveMarket::submit(const AccountId& requester, const JobSpec& spec) {
+  auto valid = JobSubmit::validate({"", spec});
+  if (!valid) return fail(std::move(valid.error()));
+  const Sender sender = next_sender(chain_.ledger, requester);
+  auto checked = chain_.market.check(*valid, sender, context_);
+  if (!checked) return fail(std::move(checked.error()));
+  return chain_.market.apply(*checked, sender, context_);
+}
+
+bool LiveMarket::cancel(const AccountId& requester, const JobId& job) {
+  const JobRow* row = chain_.market.jobs().find(job);
+  if (row == nullptr || row->state != JobState::Queued) return false;
+  const Sender sender = next_sender(chain_.ledger, requester);
+  auto checked = check_in(chain_.market, JobCancel{job}, sender);
+  STARMINER_CHECK(checked.has_value());
+  chain_.market.apply(*checked, sender, context_);
+  return true;
+}
+
+std::vector<MatchMade> LiveMarket::start() {
+  std::vector<MatchMade> started;
+  while (auto made = chain_.market.next_match(context_)) {
+    const std::uint32_t attempt = chain_.market.jobs().get(made->job).attempts;
+    chain_.market.set_contract(made->job, contract_id_of(made->job, attempt));
+    chain_.market.on_started(made->job, context_.time);
+    running_[made->job] = {chain_.registry.nodes().get(made->winner.node).provider, made->winner.unit, made->log_price,
+                           made->slow_log_price, context_.time};
+    started.push_back(std::move(*made));
+  }
+  chain_.store.commit();
+  return started;
+}
+
+Agpu LiveMarket::due(const JobRow& row, const Running& running) const {
+  const std::uint64_t ran_ms =
+      std::max(elapsed(context_.time, running.started).ms, chain_.params.get(Parameter::MinimumMeterMs));
+  const Agpu cost = Pricing::cost(running.unit, billing_milli(row.spec.resources), ran_ms, Rounding::Ceil);
+  return std::min(row.cap, std::max(cost, chain_.params.agpu(Parameter::MinimumJobFee)));
+}
+
+FeeSplit LiveMarket::finish(const JobId& job) {
+  const Running running = running_.at(job);
+  running_.erase(job);
+  const Agpu paid = due(chain_.market.jobs().get(job), running);
+  const FeeSplit bill = chain_.pricing.split(paid, running.log_price, running.slow_log_price, false);
+  Ledger& ledger = chain_.ledger;
+  ledger.burn_from_lock(LockPurpose::Escrow, job.bytes, *checked_add(bill.surge_burn, bill.burn));
+  ledger.pool_from_lock(LockPurpose::Escrow, job.bytes, Pool::Stakers, bill.stakers);
+  ledger.pool_from_lock(LockPurpose::Escrow, job.bytes, Pool::Treasury, bill.treasury);
+  ledger.pool_from_lock(LockPurpose::Escrow, job.bytes, Pool::Insurance, bill.insurance);
+  ledger.pay_from_lock(LockPurpose::Escrow, job.bytes, running.provider, bill.provider);
+  chain_.market.release(job, context_);
+  chain_.market.end(job, JobState::Settled, EndReason::Completed, paid, context_);
+  return bill;
+}
+
+}  // namespace starminer::sim

@@ -1,0 +1,89 @@
+// A market that lives through time: the protocol's own modules with submissions, cancellations, ticks, epochs and
+// timers, and prices that follow the load or stand at their anchors. Contracts are not opened: nodes start what they
+// get at once, and at a job's end its escrow pays what the settlement of a contract would have paid, to the same
+// receivers. Time only moves forward; one thread; not movable.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "protocol/operation/refusal.h"
+#include "sim/chain.h"
+
+namespace starminer::sim {
+
+/// Longest maximum run time in Economy and Standard here: the most that governance may allow.
+inline constexpr std::uint64_t kLongestStandardS = 2'592'000;
+
+struct LiveOptions {
+  bool prices_move = true;
+  std::uint64_t seed = 42;  // of ties
+  /// Governed numbers other than those of preset main.
+  std::map<protocol::Parameter, std::uint64_t> parameters;
+};
+
+/// An account of this name.
+[[nodiscard]] AccountId account_of(const std::string& name);
+
+class LiveMarket {
+ public:
+  /// Requires: each parameter is within its bounds.
+  LiveMarket(const std::vector<std::string>& models, const LiveOptions& options);
+
+  [[nodiscard]] Chain& chain() { return chain_; }
+  [[nodiscard]] const Chain& chain() const { return chain_; }
+  [[nodiscard]] const protocol::BlockContext& context() const { return context_; }
+  [[nodiscard]] TimeMs now() const { return context_.time; }
+  [[nodiscard]] TimeMs next_tick() const { return next_tick_; }
+
+  // Before the first tick
+  /// Requires: all balances together stay below the cap of AGPU.
+  void fund(const AccountId& account, Agpu balance);
+  /// Called after every tick with its number, from 1 on.
+  void on_tick(std::function<void(std::uint64_t)> listener) { listener_ = std::move(listener); }
+
+  /// Fails with the registry's refusal.
+  [[nodiscard]] Result<void, std::string> add_nodes(const std::vector<TraceNode>& nodes);
+  /// For an account that was funded; it becomes a provider with its first node.
+  [[nodiscard]] Result<NodeId, std::string> add_node(const AccountId& provider, const protocol::NodeRegister& node);
+  /// The operators hear nothing of the nodes any more; what runs there is lost and queued again, or refunded.
+  void lose(std::vector<NodeId> nodes);
+
+  /// Epochs, ticks and timers until then.
+  void advance(TimeMs now);
+  [[nodiscard]] Result<JobId, protocol::Refusal> submit(const AccountId& requester, const protocol::JobSpec& spec);
+  /// A queued job leaves the queue at the protocol's price for that. False where it does not wait any more.
+  bool cancel(const AccountId& requester, const JobId& job);
+  /// Everything that starts now, in order.
+  [[nodiscard]] std::vector<protocol::MatchMade> start();
+  /// A started job is done: it pays for the time since its start, at least the minimum.
+  protocol::FeeSplit finish(const JobId& job);
+
+ private:
+  struct Running {
+    AccountId provider;
+    Price unit;
+    std::uint64_t log_price = 0;
+    std::uint64_t slow_log_price = 0;
+    TimeMs started;
+  };
+
+  void pass_tick();
+  void serve_timers();
+  [[nodiscard]] Agpu due(const protocol::JobRow& row, const Running& running) const;
+
+  Chain chain_;
+  protocol::BlockContext context_;
+  bool prices_move_;
+  std::function<void(std::uint64_t)> listener_;
+  std::map<JobId, Running> running_;
+  std::uint64_t ticks_ = 0;
+  TimeMs next_tick_;
+  TimeMs next_epoch_;
+};
+
+}  // namespace starminer::sim
