@@ -63,6 +63,7 @@ constexpr std::array kOperations = {
     OperationText{"GET /v1/queues", "getQueues", "market", "", "", "200:Queues"},
     OperationText{"GET /v1/matches", "listMatches", "market", "limit:int=newest ones, 1 to 200", "",
                   "200:RecentMatches 400"},
+    OperationText{"GET /v1/predictions", "getPredictions", "market", "", "", "200:Predictions"},
     OperationText{"GET /v1/streams/market", "streamMarket", "market", "", "", "200:text/event-stream"},
     OperationText{"POST /v1/quotes", "quote", "market", "account:Address=requester, whose balance and limits count",
                   "starminer.v1.JobSpec", "200:Quote 400 415"},

@@ -164,6 +164,7 @@ constexpr std::array kSchemas = {
         "Quote",
         "tier:string, tier_reason:string, tier_reason_text:string, max_price:Price, cap:Amount, expected:Amount, "
         "expected_split:Split, tx_fee:Amount, balance:Amount, held:Amount, starts_now:bool, queue_ahead:int, "
+        "predicted:Prediction?, "
         "classes:ClassOffer[], match:Match?, exclusions:Exclusions, refusal:QuoteRefusal?, missing_runtime:bool, "
         "account:Address?, chain_id:string, height:int, time_ms:int, node_signature:NodeSignature?",
         ""},
@@ -182,8 +183,15 @@ constexpr std::array kSchemas = {
     SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
     SchemaText{"Explanation",
                "id:JobId, state:JobState, parked:bool, queue_position:int?, sentence:string?, exclusions:Exclusions?, "
-               "relaxations:Relaxation[], held:HeldNode?, archived:Archived?",
+               "relaxations:Relaxation[], held:HeldNode?, predicted:Prediction?, archived:Archived?",
                "Null and empty after the job's end."},
+    SchemaText{"Prediction", "start_p50_ms:int, start_p90_ms:int, end_p50_ms:int, end_p90_ms:int",
+               "From now: half of such jobs, and nine of ten, start and end no later."},
+    SchemaText{"Predicted", "said_ppm:int, judged:int, kept_ppm:int?, median_error_ppm:int?",
+               "How many jobs started (ended) no later than said, and how far off it was."},
+    SchemaText{"PredictedSize", "size:string, start:Predicted[], end:Predicted[]", ""},
+    SchemaText{"Predictions", "since_ms:int, open:int, left_out:int, sizes:PredictedSize[]",
+               "Of jobs that had to wait, since the node was started."},
     SchemaText{"HeldNode", "node:NodeId, starts_by_ms:int", ""},
     SchemaText{"JobChange", "constraint:string, field:string, from:string, to:string", "A field of the job."},
     SchemaText{

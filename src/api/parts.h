@@ -28,6 +28,7 @@ namespace starminer::api {
 class ArtifactAccess;
 class Authorizer;
 class Faucet;
+class Predictions;
 class Relay;
 class RecentMatches;
 class Streams;
@@ -72,6 +73,7 @@ struct Parts {
   Streams& streams;
   Views& views;
   RecentMatches& matches;
+  Predictions& predictions;
   ArtifactAccess& access;
   Faucet* faucet;  // null where the network has none
   prometheus::Registry& metrics;

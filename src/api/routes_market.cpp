@@ -8,6 +8,7 @@
 #include "api/lookup.h"
 #include "api/page.h"
 #include "api/parts.h"
+#include "api/predictions.h"
 #include "api/recent_matches.h"
 #include "api/reply.h"
 #include "api/route_options.h"
@@ -126,17 +127,22 @@ Response get_job(const Parts& parts, const Request& request) {
 
 /// Members of an explanation that say nothing.
 json not_explained() {
-  return {{"sentence", nullptr}, {"exclusions", nullptr}, {"relaxations", json::array()}, {"held", nullptr}};
+  return {{"sentence", nullptr},
+          {"exclusions", nullptr},
+          {"relaxations", json::array()},
+          {"held", nullptr},
+          {"predicted", nullptr}};
 }
 
 Response explain_id(const Parts& parts, const JobId& id) {
   const auto answer =
       read_job(parts.engine, id,
-               [&id](const Machine& machine, const protocol::JobRow& row, const storage::EndedPlace* archived) -> json {
+               [&](const Machine& machine, const protocol::JobRow& row, const storage::EndedPlace* archived) -> json {
                  json object = not_explained();
                  if (!is_final(row.state)) {
                    const protocol::BlockContext now = machine.query_context(Engine::wall_clock());
                    object = render_explanation(machine, row, explain_job(machine.market().view(), id, row, now));
+                   object["predicted"] = render_prediction(parts.predictions.of_waiting(machine, id, row));
                  }
                  const auto position = machine.market().queue_position(id);
                  object["id"] = id.text();
@@ -198,10 +204,11 @@ std::string held_in_escrow(const Machine& machine, const AccountId& account) {
   return fmt::format("{}", static_cast<std::uint64_t>(machine.market().index().live_of(account).escrow));
 }
 
-json quote_json(const Machine& machine, const protocol::JobSpec& spec, const AccountId& requester) {
+json quote_json(const Parts& parts, const Machine& machine, const protocol::JobSpec& spec, const AccountId& requester) {
   const TimeMs now = Engine::wall_clock();
   const protocol::Quote quote = machine.market().quote(spec, requester, machine.query_context(now));
   json object = render_quote(machine, quote);
+  object["predicted"] = render_prediction(parts.predictions.of_quote(machine, spec, quote));
   object["tier_reason_text"] = tier_reason_text(quote.tier.reason);
   object["held"] = held_in_escrow(machine, requester);
   object["missing_runtime"] = runtime_is_missing(machine, spec.runtime);
@@ -232,7 +239,7 @@ Response quote(const Parts& parts, const Request& request) {
   if (!spec) return problem_of(spec.error());
   if (const auto shape = validate_spec(*spec); !shape) return problem_of(shape.error());
   json object = parts.engine.read(
-      [&](const Machine& machine) { return quote_json(machine, *spec, account->value_or(AccountId{})); });
+      [&](const Machine& machine) { return quote_json(parts, machine, *spec, account->value_or(AccountId{})); });
   object["node_signature"] = nullptr;
   if (parts.options.operator_key) {
     object.erase("node_signature");
@@ -311,6 +318,9 @@ void add_market_routes(http::Router& router, const Parts& parts) {
   router.add(
       Method::Get, "/v1/matches", [&parts](const Request& request) { return recent_matches(parts, request); },
       reads("The newest matches"));
+  router.add(
+      Method::Get, "/v1/predictions", [&parts](const Request&) { return json_response(parts.predictions.render()); },
+      reads("How well this node predicted starts and ends of jobs"));
   http::RouteOptions live = reads("Queues and newest matches, as they change");
   live.rate_class = "streams";
   router.add_events(

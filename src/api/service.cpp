@@ -8,6 +8,7 @@
 #include "api/artifact_access.h"
 #include "api/authorization.h"
 #include "api/faucet.h"
+#include "api/predictions.h"
 #include "api/recent_matches.h"
 #include "api/relay.h"
 #include "api/streams.h"
@@ -25,6 +26,7 @@ struct Service::Impl {
   Authorizer authorizer;
   Streams streams;
   RecentMatches matches;
+  Predictions predictions;
   Views views;
   ArtifactAccess access;
   std::unique_ptr<Faucet> faucet;
@@ -43,12 +45,23 @@ struct Service::Impl {
         authorizer({.clock = [] { return engine::solo::Engine::wall_clock(); }}),
         streams(engine_in, *relay),
         matches(engine_in),
+        predictions(engine_in),
         views(engine_in, matches),
         access(engine_in, artifacts),
         faucet(options.faucet ? std::make_unique<Faucet>(engine_in, *options.faucet) : nullptr),
-        parts{engine_in,    artifacts, authorizer, *relay,
-              streams,      views,     matches,    access,
-              faucet.get(), metrics,   options,    [this](std::function<void()> task) { post(std::move(task)); }},
+        parts{engine_in,
+              artifacts,
+              authorizer,
+              *relay,
+              streams,
+              views,
+              matches,
+              predictions,
+              access,
+              faucet.get(),
+              metrics,
+              options,
+              [this](std::function<void()> task) { post(std::move(task)); }},
         upkeep(parts) {
     if (options.operator_key && options.watches_beats) {
       telemetry = std::make_unique<TelemetryWatcher>(engine_in, *relay, *options.operator_key);
@@ -94,6 +107,8 @@ void Service::start() {
   impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->streams.on_block(block); });
   impl_->matches.start();
   impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->matches.on_block(block); });
+  impl_->predictions.start();
+  impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->predictions.on_block(block); });
   impl_->views.start();
   impl_->engine.add_listener([this](const protocol::BlockResult&) { impl_->views.on_block(); });
   impl_->engine.add_listener([this](const protocol::BlockResult& block) { impl_->upkeep.on_block(block); });
@@ -108,6 +123,7 @@ void Service::stop() {
   if (impl_->telemetry) impl_->telemetry->stop();
   impl_->upkeep.stop();
   impl_->views.stop();
+  impl_->predictions.stop();
   impl_->streams.stop();
 }
 

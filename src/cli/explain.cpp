@@ -71,6 +71,11 @@ terminal::KeyValues explanation_text(const Invocation& call, const json& answer)
     const std::string reasons = exclusion_text(exclusions);
     if (!reasons.empty()) lines.more("not: " + reasons);
     lines.add("Why", shown(answer, "sentence"));
+    if (const json& predicted = member(answer, "predicted"); predicted.is_object()) {
+      lines.add("Start", fmt::format("half of such jobs start within {}, 9 of 10 within {}",
+                                     terminal::human_duration(number_of(predicted, "start_p50_ms")),
+                                     terminal::human_duration(number_of(predicted, "start_p90_ms"))));
+    }
   } else {
     lines.add("Nodes", "the job is over: starminer status " + shown(answer, "id"));
   }

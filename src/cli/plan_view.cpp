@@ -160,7 +160,13 @@ void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
   std::string why = busy > 0
                         ? fmt::format("{} could take it but {} busy", count_of(busy, "node"), busy == 1 ? "is" : "are")
                         : std::string("no node could take it at this moment");
-  lines.add("Start", fmt::format("unknown: {}; {} before it in the queue", why, count_of(ahead, "job")));
+  const json& predicted = member(facts.quote, "predicted");
+  const std::string when = predicted.is_object()
+                               ? fmt::format("in {}, 9 of 10 such jobs in {} (a prediction)",
+                                             terminal::human_duration(number_of(predicted, "start_p50_ms")),
+                                             terminal::human_duration(number_of(predicted, "start_p90_ms")))
+                               : std::string("unknown");
+  lines.add("Start", fmt::format("{}: {}; {} before it in the queue", when, why, count_of(ahead, "job")));
 }
 
 void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {

@@ -88,6 +88,15 @@ TEST_F(PlanTest, AnUnknownStartSaysWhatItWaitsFor) {
   EXPECT_THAT(render(quote), HasSubstr("unknown: 1 node could take it but is busy; 3 jobs before it in the queue"));
 }
 
+TEST_F(PlanTest, APredictedStartIsToldAsHalfAndNineOfTen) {
+  json quote = a_quote();
+  quote["starts_now"] = false;
+  quote["match"] = nullptr;
+  quote["queue_ahead"] = 3;
+  quote["predicted"] = {{"start_p50_ms", 300'000}, {"start_p90_ms", 1'500'000}, {"end_p50_ms", 1}, {"end_p90_ms", 2}};
+  EXPECT_THAT(render(quote), HasSubstr("in 5 min, 9 of 10 such jobs in 25 min (a prediction): 1 node could take it"));
+}
+
 TEST_F(PlanTest, AMissingRuntimeIsSaidPlainly) {
   const std::string sentence = "no node has debian/blender-3.4; 2 nodes have debian/pytorch-1.13";
   EXPECT_THAT(render(a_quote(), sentence), HasSubstr(sentence));

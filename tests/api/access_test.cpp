@@ -43,7 +43,8 @@ constexpr std::array kMatrix = {
     Row{"GET /v1/jobs/{id}/proof", "YYYYY"}, Row{"GET /v1/jobs/{id}/stream", "YYYYY"},
     Row{"GET /v1/contracts", "YYYYY"}, Row{"GET /v1/contracts/{id}", "YYYYY"}, Row{"GET /v1/streams/blocks", "YYYYY"},
     Row{"GET /v1/streams/prices", "YYYYY"}, Row{"GET /v1/streams/nodes", "YYYYY"}, Row{"GET /v1/matches", "YYYYY"},
-    Row{"GET /v1/streams/market", "YYYYY"}, Row{"GET /v1/matches/{id}/explain", "YYYYY"},
+    Row{"GET /v1/predictions", "YYYYY"}, Row{"GET /v1/streams/market", "YYYYY"},
+    Row{"GET /v1/matches/{id}/explain", "YYYYY"},
     // Private
     Row{"GET /v1/contracts/{id}/progress", "UFYYF"}, Row{"GET /v1/contracts/{id}/logs", "UFYYF"},
     Row{"GET /v1/contracts/{id}/logs/stream", "UFYYF"}, Row{"POST /v1/contracts/{id}/progress", "UFFYF"},

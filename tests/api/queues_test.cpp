@@ -114,6 +114,70 @@ TEST_F(QueuesTest, NewestMatchesComeFirstAndSurviveARestart) {
   EXPECT_EQ(anybody_->get("/v1/matches?limit=201").error().code, "bad_query");
 }
 
+// REQ: WRK-4
+TEST_F(QueuesTest, WhoMustWaitIsToldWhenItStartsAndWhatWasToldIsJudged) {
+  const auto fay = world_.as("fay");
+  const auto act = [](client::Api& api, const auto& fill) {
+    v1::TransactionBody body;
+    fill(body);
+    send(api, body);
+  };
+  const auto cancel = [&](const std::string& job) {
+    act(*ada_, [&](v1::TransactionBody& body) { body.mutable_job_cancel()->set_job(wire(*JobId::parse(job))); });
+  };
+  const auto start = [&](const std::string& job) {
+    const std::string contract = wire(contract_of(get(*anybody_, "/v1/jobs/" + job)["contract"]));
+    act(*fay, [&](v1::TransactionBody& body) { body.mutable_contract_acknowledge()->set_contract(contract); });
+    act(*fay, [&](v1::TransactionBody& body) { body.mutable_contract_start()->set_contract(contract); });
+  };
+  const auto predictions = [&](const auto& holds) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (true) {
+      json answer = get(*anybody_, "/v1/predictions");
+      EXPECT_EQ(mismatch(document_, "Predictions", answer), "");
+      if (holds(answer) || std::chrono::steady_clock::now() > end) return answer;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  };
+  const auto quoted = [&] {
+    const auto answer =
+        ada_->post_bytes("/v1/quotes?account=" + ada_->address(), job_spec(sha256("q")).SerializeAsString());
+    if (!answer) ADD_FAILURE() << client::describe(answer.error());
+    return answer ? (*answer)["predicted"] : json();
+  };
+  const json now = quoted();
+  EXPECT_EQ(now["start_p90_ms"], 0) << "a node is free";
+  EXPECT_GT(now["end_p90_ms"].get<std::uint64_t>(), now["end_p50_ms"].get<std::uint64_t>());
+
+  const std::string running = submit(job_spec(sha256("a")));
+  start(running);
+  const std::string waiting = submit(job_spec(sha256("b")));
+  const json told = explained(waiting)["predicted"];
+  EXPECT_EQ(mismatch(document_, "Prediction", told), "");
+  const auto p50 = told["start_p50_ms"].get<std::uint64_t>();
+  const auto p90 = told["start_p90_ms"].get<std::uint64_t>();
+  EXPECT_GT(p50, 0U);
+  EXPECT_GE(p90, p50);
+  EXPECT_LE(p90, 3'600'000U) << "what runs ends by its max_s";
+  EXPECT_GE(quoted()["start_p50_ms"].get<std::uint64_t>(), p50) << "behind it";
+  EXPECT_TRUE(explained(running)["predicted"].is_null()) << "it runs";
+  EXPECT_EQ(predictions([](const json& answer) { return answer["open"] == 1; })["open"], 1);
+
+  cancel(running);
+  start(waiting);
+  cancel(waiting);
+  const json judged = predictions([](const json& answer) { return answer["sizes"][0]["end"][1]["judged"] == 1; });
+  for (const char* what : {"start", "end"}) {
+    for (const json& quantile : judged["sizes"][0][what]) {
+      EXPECT_EQ(quantile["judged"], 1) << what;
+      EXPECT_EQ(quantile["kept_ppm"], 1'000'000) << "much earlier than told";
+      EXPECT_FALSE(quantile["median_error_ppm"].is_null());
+    }
+  }
+  EXPECT_EQ(judged["open"], 0);
+  EXPECT_EQ(judged["sizes"][2]["start"][0]["judged"], 0);
+}
+
 // REQ: MAT-6
 TEST_F(QueuesTest, ExplainNamesTheCheapestChangeThatYieldsAMatch) {
   v1::JobSpec spec = job_spec(sha256("a"));
