@@ -12,6 +12,7 @@ SEED = 42
 # No trace has tiers. Jobs are dealt out as the tiers' shares and target loads would have it: Economy (BE) takes what
 # the others leave free. 0.9 x (0.3 + 0.1 + 0.07) : 0.8 x 0.5 : 0.65 x 0.2 of the GPUs.
 TIERS = (("BE", 423), ("", 400), ("LS", 130))
+HELIOS_DAYS = 14  # 20,160 ticks
 WIDEST = 8  # GPUs of a job where a curve tells none
 REQUESTS_PER_JOB, SERVED_S, HOURS = 16, 300, 336
 
@@ -44,6 +45,7 @@ def helios(root):
     for path in sorted((root / "helios_earth").glob("vc*_2020-05.csv*")):
         asked = [int(float(row["total_gpu_num"]) - float(row["idle_gpu_num"]) + float(row["pending_gpu_num"]))
                  for row in csv.DictReader(read(path.parent, path.name.removesuffix(".xz")).splitlines())]
+        asked = asked[:HELIOS_DAYS * 24 * 60]
         running, now = [], 0  # [GPUs, begin] from the oldest on
         for minute, wanted in enumerate(asked + [0]):
             while now < wanted:
@@ -76,8 +78,8 @@ def corpora(root):
                         lambda: philly(root, "muri_trace1.csv")),
         "muri_trace2": ("5,755 Philly jobs in 99 days, 12 nodes of 32 GPUs", nodes_of(12, 32),
                         lambda: philly(root, "muri_trace2.csv")),
-        "helios": ("Ten virtual clusters of Helios in May 2020, 32 nodes of 8 GPUs", nodes_of(32, 8),
+        "helios": (f"Ten virtual clusters of Helios, first {HELIOS_DAYS} days of May 2020, 32 nodes of 8 GPUs", nodes_of(32, 8),
                    lambda: helios(root)),
-        "llm_bursts": (f"An hour of requests to a language model {HOURS} times, {REQUESTS_PER_JOB} a job of {SERVED_S} s, 6 nodes of 8 "
-                       "GPUs", nodes_of(6, 8), lambda: bursts(root)),
+        "llm_bursts": (f"An hour of requests to a language model {HOURS} times, {REQUESTS_PER_JOB} a job of {SERVED_S} s, 8 nodes of 8 "
+                       "GPUs", nodes_of(8, 8), lambda: bursts(root)),
     }

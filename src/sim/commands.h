@@ -46,4 +46,13 @@ struct PricesRequest {
 };
 [[nodiscard]] config::ExitCode prices(const config::Invocation& call, const PricesRequest& request);
 
+struct AttacksRequest {
+  std::vector<std::string> only;  // none: all
+  std::uint64_t seed = 42;
+  std::uint32_t seeds = 4;
+  bool undefended = false;
+  std::filesystem::path json;  // empty: no file
+};
+[[nodiscard]] config::ExitCode run_attacks(const config::Invocation& call, const AttacksRequest& request);
+
 }  // namespace starminer::sim

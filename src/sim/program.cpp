@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "config/program.h"
+#include "sim/attacks.h"
 #include "sim/commands.h"
 #include "sim/policy.h"
 #include "sim/scheduler.h"
@@ -132,6 +133,32 @@ void add_prices(config::Program& program, PricesRequest& request) {
       .run([&request](const Invocation& call) { return prices(call, request); });
 }
 
+void add_attacks(config::Program& program, AttacksRequest& request) {
+  std::string list = "Attacks, as often as needed; all of them if none is given:";
+  std::string_view separator = " ";
+  for (const AttackRow& row : attacks()) {
+    list += fmt::format("{}{} ({})", separator, row.name, row.attack);
+    separator = ", ";
+  }
+  config::Command& command = program.root().add("attacks", "What cheating the market is worth");
+  command.describe(
+      "Every attack runs on the protocol's own modules among an honest crowd, and beside it the same world with an "
+      "attacker who behaves. The gain is the difference of the two, averaged over seeds, with its standard error. An "
+      "attack holds to its bound where it gains at most a GPU-minute, or what one costs at the first price, for each "
+      "AGPU spent on it, two standard errors allowed for.");
+  command.option("--only", request.only, list + ".").placeholder("NAME");
+  command.option("--seed", request.seed, "First seed.");
+  command.option("--seeds", request.seeds, "Number of worlds, 1 to 1000.");
+  command.option("--undefended", request.undefended,
+                 "Switches the defence off where a parameter can: what is it worth?");
+  command.option("--json", request.json, "File for the results; the same seeds give the same bytes.")
+      .placeholder("FILE")
+      .completes(config::Completion::File);
+  command.example("starminer-sim attacks --json attacks.json", "All attacks")
+      .example("starminer-sim attacks --only pump-unfillable --seeds 16", "One, more exactly")
+      .run([&request](const Invocation& call) { return run_attacks(call, request); });
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
@@ -142,6 +169,8 @@ int run_program(int argc, const char* const* argv) {
   add_replay(program, replay_request);
   PricesRequest prices_request;
   add_prices(program, prices_request);
+  AttacksRequest attacks_request;
+  add_attacks(program, attacks_request);
   return program.run(argc, argv);
 }
 
