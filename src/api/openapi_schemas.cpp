@@ -182,7 +182,8 @@ constexpr std::array kSchemas = {
         ""},
     SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
     SchemaText{"Explanation",
-               "id:JobId, state:JobState, parked:bool, queue_position:int?, sentence:string?, exclusions:Exclusions?, "
+               "id:JobId, state:JobState, parked:bool, contract:ContractId?, queue_position:int?, sentence:string?, "
+               "exclusions:Exclusions?, "
                "relaxations:Relaxation[], held:HeldNode?, predicted:Prediction?, archived:Archived?",
                "Null and empty after the job's end."},
     SchemaText{"Prediction", "start_p50_ms:int, start_p90_ms:int, end_p50_ms:int, end_p90_ms:int",
@@ -205,6 +206,8 @@ constexpr std::array kSchemas = {
                "tier:string, class:string, base:Price, log_price_q32:Amount, slow_log_price_q32:Amount, factors:int{}, "
                "product_ppm:int, ceiling:Price, unit:Price",
                "Everything the unit price was computed from."},
+    SchemaText{"MatchReceipt", "height:int, score:int, parts:int{}, weights:int{}",
+               "Why this node: the parts of its score at the block of the match; `weights` are the tier's now."},
     SchemaText{"Allocation", "devices:int[], milli_per_device:int, cpu_milli:int, ram_bytes:int, disk_bytes:int", ""},
     SchemaText{
         "Contract",
@@ -215,8 +218,8 @@ constexpr std::array kSchemas = {
         "delivered_ms:int?, ended_ms:int?, timer_due_ms:int?, run_ms:int, metered_ms:int, result_hash:Hash?, "
         "outputs:Hash[], proof_hash:Hash?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, "
         "bill:Split, "
-        "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, archived:Archived?, "
-        "job_kind?:JobKind",
+        "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, match:MatchReceipt, "
+        "archived:Archived?, job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},
     SchemaText{"Contracts", "contracts:Contract[], next:string?", ""},
     SchemaText{"Assignments", "contracts:Contract[]", ""},

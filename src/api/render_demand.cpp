@@ -66,19 +66,23 @@ json render_envelope(const protocol::ClassQuote& quote) {
   return {{"5", bounds(quote.next_5)}, {"15", bounds(quote.next_15)}, {"60", bounds(quote.next_60)}};
 }
 
-json render_match(const Machine& machine, const protocol::Match& match) {
-  const protocol::NodeRow& node = machine.registry().nodes().get(match.winner.node);
+json render_parts(const protocol::ScoreParts& values) {
   json parts = json::object();
   for (std::size_t i = 0; i < protocol::kScoreTermCount; ++i) {
-    parts[std::string(term_name(static_cast<protocol::ScoreTerm>(i)))] = match.winner.parts[i];
+    parts[std::string(term_name(static_cast<protocol::ScoreTerm>(i)))] = values[i];
   }
+  return parts;
+}
+
+json render_match(const Machine& machine, const protocol::Match& match) {
+  const protocol::NodeRow& node = machine.registry().nodes().get(match.winner.node);
   json object = {{"node", match.winner.node.text()},
                  {"node_name", node.name},
                  {"model", node.hardware.model},
                  {"class", machine.registry().classes().get(node.hardware_class).name},
                  {"region", machine.registry().regions().get(node.offer.region).name},
                  {"score", match.winner.score},
-                 {"parts", std::move(parts)},
+                 {"parts", render_parts(match.winner.parts)},
                  {"unit", number(match.winner.unit.nagpu_per_gpu_hour)},
                  {"eligible", match.eligible},
                  {"runner_up", nullptr}};
@@ -86,6 +90,18 @@ json render_match(const Machine& machine, const protocol::Match& match) {
     object["runner_up"] = {{"node", match.runner_up->node.text()}, {"score", match.runner_up->score}};
   }
   return object;
+}
+
+json render_match_receipt(const Machine& machine, const protocol::ContractRow& row) {
+  const protocol::TierRow& tier = machine.pricing().tier(row.price.tier);
+  json weights = json::object();
+  for (std::size_t i = 0; i < protocol::kScoreTermCount; ++i) {
+    weights[std::string(term_name(static_cast<protocol::ScoreTerm>(i)))] = tier.weights[i];
+  }
+  return {{"height", row.match.height},
+          {"score", row.match.score},
+          {"parts", render_parts(row.match.parts)},
+          {"weights", std::move(weights)}};
 }
 
 }  // namespace
@@ -201,7 +217,8 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"prior_claim", id_or_null(row.prior_claim)},
                    {"prior_bill", render_split(row.prior_bill)},
                    {"refund", number(row.refund.base)},
-                   {"compute_units_milli", row.compute_units_milli}};
+                   {"compute_units_milli", row.compute_units_milli},
+                   {"match", render_match_receipt(machine, row)}};
   add_end(contract, row.end_reason);
   contract["archived"] = render_place(archived);
   return contract;

@@ -148,6 +148,7 @@ Response explain_id(const Parts& parts, const JobId& id) {
                  object["id"] = id.text();
                  object["state"] = job_state_name(row.state);
                  object["parked"] = row.parked;
+                 object["contract"] = row.contract.is_zero() ? json() : json(row.contract.text());
                  object["queue_position"] = position ? json(*position) : json();
                  object["archived"] = render_place(archived);
                  return object;

@@ -1,8 +1,13 @@
-// explain: why a job does not start, and what would change it.
+// explain: why a job does not start, and what would change it; or why its node got it.
+#include <algorithm>
 #include <charconv>
 #include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/ids.h"
@@ -96,6 +101,23 @@ terminal::KeyValues explanation_text(const Invocation& call, const json& answer)
   return lines;
 }
 
+/// Why the node got it, from the contract: the parts of the score with their weights, the largest share first.
+void add_match(terminal::KeyValues& lines, const json& contract) {
+  const json& match = member(contract, "match");
+  std::vector<std::pair<std::uint64_t, std::string>> shares;
+  for (const auto& [term, part] : member(match, "parts").items()) {
+    const std::uint64_t weight = number_of(member(match, "weights"), term);
+    const std::uint64_t points = part.is_number_unsigned() ? part.get<std::uint64_t>() : 0;
+    shares.emplace_back(weight * points, fmt::format("{} {} x {}", terminal::sanitize_line(term), points, weight));
+  }
+  std::sort(shares.rbegin(), shares.rend());
+  std::vector<std::string> texts;
+  for (auto& [share, text] : shares) texts.push_back(std::move(text));
+  lines.add("Match", fmt::format("node {}, {} points in block {}", shown(contract, "node"), number_of(match, "score"),
+                                 number_of(match, "height")));
+  lines.more(fmt::format("{}", fmt::join(texts, ", ")));
+}
+
 ExitCode explain(const Invocation& call, const Settings& settings, const std::string& text) {
   auto api = open_session(settings, KeyNeed::IfThere);
   if (!api) return report(call, api.error());
@@ -108,7 +130,14 @@ ExitCode explain(const Invocation& call, const Settings& settings, const std::st
     call.out.line(compact(*answer));
     return ExitCode::Ok;
   }
-  call.out.stream() << explanation_text(call, *answer).render(call.out) << std::flush;
+  terminal::KeyValues lines = explanation_text(call, *answer);
+  const std::string contract = is_contract ? *id : text_of(*answer, "contract");
+  if (!contract.empty()) {
+    const auto row = (*api)->get("/v1/contracts/" + contract);
+    if (!row) return report(call, row.error());
+    add_match(lines, *row);
+  }
+  call.out.stream() << lines.render(call.out) << std::flush;
   return ExitCode::Ok;
 }
 
@@ -117,7 +146,7 @@ ExitCode explain(const Invocation& call, const Settings& settings, const std::st
 void add_explain_command(config::Command& root, const Settings& settings) {
   const auto job = std::make_shared<std::string>();
   config::Command& command =
-      root.add("explain", "Show why a job waits: queue, why nodes are out, and what would let it start");
+      root.add("explain", "Show why a job waits and what would let it start, or why its node got it");
   command.positional("job", *job, "The job, the start of its id, or one of its contracts.")
       .required()
       .placeholder("JOB");

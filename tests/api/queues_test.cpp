@@ -202,6 +202,13 @@ TEST_F(QueuesTest, ExplainNamesTheCheapestChangeThatYieldsAMatch) {
   const std::string started = submit(spec);
   const json contract = get(*anybody_, "/v1/jobs/" + started)["contract"];
   ASSERT_FALSE(contract.is_null());
+  EXPECT_EQ(explained(started)["contract"], contract);
+  const json match = get(*anybody_, "/v1/contracts/" + contract.get<std::string>())["match"];
+  std::uint64_t points = 0;
+  for (const auto& [term, part] : match["parts"].items()) {
+    points += part.get<std::uint64_t>() * match["weights"][term].get<std::uint64_t>();
+  }
+  EXPECT_EQ(match["score"], points);
   // A match is explained by its contract, too; the job runs, and nothing would have to change.
   why = explained(contract);
   EXPECT_EQ(why["id"], started);

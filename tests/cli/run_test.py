@@ -260,6 +260,8 @@ class RunTest(CliTest):
         seen = self.read_until(run, "running")
         job_id = re.search(r"submitted (j1\w+)", seen).group(1)
         self.assertIn("running", self.cli("status", job_id).stdout)
+        self.assertRegex(self.cli("explain", job_id).stdout,
+                         r"Match +node n1\w+, \d+ points in block \d+\n +[a-z]+ \d+ x \d+, ")
         self.cli("cancel", job_id, code=9)
         self.assertEqual(self.json("cancel", job_id, "--yes")["job"]["end_reason"], "cancelled_requester")
         rest, _ = run.communicate(timeout=PATIENCE_S)

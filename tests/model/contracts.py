@@ -13,6 +13,8 @@ ACK_DUE, START_DUE, SILENCE_DUE, RUN_END, ACCEPT_DUE = range(3, 8)
  PROVIDER_LOST, PROVIDER_REFUSED, PROVIDER_LATE, PROVIDER_ERROR, DEVICE_ERROR) = range(1, 16)
 REQUESTERS_FAULT = (BAD_PAYLOAD, RESOURCE_LIMIT, INPUTS_MISSING)
 MAY_REPORT = REQUESTERS_FAULT + (PROVIDER_ERROR, DEVICE_ERROR)
+# Economy, Standard, Premium: fit, scarce, budget, reputation, speed, proximity, ready, spread (protocol section 3)
+SCORE_WEIGHTS = ((40, 10, 15, 10, 5, 5, 10, 5), (30, 10, 10, 15, 10, 10, 10, 5), (15, 0, 5, 25, 20, 20, 10, 5))
 ZERO20, ZERO32 = bytes(20), bytes(32)
 
 
@@ -86,7 +88,9 @@ class Contracts:
         job = self.jobs.rows[hint["job"]]
         node = self.registry.nodes[hint["node"]]
         spec = job["spec"]
-        row = {name: hint[name] for name in ("job", "node", "allocation", "price")}
+        row = {name: hint[name] for name in ("job", "node", "allocation", "price", "match")}
+        weights = SCORE_WEIGHTS[hint["price"]["tier"]]
+        assert hint["match"]["score"] == sum(w * part for w, part in zip(weights, hint["match"]["parts"])), "the score"
         row.update({
             "attempt": job["attempts"], "requester": job["requester"], "provider": node["provider"],
             "payout": self.registry.providers[node["provider"]]["payout"], "kind": spec["kind"],

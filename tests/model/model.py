@@ -264,6 +264,7 @@ class Model:
         for key, row in hint.of(rows.CONTRACTS):
             if key not in self.contracts.rows:
                 self.check_price(row)
+                assert row["match"]["height"] == self.chain["height"], "the block of a match"
                 self.contracts.open(key, row, self.now)
         for key, row in hint.of(rows.JOBS):
             mine = self.jobs.rows.get(key)

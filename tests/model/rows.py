@@ -73,6 +73,7 @@ SCHEMAS = {
                   ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64)],
     CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
                 ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
+                ("match", [("height", U64), ("score", U32), ("parts", times(8, U16))]),
                 ("cap", U64), ("expected_s", U64), ("max_s", U64), ("manifest_hash", HASH), ("inputs", listed(HASH)),
                 ("input_bytes", U64), ("state", U8), ("matched", U64), ("acknowledged", U64), ("started", U64),
                 ("last_progress", U64), ("progress_run_ms", U64), ("stopped", U64), ("delivered", U64), ("ended", U64),

@@ -76,6 +76,29 @@ TEST(Matching, FollowsEveryArrivalAndEveryReleaseAtOnce) {
   EXPECT_EQ(market.machine().chain().ticks, ticks);
 }
 
+// REQ: MAT-1, MAT-2, MAT-3
+TEST(Matching, LeavesAReceiptThatSaysWhyInTheContractForEver) {
+  Market market;
+  market.provider("aurora").registers(a100());
+  market.provider("borealis").registers(a100());
+  const Job job = market.requester("ada").submits(rendering());
+  const protocol::ContractRow contract = market.contract(job);
+  EXPECT_EQ(contract.match.height, market.machine().chain().height);
+  const protocol::TierRow& tier = market.machine().pricing().tier(contract.price.tier);
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < protocol::kScoreTermCount; ++i) sum += tier.weights[i] * contract.match.parts[i];
+  EXPECT_EQ(contract.match.score, sum);
+  EXPECT_GT(sum, 0U);
+  EXPECT_GT(contract.match.parts[static_cast<std::size_t>(protocol::ScoreTerm::Fit)], 0U);
+  // What follows does not touch it.
+  const Provider winner =
+      market.provider(contract.provider == market.provider("aurora").account() ? "aurora" : "borealis");
+  winner.runs(job).completes(job);
+  market.requester("ada").accepts(job);
+  EXPECT_EQ(market.contract(job).match.parts, contract.match.parts);
+  EXPECT_EQ(market.contract(job).match.height, contract.match.height);
+}
+
 // REQ: MAT-6
 TEST(Matching, FollowsANodeThatRegistersResumesOrIsHeardAgain) {
   Market market;

@@ -40,6 +40,7 @@ void Contracts::open(const MatchMade& made, const BlockContext& context) {
   row.rating_cu_x1000 = node.ratings[static_cast<std::size_t>(row.kind)].cu_x1000;
   row.price = {made.price_key.tier, made.price_key.hardware_class, made.base,     made.log_price,
                made.slow_log_price, made.winner.factors,           job.max_price, made.winner.unit};
+  row.match = {context.height, made.winner.score, made.winner.parts};
   row.cap = job.cap;
   row.expected_s = job.spec.expected_s;
   row.max_s = job.spec.max_s;

@@ -2,6 +2,7 @@
 // from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,14 @@ struct PriceInputs {
   Price unit;     // the smaller of ceil(base x factors) and the ceiling
 };
 
+/// Why this node: what the decision came to. The block's seed and the state before it give the whole table again (MAT,
+/// protocol section 3).
+struct MatchReceipt {
+  std::uint64_t height = 0;  // block of the match
+  std::uint32_t score = 0;   // parts by the weights of the tier, 0..48,000
+  std::array<std::uint16_t, kScoreTermCount> parts{};
+};
+
 struct ContractRow {
   JobId job;
   std::uint32_t attempt = 0;
@@ -53,6 +62,7 @@ struct ContractRow {
   std::uint64_t billing_milli = 0;    // thousandths of a device that are billed; 1000 for a job without GPU
   std::uint32_t rating_cu_x1000 = 0;  // of the node for this kind of job when it was matched
   PriceInputs price;
+  MatchReceipt match;
   Agpu cap;
   std::uint64_t expected_s = 0;
   std::uint64_t max_s = 0;
