@@ -247,7 +247,7 @@ RC_GTEST_PROP(Easy, NoLaterJobDelaysAReservedStart, ()) {
   RC_TAG(compared > 5 ? "many reservations" : "few reservations");
 }
 
-// REQ: QUE-2. MAT-8: who holds something lets another that holds nothing go first, but only while that job fits.
+// REQ: QUE-2, MAT-8. Who holds something lets another that holds nothing go first, but only while that job fits.
 TEST(Shares, YieldToWhoHoldsNothing) {
   World world;
   world.add_node(NodeOf().devices(4));
