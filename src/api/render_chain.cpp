@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/json_text.h"
 #include "api/render.h"
 #include "protocol/operation_registry.h"
 
@@ -9,11 +10,6 @@ namespace {
 
 using nlohmann::json;
 using protocol::Machine;
-
-std::string number(std::uint64_t value) { return fmt::format("{}", value); }
-
-// Sums of up to 2^63 base units over many accounts still fit 64 bits: conservation bounds them by what was minted.
-std::string number(u128 value) { return fmt::format("{}", static_cast<std::uint64_t>(value)); }
 
 std::string subject_text(const protocol::LockKey& key) {
   switch (key.purpose) {
@@ -27,8 +23,9 @@ std::string subject_text(const protocol::LockKey& key) {
 
 json render_supply(const Machine& machine, Asset asset) {
   const protocol::SupplyBreakdown supply = machine.ledger().supply(asset);
-  return {{"minted", number(supply.minted)}, {"burned", number(supply.burned)}, {"balances", number(supply.balances)},
-          {"locks", number(supply.locks)},   {"pools", number(supply.pools)},   {"conserved", supply.conserved()}};
+  return {{"minted", decimal(supply.minted)},     {"burned", decimal(supply.burned)},
+          {"balances", decimal(supply.balances)}, {"locks", decimal(supply.locks)},
+          {"pools", decimal(supply.pools)},       {"conserved", supply.conserved()}};
 }
 
 /// Null for the genesis, which has none.
@@ -72,7 +69,7 @@ json render_receipt(const storage::StoredReceipt& receipt, bool duplicate) {
                  {"account", core.account.text()},
                  {"sequence", core.sequence},
                  {"operation", protocol::operation_name(core.operation)},
-                 {"fee", number(core.fee.base)},
+                 {"fee", decimal(core.fee.base)},
                  {"subject", core.subject},
                  {"history_index", receipt.history_index},
                  {"duplicate", duplicate},
@@ -88,21 +85,21 @@ json render_account(const Machine& machine, const AccountId& account) {
   json balances = json::object();
   for (std::uint8_t i = 0; i < kAssetCount; ++i) {
     const auto asset = static_cast<Asset>(i);
-    balances[std::string(asset_name(asset))] = number(machine.ledger().balance(account, asset));
+    balances[std::string(asset_name(asset))] = decimal(machine.ledger().balance(account, asset));
   }
   json locks = json::array();
   if (const std::uint64_t deposit = machine.ledger().deposit(account); deposit != 0) {
     locks.push_back({{"purpose", "account_deposit"},
                      {"subject", account.text()},
                      {"asset", asset_name(Asset::Agpu)},
-                     {"amount", number(deposit)}});
+                     {"amount", decimal(deposit)}});
   }
   for (const auto& [key, row] : machine.ledger().locks()) {
     if (row.owner != account) continue;
     locks.push_back({{"purpose", purpose_name(key.purpose)},
                      {"subject", subject_text(key)},
                      {"asset", asset_name(key.asset)},
-                     {"amount", number(row.amount)}});
+                     {"amount", decimal(row.amount)}});
   }
   return {{"address", account.text()},       {"exists", machine.ledger().exists(account)},
           {"balances", std::move(balances)}, {"next_sequence", machine.ledger().next_sequence(account).value_or(0)},
@@ -143,11 +140,11 @@ json render_parameters(const Machine& machine) {
     parameters.push_back({{"number", static_cast<std::uint16_t>(info.id)},
                           {"name", info.name},
                           {"unit", protocol::unit_name(info.unit)},
-                          {"value", number(machine.params().get(info.id))},
-                          {"pending", pending ? json(number(*pending)) : json()},
-                          {"default", number(info.default_value)},
-                          {"min", number(bounds.min)},
-                          {"max", number(bounds.max)},
+                          {"value", decimal(machine.params().get(info.id))},
+                          {"pending", pending ? json(decimal(*pending)) : json()},
+                          {"default", decimal(info.default_value)},
+                          {"min", decimal(bounds.min)},
+                          {"max", decimal(bounds.max)},
                           {"set_by", protocol::setter_name(info.setter)},
                           {"description", info.description}});
   }
@@ -169,17 +166,17 @@ json render_stake(const Machine& machine, const AccountId& account) {
       if (part.account != account) continue;
       parts.push_back({{"id", id.text()},
                        {"asset", asset_name(part.asset)},
-                       {"amount", number(part.amount)},
+                       {"amount", decimal(part.amount)},
                        {"returns_ms", clock.unix_ms(part.due)}});
     }
   }
   const protocol::Params& params = machine.params();
   return {{"address", account.text()},
           {"asset", asset_name(Asset::Amax)},
-          {"bonded", number(row.bonded)},
-          {"unbonding", number(row.unbonding)},
+          {"bonded", decimal(row.bonded)},
+          {"unbonding", decimal(row.unbonding)},
           {"unbondings", std::move(parts)},
-          {"minimum", number(params.get(protocol::Parameter::StakeMinimum))},
+          {"minimum", decimal(params.get(protocol::Parameter::StakeMinimum))},
           {"unbond_ms", params.get(protocol::Parameter::UnbondAmaxMs)}};
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/json_text.h"
 #include "api/render.h"
 
 namespace starminer::api {
@@ -8,8 +9,6 @@ namespace {
 
 using nlohmann::json;
 using protocol::Machine;
-
-std::string number(std::uint64_t value) { return fmt::format("{}", value); }
 
 json time_or_null(const Clock& clock, TimeMs time) { return time.ms == 0 ? json() : json(clock.unix_ms(time)); }
 
@@ -50,18 +49,18 @@ json render_factors(const protocol::Factors& factors) {
 json render_price_inputs(const Machine& machine, const protocol::PriceInputs& price) {
   return {{"tier", machine.pricing().tier(price.tier).name},
           {"class", machine.registry().classes().get(price.hardware_class).name},
-          {"base", number(price.base.nagpu_per_gpu_hour)},
-          {"log_price_q32", number(price.log_price)},
-          {"slow_log_price_q32", number(price.slow_log_price)},
+          {"base", decimal(price.base.nagpu_per_gpu_hour)},
+          {"log_price_q32", decimal(price.log_price)},
+          {"slow_log_price_q32", decimal(price.slow_log_price)},
           {"factors", render_factors(price.factors)},
           {"product_ppm", price.factors.product_ppm},
-          {"ceiling", number(price.ceiling.nagpu_per_gpu_hour)},
-          {"unit", number(price.unit.nagpu_per_gpu_hour)}};
+          {"ceiling", decimal(price.ceiling.nagpu_per_gpu_hour)},
+          {"unit", decimal(price.unit.nagpu_per_gpu_hour)}};
 }
 
 json render_envelope(const protocol::ClassQuote& quote) {
   const auto bounds = [](const protocol::Envelope& envelope) {
-    return json{{"low", number(envelope.low.nagpu_per_gpu_hour)}, {"high", number(envelope.high.nagpu_per_gpu_hour)}};
+    return json{{"low", decimal(envelope.low.nagpu_per_gpu_hour)}, {"high", decimal(envelope.high.nagpu_per_gpu_hour)}};
   };
   return {{"5", bounds(quote.next_5)}, {"15", bounds(quote.next_15)}, {"60", bounds(quote.next_60)}};
 }
@@ -83,7 +82,7 @@ json render_match(const Machine& machine, const protocol::Match& match) {
                  {"region", machine.registry().regions().get(node.offer.region).name},
                  {"score", match.winner.score},
                  {"parts", render_parts(match.winner.parts)},
-                 {"unit", number(match.winner.unit.nagpu_per_gpu_hour)},
+                 {"unit", decimal(match.winner.unit.nagpu_per_gpu_hour)},
                  {"eligible", match.eligible},
                  {"runner_up", nullptr}};
   if (match.runner_up) {
@@ -112,10 +111,10 @@ json render_place(const storage::EndedPlace* place) {
 }
 
 json render_split(const protocol::FeeSplit& split) {
-  return {{"pay", number(split.pay.base)},           {"surge_burn", number(split.surge_burn.base)},
-          {"burn", number(split.burn.base)},         {"stakers", number(split.stakers.base)},
-          {"treasury", number(split.treasury.base)}, {"insurance", number(split.insurance.base)},
-          {"referrer", number(split.referrer.base)}, {"provider", number(split.provider.base)}};
+  return {{"pay", decimal(split.pay.base)},           {"surge_burn", decimal(split.surge_burn.base)},
+          {"burn", decimal(split.burn.base)},         {"stakers", decimal(split.stakers.base)},
+          {"treasury", decimal(split.treasury.base)}, {"insurance", decimal(split.insurance.base)},
+          {"referrer", decimal(split.referrer.base)}, {"provider", decimal(split.provider.base)}};
 }
 
 json render_exclusions(const protocol::Exclusions& exclusions) {
@@ -132,7 +131,7 @@ json render_exclusions(const protocol::Exclusions& exclusions) {
           {"eligible", exclusions.eligible},
           {"eligible_busy", exclusions.eligible_busy},
           {"cheapest_over_cap",
-           exclusions.cheapest_over_cap ? json(number(exclusions.cheapest_over_cap->nagpu_per_gpu_hour)) : json()},
+           exclusions.cheapest_over_cap ? json(decimal(exclusions.cheapest_over_cap->nagpu_per_gpu_hour)) : json()},
           {"reasons", std::move(reasons)}};
 }
 
@@ -149,16 +148,16 @@ json render_job(const Machine& machine, const JobId& id, const protocol::JobRow&
               {"tier_reason", tier_reason_text(row.tier_reason)},
               {"kind", kind_name(row.spec.kind)},
               {"runtime", row.spec.runtime},
-              {"max_price", number(row.max_price.nagpu_per_gpu_hour)},
-              {"cap", number(row.cap.base)},
+              {"max_price", decimal(row.max_price.nagpu_per_gpu_hour)},
+              {"cap", decimal(row.cap.base)},
               {"submitted_ms", clock.unix_ms(row.submitted)},
               {"attempts", row.attempts},
               {"contract", id_or_null(row.contract)},
               {"queue_position", position ? json(*position) : json()},
               {"ended_ms", time_or_null(clock, row.ended)},
-              {"paid", number(row.paid.base)},
-              {"refunded", number(row.refunded.base)},
-              {"burned", number(row.burned.base)},
+              {"paid", decimal(row.paid.base)},
+              {"refunded", decimal(row.refunded.base)},
+              {"burned", decimal(row.burned.base)},
               {"spec",
                {{"classes", resources.classes},
                 {"gpus", resources.gpus},
@@ -185,10 +184,10 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"node", row.node.text()},
                    {"kind", kind_name(row.kind)},
                    {"state", contract_state_name(row.state)},
-                   {"unit_price", number(row.price.unit.nagpu_per_gpu_hour)},
+                   {"unit_price", decimal(row.price.unit.nagpu_per_gpu_hour)},
                    {"price", render_price_inputs(machine, row.price)},
                    {"billing_milli", row.billing_milli},
-                   {"cap", number(row.cap.base)},
+                   {"cap", decimal(row.cap.base)},
                    {"expected_s", row.expected_s},
                    {"max_s", row.max_s},
                    {"manifest_hash", row.manifest_hash.hex()},
@@ -216,7 +215,7 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"bill", render_split(row.bill)},
                    {"prior_claim", id_or_null(row.prior_claim)},
                    {"prior_bill", render_split(row.prior_bill)},
-                   {"refund", number(row.refund.base)},
+                   {"refund", decimal(row.refund.base)},
                    {"compute_units_milli", row.compute_units_milli},
                    {"match", render_match_receipt(machine, row)}};
   add_end(contract, row.end_reason);
@@ -228,9 +227,9 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
   json classes = json::array();
   for (const protocol::ClassQuote& offered : quote.classes) {
     classes.push_back({{"class", machine.registry().classes().get(offered.hardware_class).name},
-                       {"base", number(offered.base.nagpu_per_gpu_hour)},
-                       {"unit_min", number(offered.unit_min.nagpu_per_gpu_hour)},
-                       {"unit_max", number(offered.unit_max.nagpu_per_gpu_hour)},
+                       {"base", decimal(offered.base.nagpu_per_gpu_hour)},
+                       {"unit_min", decimal(offered.unit_min.nagpu_per_gpu_hour)},
+                       {"unit_max", decimal(offered.unit_max.nagpu_per_gpu_hour)},
                        {"factors", render_factors(offered.factors)},
                        {"product_ppm", offered.factors.product_ppm},
                        {"envelope", render_envelope(offered)},
@@ -246,12 +245,12 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
   }
   return {{"tier", machine.pricing().tier(quote.tier.tier).name},
           {"tier_reason", tier_reason_text(quote.tier.reason)},
-          {"max_price", number(quote.max_price.nagpu_per_gpu_hour)},
-          {"cap", number(quote.cap.base)},
-          {"expected", number(quote.expected.base)},
+          {"max_price", decimal(quote.max_price.nagpu_per_gpu_hour)},
+          {"cap", decimal(quote.cap.base)},
+          {"expected", decimal(quote.expected.base)},
           {"expected_split", render_split(quote.expected_split)},
-          {"tx_fee", number(quote.tx_fee.base)},
-          {"balance", number(quote.balance.base)},
+          {"tx_fee", decimal(quote.tx_fee.base)},
+          {"balance", decimal(quote.balance.base)},
           {"starts_now", quote.starts_now},
           {"queue_ahead", quote.queue_ahead},
           {"classes", std::move(classes)},

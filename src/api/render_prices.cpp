@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/json_text.h"
 #include "api/render.h"
 
 namespace starminer::api {
@@ -9,9 +10,6 @@ namespace {
 
 using nlohmann::json;
 using protocol::Machine;
-
-std::string number(std::uint64_t value) { return fmt::format("{}", value); }
-std::string number(Price price) { return number(price.nagpu_per_gpu_hour); }
 
 json render_load(const protocol::PriceRow& row, const protocol::TierRow& tier) {
   const bool available = row.load.online_milli > 0;
@@ -32,21 +30,21 @@ json render_price(const Machine& machine, const protocol::PriceKey& key, const p
     const std::string ticks = fmt::format("{}", protocol::kBandTicks[i]);
     const protocol::Envelope certain = pricing.envelope(key.tier, key.hardware_class, protocol::kBandTicks[i]);
     const protocol::Envelope likely = pricing.band(key.tier, key.hardware_class, i);
-    envelope[ticks] = {{"low", number(certain.low)}, {"high", number(certain.high)}};
-    bands[ticks] = {{"low", number(likely.low)},
-                    {"high", number(likely.high)},
+    envelope[ticks] = {{"low", decimal(certain.low)}, {"high", decimal(certain.high)}};
+    bands[ticks] = {{"low", decimal(likely.low)},
+                    {"high", decimal(likely.high)},
                     {"matured", learned != nullptr ? learned->matured[i] : 0},
                     {"inside", learned != nullptr ? learned->inside[i] : 0}};
   }
   const protocol::TierRow& tier = pricing.tier(key.tier);
   return {{"tier", tier.name},
           {"class", machine.registry().classes().get(key.hardware_class).name},
-          {"price", number(row.price)},
-          {"next_price", number(row.next_price)},
-          {"floor", number(row.floor)},
-          {"ceiling", number(pricing.ceiling(key.tier, key.hardware_class))},
-          {"log_price_q32", number(row.log_price)},
-          {"slow_log_price_q32", number(row.slow_log_price)},
+          {"price", decimal(row.price)},
+          {"next_price", decimal(row.next_price)},
+          {"floor", decimal(row.floor)},
+          {"ceiling", decimal(pricing.ceiling(key.tier, key.hardware_class))},
+          {"log_price_q32", decimal(row.log_price)},
+          {"slow_log_price_q32", decimal(row.slow_log_price)},
           {"load", render_load(row, tier)},
           {"envelope", std::move(envelope)},
           {"bands", std::move(bands)}};
@@ -68,7 +66,7 @@ json render_price_history(const Machine& machine, protocol::TierId tier, protoco
   for (const protocol::PricePointRow& point : machine.pricing().history(tier, hardware_class)) {
     points.push_back({{"tick", point.tick},
                       {"time_ms", clock.unix_ms(point.time)},
-                      {"price", number(point.price)},
+                      {"price", decimal(point.price)},
                       {"load_ppm", point.load_ppm}});
   }
   return {{"tier", machine.pricing().tier(tier).name},

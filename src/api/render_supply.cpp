@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/json_text.h"
 #include "api/node_fields.h"
 #include "api/render.h"
 
@@ -15,8 +16,6 @@ using protocol::Machine;
 
 constexpr std::array<JobKind, protocol::kJobKindCount> kKinds = {JobKind::Training, JobKind::Inference,
                                                                  JobKind::Rendering, JobKind::Simulation};
-
-std::string number(std::uint64_t value) { return fmt::format("{}", value); }
 
 json render_ratings(const protocol::NodeRow& row) {
   json ratings = json::object();
@@ -46,7 +45,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
   }
   json prices = json::object();
   for (const auto& [tier, tier_row] : machine.pricing().tiers()) {
-    prices[tier_row.name] = number(plain_price(machine, tier, id, row, now).nagpu_per_gpu_hour);
+    prices[tier_row.name] = decimal(plain_price(machine, tier, id, row, now).nagpu_per_gpu_hour);
   }
   return {{"id", id.text()},
           {"name", row.name},
@@ -71,7 +70,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
           {"ratings", render_ratings(row)},
           {"reputation", reputation},
           {"floor_32nds", row.offer.floor_32nds},
-          {"floor_price", number(floor_price(machine, row).nagpu_per_gpu_hour)},
+          {"floor_price", decimal(floor_price(machine, row).nagpu_per_gpu_hour)},
           {"prices", std::move(prices)},
           {"energy",
            {{"g_co2_per_kwh", row.offer.energy.g_co2_per_kwh},
@@ -109,7 +108,7 @@ json render_class(const Machine& machine, protocol::ClassId id) {
   for (const JobKind kind : kKinds) {
     ratings[std::string(kind_name(kind))] = row.rating[static_cast<std::size_t>(kind)];
   }
-  return {{"name", row.name},        {"anchor", number(row.anchor.nagpu_per_gpu_hour)},
+  return {{"name", row.name},        {"anchor", decimal(row.anchor.nagpu_per_gpu_hour)},
           {"ratings", ratings},      {"device_memory_bytes", row.device_memory_bytes},
           {"nodes", nodes},          {"devices", devices},
           {"free_milli", free_milli}};

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/json_text.h"
 #include "api/parts.h"
 #include "api/render.h"
 #include "api/reply.h"
@@ -29,8 +30,6 @@ constexpr std::uint64_t kBatchBodyMax = 16ULL << 20U;
 constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kResultBytes = 400;  // about what the result of one transaction takes
 constexpr int kAccountRetrySeconds = 1;
-
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 /// render_receipt of an applied transaction, without the detour over a JSON tree: most answers are these. No member can
 /// hold a character that JSON escapes.

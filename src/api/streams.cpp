@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "api/json_text.h"
 #include "api/lookup.h"
 
 namespace starminer::api {
@@ -28,8 +29,6 @@ constexpr std::size_t kLogPiece = 32U << 10U;
 constexpr std::size_t kLogTurn = 96U << 10U;
 constexpr auto kLogPause = std::chrono::milliseconds(25);
 constexpr auto kSweepEvery = std::chrono::seconds(15);
-
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;

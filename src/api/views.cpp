@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "api/json_text.h"
 #include "api/recent_matches.h"
 #include "api/render.h"
 
@@ -24,8 +25,6 @@ constexpr int kRest = 3;
 constexpr std::size_t kMatches = 20;
 // Of rows in one event; below the bound of a reader's queue. What has no room comes with the next one.
 constexpr std::size_t kRowBytesMax = 128U << 10U;
-
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 template <class Reader>
 void erase_closed(std::vector<Reader>& readers) {
