@@ -1,4 +1,4 @@
-// status, list, cancel, accept, results: one's jobs after they were submitted.
+// status, list, raise, cancel, accept, results: one's jobs after they were submitted.
 #include <array>
 #include <ostream>
 

@@ -1,5 +1,5 @@
 // A quote (WRK-4): what a job would cost and where it could run, with every input of the price. A pure query; it binds
-// nobody. M1: the price range is the envelope, the expected start is now or unknown.
+// nobody. Prices range over the envelope; what a node predicts of the start is added outside the state (API).
 #pragma once
 
 #include <optional>
