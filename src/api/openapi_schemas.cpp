@@ -79,8 +79,10 @@ constexpr std::array kSchemas = {
     SchemaText{"Unbonding", "id:UnbondingId, asset:Asset, amount:Amount, returns_ms:int", ""},
     SchemaText{"Stake",
                "address:Address, asset:Asset, bonded:Amount, unbonding:Amount, unbondings:Unbonding[], minimum:Amount, "
-               "unbond_ms:int",
-               ""},
+               "unbond_ms:int, credits_micro:Amount, credits_micro_max:Amount, credits_micro_hour:Amount, "
+               "credit_burn:Amount",
+               "Credits are in millionths: what is there now, the most that this stake holds, and what it brings in an "
+               "hour. credit_burn is the AGPU burned with each whole credit."},
     SchemaText{"FaucetRequest", "address:Address", ""},
     SchemaText{"FaucetGift", "transaction:Hash, address:Address, amount:Amount", ""},
     // Supply
@@ -163,7 +165,8 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Quote",
         "tier:string, tier_reason:string, tier_reason_text:string, max_price:Price, cap:Amount, expected:Amount, "
-        "expected_split:Split, tx_fee:Amount, balance:Amount, held:Amount, starts_now:bool, queue_ahead:int, "
+        "expected_split:Split, tx_fee:Amount, balance:Amount, held:Amount, credits:int, credits_burned:Amount, "
+        "credits_micro:Amount, boost_ms:int, starts_now:bool, queue_ahead:int, "
         "predicted:Prediction?, "
         "classes:ClassOffer[], match:Match?, exclusions:Exclusions, refusal:QuoteRefusal?, missing_runtime:bool, "
         "account:Address?, chain_id:string, height:int, time_ms:int, node_signature:NodeSignature?",
@@ -176,7 +179,8 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Job",
         "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
-        "runtime:string, max_price:Price, cap:Amount, submitted_ms:int, attempts:int, contract:ContractId?, "
+        "runtime:string, max_price:Price, cap:Amount, credits:int, credits_burned:Amount, boost_ms:int, "
+        "submitted_ms:int, attempts:int, contract:ContractId?, "
         "queue_position:int?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, ended_ms:int?, "
         "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
         ""},

@@ -224,7 +224,7 @@ std::optional<Prediction> Predictions::of_quote(const Machine& machine, const pr
   const protocol::BlockContext context = machine.query_context(Engine::wall_clock());
   const protocol::JobSpec timed = in_market_time(spec, context);
   const Demand demand(market, timed, {quote.tier.tier, quote.max_price, quote.cap, nullptr, {}}, context.time);
-  protocol::Place place{queue_key(market, timed, quote.tier.tier, context.time), {}};
+  protocol::Place place{queue_key(market, timed, quote.tier.tier, quote.boost.ahead, context.time), {}};
   place.job.bytes.fill(0xff);  // behind all with the same key: its id is not known yet
   auto prediction = predict(machine, demand, place);
   if (prediction && quote.starts_now) prediction->start_ms = {};

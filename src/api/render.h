@@ -31,8 +31,8 @@ class Clock {
 
 [[nodiscard]] nlohmann::json render_receipt(const storage::StoredReceipt& receipt, bool duplicate);
 [[nodiscard]] nlohmann::json render_account(const protocol::Machine& machine, const AccountId& account);
-/// What of an account is staked, and what unbonds.
-[[nodiscard]] nlohmann::json render_stake(const protocol::Machine& machine, const AccountId& account);
+/// What of an account is staked, what unbonds, and the credits it has at this Unix time.
+[[nodiscard]] nlohmann::json render_stake(const protocol::Machine& machine, const AccountId& account, TimeMs now);
 [[nodiscard]] nlohmann::json render_provider(const protocol::Machine& machine, const AccountId& account);
 [[nodiscard]] nlohmann::json render_node(const protocol::Machine& machine, const NodeId& id, TimeMs now);
 [[nodiscard]] nlohmann::json render_class(const protocol::Machine& machine, protocol::ClassId id);

@@ -157,7 +157,7 @@ json render_parameters(const Machine& machine) {
           {"epoch_ends_ms", Clock(machine).unix_ms(machine.chain().epoch_ends)}};
 }
 
-json render_stake(const Machine& machine, const AccountId& account) {
+json render_stake(const Machine& machine, const AccountId& account, TimeMs now) {
   const protocol::StakeRow row = machine.staking().stake(account, Asset::Amax);
   const Clock clock(machine);
   json parts = json::array();
@@ -171,7 +171,14 @@ json render_stake(const Machine& machine, const AccountId& account) {
     }
   }
   const protocol::Params& params = machine.params();
+  const protocol::Staking& staking = machine.staking();
+  constexpr DurationMs kHour{3'600'000};
+  const DurationMs span = params.duration(protocol::Parameter::CreditSpanMs);
   return {{"address", account.text()},
+          {"credits_micro", decimal(staking.credits_micro(account, machine.query_context(now).time))},
+          {"credits_micro_max", decimal(staking.credits_micro_in(account, span))},
+          {"credits_micro_hour", decimal(staking.credits_micro_in(account, kHour))},
+          {"credit_burn", decimal(params.get(protocol::Parameter::CreditBurn))},
           {"asset", asset_name(Asset::Amax)},
           {"bonded", decimal(row.bonded)},
           {"unbonding", decimal(row.unbonding)},

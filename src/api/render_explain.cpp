@@ -138,6 +138,15 @@ std::string sentence_of(const Machine& machine, const protocol::JobRow& row, con
                                 static_cast<std::uint64_t>(over), tokens(least)));
   }
   if (found.eligible_busy > 0) parts.push_back(fmt::format("{} suit it and are busy", found.eligible_busy));
+  if (explained.full_lane) {
+    constexpr double kMilli = 1000;
+    const protocol::FullLane& lane = *explained.full_lane;
+    parts.push_back(fmt::format(
+        "its credits do not count now: boosted jobs hold {:g} of the {:g} GPUs of {} that they may have while others "
+        "wait, one requester a part of them",
+        static_cast<double>(lane.held_milli) / kMilli, static_cast<double>(lane.lane_milli) / kMilli,
+        machine.registry().classes().get(lane.hardware_class).name));
+  }
   if (explained.held) {
     const TimeMs start{Clock(machine).unix_ms(explained.held->start)};
     const std::uint64_t wait = elapsed(start, machine.chain().block_time).ms;

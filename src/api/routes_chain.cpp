@@ -137,7 +137,8 @@ Response account(const Parts& parts, const Request& request) {
 Response stake(const Parts& parts, const Request& request) {
   const auto id = parse_id<AccountId>(request.param("address"));
   if (!id) return id.error();
-  return json_response(parts.engine.read([&](const Machine& machine) { return render_stake(machine, *id); }));
+  const TimeMs now = engine::solo::Engine::wall_clock();
+  return json_response(parts.engine.read([&](const Machine& machine) { return render_stake(machine, *id, now); }));
 }
 
 Response give(const Parts& parts, const AccountId& to, const engine::solo::SubmitResult& result) {

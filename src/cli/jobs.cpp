@@ -82,6 +82,11 @@ void show_status(const Invocation& call, client::Api& api, const Found& found) {
   lines.add("State", state_text(found));
   lines.add("Tier", fmt::format("{} ({})", shown(job, "tier"), shown(job, "tier_reason")));
   lines.add("Submitted", time_text(call, job, "submitted_ms"));
+  if (const std::uint64_t credits = number_of(job, "credits"); credits > 0) {
+    lines.add("Credits",
+              fmt::format("{} spent, {} ahead in the queue; {} burned with them", credits,
+                          terminal::human_duration(number_of(job, "boost_ms")), agpu_of(job, "credits_burned")));
+  }
   if (found.contract.is_object()) {
     const json& contract = found.contract;
     lines.add("Contract", fmt::format("{} on node {}, {} per GPU-hour", shown(contract, "id"), shown(contract, "node"),

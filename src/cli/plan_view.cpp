@@ -169,6 +169,15 @@ void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
   lines.add("Start", fmt::format("{}: {}; {} before it in the queue", when, why, count_of(ahead, "job")));
 }
 
+/// Only where the job offers credits.
+void add_credits(terminal::KeyValues& lines, const PlanFacts& facts) {
+  if (facts.job.credits == 0) return;
+  constexpr std::uint64_t kMicro = 1'000'000;
+  lines.add("Credits", fmt::format("{} of {} move it {} ahead in the queue", number_of(facts.quote, "credits"),
+                                   number_of(facts.quote, "credits_micro") / kMicro,
+                                   terminal::human_duration(number_of(facts.quote, "boost_ms"))));
+}
+
 void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {
   const json& exclusions = member(facts.quote, "exclusions");
   const json& match = member(facts.quote, "match");
@@ -196,6 +205,9 @@ void add_balance(terminal::KeyValues& lines, const PlanFacts& facts) {
   }
   std::string text = fmt::format("{}, {} will be held and {} is the fee", agpu_of(facts.quote, "balance"),
                                  agpu_of(facts.quote, "cap"), agpu_of(facts.quote, "tx_fee"));
+  if (number_of(facts.quote, "credits_burned") > 0) {
+    text += fmt::format(", {} will be burned with the credits", agpu_of(facts.quote, "credits_burned"));
+  }
   const std::uint64_t held = number_of(facts.quote, "held");
   if (held > 0) text += fmt::format("; other jobs hold {}", agpu(held));
   lines.add("Balance", text);
@@ -296,6 +308,7 @@ std::string plan_text(const terminal::Terminal& terminal, const PlanFacts& facts
   add_price(lines, terminal, facts);
   add_cost(lines, facts);
   add_start(lines, facts);
+  add_credits(lines, facts);
   lines.add("Verify", "accept: paid when you accept it, or when its window closes");
   add_nodes(lines, facts);
   add_balance(lines, facts);

@@ -58,6 +58,7 @@ v1::JobSpec make_message(const protocol::JobSpec& spec) {
   message.set_max_price(spec.max_price.nagpu_per_gpu_hour);
   message.set_budget(spec.budget.base);
   message.set_preemptible(spec.preemptible);
+  message.set_credits(spec.credits);
   return message;
 }
 

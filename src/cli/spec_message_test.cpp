@@ -41,6 +41,7 @@ protocol::JobSpec full_spec() {
   spec.max_price = {16};
   spec.budget = {17};
   spec.preemptible = true;
+  spec.credits = 77;
   return spec;
 }
 

@@ -24,6 +24,12 @@ using nlohmann::json;
 
 std::string amax(std::uint64_t base) { return format_amount(Asset::Amax, base); }
 
+/// Millionths as credits with two digits after the point, rounded down: what is shown is there.
+std::string credits(std::uint64_t micro) {
+  constexpr std::uint64_t kHundredth = 10'000;
+  return fmt::format("{}.{:02}", micro / (100 * kHundredth), micro / kHundredth % 100);
+}
+
 std::string return_time(const Invocation& call, std::uint64_t unix_ms) {
   return terminal::human_time(static_cast<std::int64_t>(unix_ms),
                               call.utc ? terminal::Zone::Utc : terminal::Zone::Local);
@@ -47,6 +53,11 @@ ExitCode show(const Invocation& call, const Settings& settings, const std::strin
     lines.add("Unbonding", fmt::format("{}, returns {}  {}", amax(number_of(part, "amount")),
                                        return_time(call, number_of(part, "returns_ms")), shown(part, "id")));
   }
+  lines.add("Credits", fmt::format("{}, at most {}; {} more in an hour", credits(number_of(*stake, "credits_micro")),
+                                   credits(number_of(*stake, "credits_micro_max")),
+                                   credits(number_of(*stake, "credits_micro_hour"))));
+  lines.more(fmt::format("{} is burned with each; spend them: starminer run job.yaml --credits 100",
+                         agpu(number_of(*stake, "credit_burn"))));
   lines.add("Smallest stake", amax(number_of(*stake, "minimum")));
   lines.add("Unbonding takes", terminal::human_duration(number_of(*stake, "unbond_ms")));
   call.out.stream() << lines.render(call.out) << std::flush;
@@ -111,7 +122,7 @@ ExitCode change(const Invocation& call, const Settings& settings, const std::str
 void add_stake_commands(config::Command& root, const Settings& settings) {
   config::Command& group = root.add("stake", "Lock AMAX as stake, and take it back");
   const auto of = std::make_shared<std::string>();
-  config::Command& shown = group.add("show", "Show what an account has staked and what unbonds");
+  config::Command& shown = group.add("show", "Show what an account has staked, what unbonds, and its credits");
   shown.positional("address", *of, "Another account; your own if left out.").placeholder("ADDRESS");
   shown.prints()
       .example("starminer stake show", "Your own stake")

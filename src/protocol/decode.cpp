@@ -161,6 +161,7 @@ JobSpec read_spec(const v1::JobSpec& message, Reader& reader) {
   spec.max_price = {message.max_price()};
   spec.budget = {message.budget()};
   spec.preemptible = message.preemptible();
+  spec.credits = message.credits();
   return spec;
 }
 

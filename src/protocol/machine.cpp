@@ -26,7 +26,7 @@ Machine::Machine(Conservation conservation)
       reputation_(store_, params_),
       registry_(store_, params_, ledger_, reputation_, timers_),
       pricing_(store_, params_, registry_),
-      market_(store_, params_, ledger_, registry_, pricing_, reputation_, timers_),
+      market_(store_, params_, ledger_, registry_, pricing_, reputation_, staking_, timers_),
       contracts_(store_, params_, ledger_, registry_, pricing_, reputation_, market_, timers_) {}
 
 Machine::~Machine() = default;

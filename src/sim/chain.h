@@ -27,7 +27,8 @@ struct Chain {
   protocol::Reputation reputation{store, params};
   protocol::Registry registry{store, params, ledger, reputation, timers};
   protocol::Pricing pricing{store, params, registry};
-  protocol::Market market{store, params, ledger, registry, pricing, reputation, timers};
+  protocol::Staking staking{store, params, ledger, timers};
+  protocol::Market market{store, params, ledger, registry, pricing, reputation, staking, timers};
 };
 
 /// A row of the state as it is stored.

@@ -95,6 +95,9 @@ TEST_F(GovernedTest, AStakeIsShownWithWhatUnbonds) {
   fits("Stake", stake);
   EXPECT_EQ(stake["bonded"], "25000000000");
   EXPECT_EQ(stake["unbonding"], "15000000000");
+  EXPECT_EQ(stake["credits_micro_hour"], "25000000") << "one credit for each AMAX";
+  EXPECT_EQ(stake["credits_micro_max"], "60000000") << "those of a tenth of a day in preset dev";
+  EXPECT_EQ(stake["credit_burn"], "1000000");
   ASSERT_EQ(stake["unbondings"].size(), 1U);
   EXPECT_EQ(stake["unbondings"][0]["id"], part);
   EXPECT_GT(stake["unbondings"][0]["returns_ms"], get(*anybody_, "/v1/status")["time_ms"]);
@@ -108,6 +111,28 @@ TEST_F(GovernedTest, AStakeIsShownWithWhatUnbonds) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "E6103");
   EXPECT_FALSE(anybody_->get("/v1/accounts/nonsense/stake"));
+}
+
+// REQ: STK-2. Credits come while nothing happens, and a quote says what they would do.
+TEST_F(GovernedTest, AStakeBringsCreditsThatAJobMaySpend) {
+  const std::string path = "/v1/accounts/" + key_of("ada").account().text();
+  const auto ada = world_.as("ada");
+  send(*ada, lock(90 * kBasePerToken));
+  json stake = get(*anybody_, path + "/stake");
+  while (stake["credits_micro"] == "0") stake = get(*anybody_, path + "/stake");
+  fits("Stake", stake);
+  const json earlier = stake;
+  while (stake["credits_micro"] == earlier["credits_micro"]) stake = get(*anybody_, path + "/stake");
+  v1::JobSpec spec = job_spec(sha256("x"));
+  spec.set_credits(100);
+  const auto quote =
+      anybody_->post_bytes("/v1/quotes?account=" + key_of("ada").account().text(), spec.SerializeAsString());
+  ASSERT_TRUE(quote);
+  fits("Quote", *quote);
+  EXPECT_EQ((*quote)["boost_ms"], 60'000) << "the most in preset dev";
+  EXPECT_EQ((*quote)["credits"], 13) << "no more than that needs";
+  EXPECT_EQ((*quote)["credits_burned"], "13000000");
+  EXPECT_NE((*quote)["credits_micro"], "0");
 }
 
 }  // namespace

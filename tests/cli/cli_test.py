@@ -127,7 +127,9 @@ class MarketTest(CliTest):
     def test_stake_says_what_is_missing(self):
         self.login()
         self.assertEqual(self.json("stake", "show")["bonded"], "0")
-        self.assertIn("Smallest stake", self.cli("stake", "show").stdout)
+        shown = self.cli("stake", "show").stdout
+        self.assertIn("Smallest stake", shown)
+        self.assertIn("0.00, at most 0.00; 0.00 more in an hour", shown)
         self.fails("stake", "lock", "5", "--yes", code=3, says=["[E2104]", "AMAX"])
         self.fails("stake", "unbond", "5 AMAX", "--yes", code=3, says=["[E6102]"])
         self.fails("stake", "lock", "0", "--yes", code=2, says=["above zero"])

@@ -1,6 +1,8 @@
 """Jobs from admission to their end (protocol section 2, src/protocol/job and market README). What only the match index can
 know (which node, whether some node could run it, what the price envelope makes of max_price 0) is taken from the receipt."""
 
+import math
+
 import ledger
 import pricing
 from wire import Refused, derived_id
@@ -9,7 +11,9 @@ INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
 CLIENT_ID_REUSED, CAP_TOO_SMALL, ESCROW_NOT_COVERED, NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START = range(4101, 4107)
 DEADLINE_PASSED, TOO_MANY_JOBS, UNKNOWN_JOB, NOT_REQUESTER, JOB_ENDED = 4107, 4108, 4110, 4111, 4112
 BUDGET_TOO_SMALL, PRICE_ABOVE_CAP, JOB_NOT_WAITING, RAISES_NOTHING = range(4113, 4117)
-OF_THE_INDEX = (NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START, BUDGET_TOO_SMALL, CAP_TOO_SMALL, PRICE_ABOVE_CAP)
+CREDITS_TOO_FEW, BOOST_TOO_SMALL, BOOST_LANE_TOO_SMALL = range(4130, 4133)
+OF_THE_INDEX = (NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START, BUDGET_TOO_SMALL, CAP_TOO_SMALL, PRICE_ABOVE_CAP,
+                BOOST_LANE_TOO_SMALL)
 QUEUED, ACTIVE, SETTLED, REFUNDED = range(4)
 JOB_DEADLINE, JOB_ARCHIVE = 2, 9
 CANCELLED_REQUESTER, NO_CAPACITY, DEADLINE_REASON = 5, 23, 25
@@ -58,6 +62,7 @@ def spec_shape(spec):
     need(where["reputation_min"] <= 240)
     need(len(where["excluded_providers"]) <= 64, TOO_MANY_ITEMS)
     need(sorted(set(where["excluded_providers"])) == where["excluded_providers"])
+    need(spec["credits"] <= 10**12 and not (spec["credits"] and res["gpus"] == 0))
     need(spec["max_price"] <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
     need(spec["budget"] > 0, ledger.AMOUNT_ZERO)
     need(spec["budget"] <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
@@ -67,7 +72,8 @@ def spec_row(spec, halted):
     """The specification as the state keeps it: the deadline in market time."""
     row = {name: spec[name] for name in (
         "kind", "runtime", "manifest_hash", "inputs", "input_bytes", "placement", "expected_s", "max_s", "latency_ms",
-        "urgency", "dedicated", "tier", "allow_downgrade", "wait", "max_price", "budget", "preemptible", "where")}
+        "urgency", "dedicated", "tier", "allow_downgrade", "wait", "max_price", "budget", "preemptible", "credits",
+        "where")}
     res = dict(spec["resources"])
     res["share_milli"] = res.pop("gpu_share_milli")
     row["resources"] = res
@@ -77,9 +83,20 @@ def spec_row(spec, halted):
     return row
 
 
+def boost(spec, params):
+    """Credits to be spent, milliseconds ahead, AGPU burned: economics 8.2, by max_s."""
+    milli = spec["resources"]["gpu_share_milli"] or 1000 * spec["resources"]["gpus"]
+    gain, work, most = params["BoostGain"], milli * spec["max_s"], params["BoostMaxMs"] // 1000
+    if not spec["credits"] or not gain:
+        return 0, 0, 0
+    spent = min(spec["credits"], pricing.ceil_div(most**2 * work, 1000 * gain))
+    ahead = min(most, math.isqrt(1000 * gain * spent // work))
+    return spent, 1000 * ahead, min(spent * params["CreditBurn"], ledger.AMOUNT_MAX)
+
+
 class Jobs:
-    def __init__(self, params, money, registry, timers):
-        self.params, self.money, self.registry, self.timers = params, money, registry, timers
+    def __init__(self, params, money, stakes, registry, timers):
+        self.params, self.money, self.stakes, self.registry, self.timers = params, money, stakes, registry, timers
         self.rows, self.clients, self.assigned = {}, {}, set()
         self.ended = []  # in this step, in order
 
@@ -105,29 +122,38 @@ class Jobs:
             self.registry.find(self.registry.regions, name, 3106)
         if isinstance(verdict, int) and verdict in OF_THE_INDEX:
             raise Refused(verdict)
+        spent, ahead, burned = boost(spec, self.params)
+        if spec["credits"]:
+            need(ahead > 0, BOOST_TOO_SMALL)
+            need(self.stakes.credits(sender, now) >= spent * 10**6, CREDITS_TOO_FEW)
         billing = pricing.billing_milli(spec["resources"])
         if verdict == ESCROW_NOT_COVERED:
             # Without a max_price of its own the cap is known to the index only, and at most the budget.
             most = spec["budget"]
             if spec["max_price"]:
                 most = min(most, pricing.cost(spec["max_price"], billing, 1000 * spec["max_s"]))
-            need(self.money.balance(sender) >= most, ESCROW_NOT_COVERED)
+            need(self.money.balance(sender) >= most + burned, ESCROW_NOT_COVERED)
             raise AssertionError("refused an escrow that the balance covers")
         job = derived_id("job", sender, sequence)
         assert isinstance(verdict, dict), "admitted nothing"
         if spec["max_price"]:
             assert verdict["max_price"] == spec["max_price"], "max_price is the requester's"
         cap = min(spec["budget"], pricing.cost(verdict["max_price"], billing, 1000 * spec["max_s"]))
-        need(self.money.balance(sender) >= cap, ESCROW_NOT_COVERED)
+        need(self.money.balance(sender) >= cap + burned, ESCROW_NOT_COVERED)
         if spec["tier"]:
             assert verdict["tier"] == spec["tier"] - 1 or (spec["allow_downgrade"] and verdict["tier"] == spec["tier"] - 2)
         self.rows[job] = {
             "requester": sender, "sequence": sequence, "spec": row, "state": QUEUED, "tier": verdict["tier"],
             "max_price": verdict["max_price"], "cap": cap, "submitted": now, "attempts": 0, "unit": 0, "contract": ZERO20,
-            "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0}
+            "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0,
+            "credits": spent, "boost": ahead, "credits_burned": burned}
         if op["client_id"]:
             self.clients[client] = (job, spec)
         self.money.lock(ledger.ESCROW, job, sender, cap)
+        self.money.debit(sender, ledger.AGPU, burned)
+        self.money.burn(burned)
+        if spent:
+            self.stakes.spend(sender, spent * 10**6, now)
         self.money.add_role(sender)
         if row["deadline"]:
             self.timers.add((self.deadline_due(row), JOB_DEADLINE, job))

@@ -69,7 +69,7 @@ class Model:
         self.stakes = staking.Staking(self.params, self.money, self.timers)
         self.registry = supply.Registry(self.params, self.money, self.timers)
         self.scores = reputation.Reputation(self.params)
-        self.jobs = queue.Jobs(self.params, self.money, self.registry, self.timers)
+        self.jobs = queue.Jobs(self.params, self.money, self.stakes, self.registry, self.timers)
         self.contracts = csc.Contracts(self.params, self.money, self.registry, self.scores, self.jobs, self.timers)
         self.leaves = []  # of this block: (type, what), in order
         for account, *amounts in genesis["accounts"]:
@@ -230,7 +230,7 @@ class Model:
         if number == 11:
             return self.money.close(op, sender)
         if number == 12:
-            return self.stakes.lock(op, sender)
+            return self.stakes.lock(op, sender, now)
         if number == 13:
             return self.stakes.unbond(op, sender, sequence, now)
         if number == 60:

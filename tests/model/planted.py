@@ -173,6 +173,16 @@ IN_THE_MODEL = {
     "anybody sets a parameter": lambda: changed(
         model.Model, "envelope", lambda self, sent: sent.number == 60 and setattr(self.governance, "account", sent.account)),
     "the bounds of durations are not divided": lambda: instead(governance.Governance, "set", bounds_of_main),
+    "credits are forgotten when stake is added": lambda: instead(
+        staking.Staking, "with_bonded", lambda self, account, bonded, now: dict(
+            self.row(account, ledger.AMAX), bonded=bonded, credits=0, credits_at=now if bonded else 0)),
+    "unbonded stake keeps its credits": lambda: instead(
+        staking.Staking, "with_bonded", lambda self, account, bonded, now: dict(
+            self.row(account, ledger.AMAX), bonded=bonded, credits=self.credits(account, now), credits_at=now if bonded else 0)),
+    "credits have no end": lambda: with_parameter("CreditSpanMs", lambda v: 1000 * v),
+    "spent credits burn nothing": lambda: with_parameter("CreditBurn", lambda v: 0),
+    "spent credits are there still": lambda: instead(staking.Staking, "spend", lambda self, account, millionths, now: None),
+    "a boost has no end": lambda: with_parameter("BoostMaxMs", lambda v: 10 * v),
     "a stake returns at once": lambda: with_parameter("UnbondAmaxMs", lambda v: 0),
     "a returned stake goes nowhere": lambda: instead(staking.Staking, "part_returns", stake_lost),
     "a stake may be as small as it likes": lambda: with_parameter("StakeMinimum", lambda v: 0),
@@ -198,7 +208,8 @@ def one_unit_more(record):
 def another_code(record):
     """But for the refusals that are the index's word."""
     for sent in record.get("sent", []):
-        if sent.get("code") and sent["code"] not in range(jobs.CAP_TOO_SMALL, jobs.PRICE_ABOVE_CAP + 1):
+        of_the_index = [*range(jobs.CAP_TOO_SMALL, jobs.PRICE_ABOVE_CAP + 1), jobs.BOOST_TOO_SMALL, jobs.BOOST_LANE_TOO_SMALL]
+        if sent.get("code") and sent["code"] not in of_the_index:
             sent["code"] += 1
             return True
     return False

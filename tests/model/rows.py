@@ -45,7 +45,7 @@ SCHEMAS = {
     PARAMETERS: [("value", U64)],
     GOVERNANCE: [("account", ID)],
     PARAMETER_CHANGES: [("value", U64)],
-    STAKES: [("bonded", U64), ("unbonding", U64), ("unbondings", U32)],
+    STAKES: [("bonded", U64), ("unbonding", U64), ("unbondings", U32), ("credits", U64), ("credits_at", U64)],
     UNBONDINGS: [("account", ID), ("asset", U8), ("amount", U64), ("due", U64)],
     ACCOUNTS: [("balance", times(3, U64)), ("next_sequence", U64), ("roles", U32), ("deposit", U64)],
     LOCKS: [("owner", ID), ("amount", U64)],
@@ -70,7 +70,7 @@ SCHEMAS = {
     PRICE_BANDS: [("half_width", times(3, U64)), ("matured", times(3, U64)), ("inside", times(3, U64))],
     JOBS: "job",  # see job_row
     ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("tier", U8),
-                  ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64)],
+                  ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64), ("boosted", U8)],
     CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
                 ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
                 ("match", [("height", U64), ("score", U32), ("parts", times(8, U16))]),
@@ -85,13 +85,14 @@ SCHEMAS = {
 JOB_TAIL = [("state", U8), ("parked", U8), ("tier", U8), ("tier_reason", U8), ("max_price", U64), ("cap", U64),
             ("submitted", U64), ("key_ms", U64), ("attempts", U32), ("unit", U64), ("contract", ID),
             ("avoided", listed(ID)), ("fault_claim", ID), ("end_reason", U8), ("ended", U64), ("paid", U64),
-            ("refunded", U64), ("burned", U64)]
+            ("refunded", U64), ("burned", U64), ("credits", U64), ("boost", U64), ("credits_burned", U64)]
 WHERE = [("prefer", listed("text")), ("allow", listed("text")), ("residency", "text"), ("site_tier_min", U8),
          ("sandbox_tier_min", U8), ("tee_kinds", listed(U8)), ("reputation_min", U8), ("excluded_providers", listed(ID))]
 SPEC = [("kind", U8), ("runtime", "text"), ("image", HASH), ("manifest_hash", HASH), ("inputs", listed(HASH)),
         ("input_bytes", U64), ("resources", RESOURCES), ("placement", U8), ("expected_s", U64), ("max_s", U64),
         ("deadline", U64), ("start_within", U64), ("latency_ms", U32), ("urgency", U8), ("dedicated", U8), ("tier", U8),
-        ("allow_downgrade", U8), ("wait", U8), ("where", WHERE), ("max_price", U64), ("budget", U64), ("preemptible", U8)]
+        ("allow_downgrade", U8), ("wait", U8), ("where", WHERE), ("max_price", U64), ("budget", U64), ("preemptible", U8),
+        ("credits", U64)]
 SCHEMAS[JOBS] = [("requester", ID), ("sequence", U64), ("client_key", HASH), ("spec_digest", HASH),
                  ("spec", SPEC)] + JOB_TAIL
 

@@ -17,7 +17,8 @@ import rows
 from model import Hint, Model
 
 JOB_FIELDS = ("requester", "sequence", "spec", "state", "tier", "max_price", "cap", "submitted", "attempts", "unit",
-              "contract", "avoided", "fault_claim", "end_reason", "ended", "paid", "refunded", "burned")
+              "contract", "avoided", "fault_claim", "end_reason", "ended", "paid", "refunded", "burned",
+              "credits", "boost", "credits_burned")
 
 
 class Difference(Exception):

@@ -36,11 +36,13 @@ std::string hash_text(std::string_view what) { return to_text(sha256(what).view(
 bool is_patient(std::uint64_t seed) { return seed % 5 == 0; }
 
 // What the money that is counted beside the ledger asks the machine for, or needs not know.
-constexpr std::array<protocol::Parameter, 12> kParameters = {
-    protocol::Parameter::TxFee,        protocol::Parameter::AccountDeposit, protocol::Parameter::NodeLock,
-    protocol::Parameter::NodeLockMs,   protocol::Parameter::AckMs,          protocol::Parameter::StartMs,
-    protocol::Parameter::AttemptsMax,  protocol::Parameter::LiveJobsMax,    protocol::Parameter::StakeMinimum,
-    protocol::Parameter::UnbondAmaxMs, protocol::Parameter::UnbondingsMax,  protocol::Parameter::TickMs};
+constexpr std::array<protocol::Parameter, 17> kParameters = {
+    protocol::Parameter::TxFee,           protocol::Parameter::AccountDeposit, protocol::Parameter::NodeLock,
+    protocol::Parameter::NodeLockMs,      protocol::Parameter::AckMs,          protocol::Parameter::StartMs,
+    protocol::Parameter::AttemptsMax,     protocol::Parameter::LiveJobsMax,    protocol::Parameter::StakeMinimum,
+    protocol::Parameter::UnbondAmaxMs,    protocol::Parameter::UnbondingsMax,  protocol::Parameter::TickMs,
+    protocol::Parameter::CreditRateMicro, protocol::Parameter::CreditSpanMs,   protocol::Parameter::CreditBurn,
+    protocol::Parameter::BoostGain,       protocol::Parameter::BoostMaxMs};
 
 template <class Table>
 auto nth_key(const Table& table, std::uint64_t n) {
@@ -126,6 +128,9 @@ Driver::Driver(std::uint64_t seed, ByteView given, Witness witness)
       money_(genesis(seed)) {
   for (const char* name : kEverybody) names_[account_of_name(name)] = name;
   chain_.on_block([this](const protocol::chain_test::Block& block) { follow(block); });
+  for (const char* name : {"ada", "bob"}) {
+    static_cast<void>(chain_.send(name, protocol::chain_test::lock_stake(5 * kBasePerToken)));
+  }
   for (const char* name : {"aurora", "borealis", "corona"}) {
     static_cast<void>(chain_.send(name, protocol::chain_test::register_provider(name)));
     for (int node = 0; node < 2; ++node) {
@@ -389,7 +394,12 @@ v1::JobSpec Driver::random_spec() {
 
 Driver::Wish Driver::submit_wish() {
   const std::string sender = dice_.chance(90) ? dice_.pick(kRequesters) : dice_.pick(kEverybody);
-  const v1::JobSpec spec = random_spec();
+  v1::JobSpec spec = random_spec();
+  const TimeMs now{chain_.now().ms - chain_.machine().chain().halted.ms};
+  const std::uint64_t credits = chain_.machine().staking().credits_micro(account_of_name(sender), now) / kPpm;
+  if (spec.resources().gpus() != 0 && dice_.chance(credits > 0 ? 50 : 4)) {
+    spec.set_credits(dice_.chance(90) ? 1 + dice_.below(credits + 2) : dice_.number(2'000));
+  }
   const std::string client_id = dice_.chance(30) ? fmt::format("job-{}", dice_.below(20)) : std::string();
   return {sender, chain_.body(sender, [&](auto& body) {
             *body.mutable_job_submit()->mutable_spec() = spec;

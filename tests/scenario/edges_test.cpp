@@ -128,6 +128,7 @@ struct Stage {
     const Provider aurora = market.provider("aurora").registers(a100().devices(2));
     const auto staked = market.chain().send("bob", protocol::chain_test::lock_stake(4 * kBasePerToken));
     EXPECT_TRUE(staked && staked->core.code == 0);
+    market.passes(1h);
     job = market.requester("ada").submits(rendering().max(10min));
     aurora.runs(job);
     market.passes(1min);
@@ -161,6 +162,11 @@ std::vector<Operation> operations(Stage& stage) {
       {"bob", [](auto& body) { *body.mutable_job_submit()->mutable_spec() = protocol::chain_test::hour_of_a100(); }},
       {"bob",
        [](auto& body) {
+         *body.mutable_job_submit()->mutable_spec() = protocol::chain_test::hour_of_a100();
+         body.mutable_job_submit()->mutable_spec()->set_credits(3);
+       }},
+      {"bob",
+       [](auto& body) {
          auto& spec = *body.mutable_job_submit()->mutable_spec();
          spec = protocol::chain_test::hour_of_a100();
          spec.set_max_price(5 * kBasePerToken);
@@ -192,12 +198,15 @@ std::vector<Operation> operations(Stage& stage) {
 }
 
 /// The fixed edges, and all that an account has after the fee, one more and one less.
-std::vector<std::uint64_t> edges_of(const protocol::Machine& machine, const std::string& sender) {
+std::vector<std::uint64_t> edges_of(const Chain& chain, const std::string& sender) {
+  const protocol::Machine& machine = chain.machine();
   std::vector<std::uint64_t> edges(kEdges.begin(), kEdges.end());
   const AccountId account = account_of_name(sender);
   const std::uint64_t agpu = machine.ledger().balance(account, Asset::Agpu) - machine.params().get(Parameter::TxFee);
-  for (const std::uint64_t held :
-       {agpu, machine.ledger().balance(account, Asset::Amax), machine.staking().stake(account, Asset::Amax).bonded}) {
+  const std::uint64_t credits =
+      machine.staking().credits_micro(account, machine.query_context(chain.now()).time) / kPpm;
+  for (const std::uint64_t held : {agpu, machine.ledger().balance(account, Asset::Amax),
+                                   machine.staking().stake(account, Asset::Amax).bonded, credits}) {
     for (const std::uint64_t edge : {held - 1, held, held + 1}) edges.push_back(edge);
   }
   return edges;
@@ -217,14 +226,13 @@ TEST(Edges, NoNumberOfAnyOperationBreaksAnInvariant) {
           unchanged.chain().send(protocol::sign_transaction(body, protocol::chain_test::key_of(sender)));
       EXPECT_TRUE(receipt && receipt->core.code == 0) << body.ShortDebugString();
     }
-    each_edge(body, edges_of(start.machine(), sender),
-              [&, name = sender](const std::string& field, std::uint64_t edge) {
-                SCOPED_TRACE(field + " = " + std::to_string(edge));
-                fields.insert(field);
-                Case with(start, stage.market.money());
-                fates.count(with.chain().send(protocol::sign_transaction(body, protocol::chain_test::key_of(name))));
-                with.chain().pass({20 * 60'000});
-              });
+    each_edge(body, edges_of(start, sender), [&, name = sender](const std::string& field, std::uint64_t edge) {
+      SCOPED_TRACE(field + " = " + std::to_string(edge));
+      fields.insert(field);
+      Case with(start, stage.market.money());
+      fates.count(with.chain().send(protocol::sign_transaction(body, protocol::chain_test::key_of(name))));
+      with.chain().pass({20 * 60'000});
+    });
   }
   fates.print((std::to_string(fields.size()) + " fields").c_str());
   EXPECT_GT(fates.applied, 200U);
@@ -265,6 +273,7 @@ TEST(Edges, EveryParameterTakesItsBoundsAndNothingBehindThem) {
       // The market lives on under it.
       static_cast<void>(chain.send("bob", [](auto& body) {
         *body.mutable_job_submit()->mutable_spec() = protocol::chain_test::hour_of_a100();
+        body.mutable_job_submit()->mutable_spec()->set_credits(2);
       }));
       chain.pass({20 * 60'000});
     }

@@ -41,6 +41,12 @@ i128 metered_ms(const ContractRow& row, const Machine& machine) {
   return std::max(std::min({ran, heard, said, over, most}), parameter(machine, Parameter::MinimumMeterMs));
 }
 
+/// Millionths of a credit that a stake brings. The stakes of these markets are small: the product fits.
+i128 brought_micro(i128 stake, i128 ms, const Machine& machine) {
+  const i128 rate = parameter(machine, Parameter::AmaxValueMicro) * parameter(machine, Parameter::CreditRateMicro);
+  return stake * rate * ms / (i128{kBasePerToken} * kMillion * 3'600'000);
+}
+
 i128 billing_milli(const v1::Resources& resources) {
   if (resources.gpus() == 0) return 1000;
   return resources.gpu_share_milli() != 0 ? resources.gpu_share_milli() : i128{resources.gpus()} * 1000;
@@ -145,6 +151,14 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     if (row.sequence != receipt.sequence) return;  // a repeat: the first job was named
     jobs_[id] = {sender, row.cap.base, billing_milli(body.job_submit().spec().resources()), market_time_};
     balances_[sender][Asset::Agpu] -= row.cap.base;
+    const i128 with_credits = i128{row.credits} * parameter(machine, Parameter::CreditBurn);
+    differ_of(id, "burned with credits", with_credits, row.credits_burned.base);
+    balances_[sender][Asset::Agpu] -= with_credits;
+    burned_ += with_credits;
+    if (row.credits != 0) {
+      bring_credits(sender, machine);
+      credits_[sender].micro -= i128{row.credits} * kMillion;
+    }
   } else if (body.has_job_raise()) {
     const JobId id = *JobId::parse(receipt.subject);
     OpenJob& job = jobs_.at(id);
@@ -170,17 +184,36 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
   }
 }
 
+void Money::bring_credits(const AccountId& account, const Machine& machine) {
+  Credits& credits = credits_[account];
+  const i128 span = parameter(machine, Parameter::CreditSpanMs);
+  credits.micro += brought_micro(stakes_[account], std::min(i128{market_time_} - credits.at, span), machine);
+  credits.at = market_time_;
+  hold_credits(account, machine);
+}
+
+void Money::hold_credits(const AccountId& account, const Machine& machine) {
+  const i128 most = brought_micro(stakes_[account], parameter(machine, Parameter::CreditSpanMs), machine);
+  Credits& credits = credits_[account];
+  credits.micro = std::min(credits.micro, most);
+  if (stakes_[account] == 0) credits_.erase(account);
+}
+
 bool Money::apply_stake(const protocol::VerifiedTransaction& transaction, const Machine& machine) {
   const AccountId& sender = transaction.account();
   const v1::TransactionBody& body = transaction.body();
   if (body.has_stake_lock()) {
+    bring_credits(sender, machine);
+    credits_[sender].at = market_time_;
     balances_[sender][Asset::Amax] -= body.stake_lock().amount();
     stakes_[sender] += body.stake_lock().amount();
     return true;
   }
   if (!body.has_stake_unbond()) return false;
   const std::uint64_t until = market_time_ + machine.params().get(Parameter::UnbondAmaxMs);
+  bring_credits(sender, machine);
   stakes_[sender] -= body.stake_unbond().amount();
+  hold_credits(sender, machine);
   unbondings_.push_back({sender, body.stake_unbond().amount(), until});
   return true;
 }
@@ -288,7 +321,11 @@ void Money::compare(const Machine& machine) const {
   i128 staked = 0;
   for (const auto& [account, amount] : stakes_) {
     staked += amount;
-    differ_of(account, "stake", amount, machine.staking().stake(account, Asset::Amax).bonded);
+    const protocol::StakeRow row = machine.staking().stake(account, Asset::Amax);
+    differ_of(account, "stake", amount, row.bonded);
+    const auto credits = credits_.find(account);
+    differ_of(account, "credits", credits != credits_.end() ? credits->second.micro : i128{0}, row.credits_micro);
+    if (credits != credits_.end() && credits->second.micro < 0) differ_of(account, "credits below zero", 0, 1);
   }
   for (const Unbonding& part : unbondings_) staked += part.amount;
   differ("all stakes", staked, static_cast<i128>(ledger.supply(Asset::Amax).locks));

@@ -46,6 +46,12 @@ class Money {
     std::uint64_t until = 0;  // market time
   };
 
+  /// Credits of a stake in millionths, as of a market time (economics 8.2).
+  struct Credits {
+    i128 micro = 0;
+    std::uint64_t at = 0;
+  };
+
   void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
              const protocol::Machine& machine);
   void end_unsettled(const JobId& id);
@@ -54,6 +60,8 @@ class Money {
            const protocol::Machine& machine);
   void return_node_locks(std::uint64_t market_time);
   void return_stakes(std::uint64_t market_time);
+  void bring_credits(const AccountId& account, const protocol::Machine& machine);
+  void hold_credits(const AccountId& account, const protocol::Machine& machine);
   /// False where the transaction is about something else than stake.
   bool apply_stake(const protocol::VerifiedTransaction& transaction, const protocol::Machine& machine);
   void compare(const protocol::Machine& machine) const;
@@ -64,6 +72,7 @@ class Money {
   std::map<AccountId, std::map<Asset, i128>> balances_;
   std::map<AccountId, i128> open_accounts_;  // with their deposits
   std::map<AccountId, i128> stakes_;         // of AMAX
+  std::map<AccountId, Credits> credits_;
   std::vector<Unbonding> unbondings_;
   std::map<protocol::Pool, i128> pools_;
   std::map<JobId, OpenJob> jobs_;

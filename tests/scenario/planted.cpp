@@ -32,6 +32,7 @@ namespace starminer::protocol {
 #define SCHEDULE "_ZN9starminer8protocol6Timers8scheduleENS_6TimeMsENS0_9TimerKindERKSt5arrayIhLm20EE"
 #define SET_TIMER "_ZN9starminer8protocol9Contracts9set_timerERKNS_2IdINS_11ContractTagEEERNS0_11ContractRowENS0_9TimerKindENS_6TimeMsE"
 #define ON_UNBONDED "_ZN9starminer8protocol7Staking11on_unbondedERKNS_2IdINS_12UnbondingTagEEERKNS0_12BlockContextE"
+#define SPEND_CREDITS "_ZN9starminer8protocol7Staking13spend_creditsERKNS_2IdINS_10AccountTagEEEmNS_6TimeMsE"
 #define CHECK_ACCEPT "_ZNK9starminer8protocol9Contracts5checkERKNS0_5ValidINS0_14ContractAcceptEEERKNS0_6SenderE"
 #define CHECK_CANCEL "_ZNK9starminer8protocol6Market5checkERKNS0_5ValidINS0_9JobCancelEEERKNS0_6SenderE"
 #define REQUEUE "_ZN9starminer8protocol6Market7requeueERKNS_2IdINS_6JobTagEEERKNS2_INS_10AccountTagEEERKNS0_12BlockContextE"
@@ -116,6 +117,12 @@ void real_on_unbonded(Staking*, const UnbondingId&, const BlockContext&) REAL(ON
 void planted_on_unbonded(Staking*, const UnbondingId&, const BlockContext&) PLANTED(ON_UNBONDED);
 void planted_on_unbonded(Staking* staking, const UnbondingId& id, const BlockContext& context) {
   if (!plants("stake-never-returns")) real_on_unbonded(staking, id, context);
+}
+
+void real_spend_credits(Staking*, const AccountId&, std::uint64_t, TimeMs) REAL(SPEND_CREDITS);
+void planted_spend_credits(Staking*, const AccountId&, std::uint64_t, TimeMs) PLANTED(SPEND_CREDITS);
+void planted_spend_credits(Staking* staking, const AccountId& account, std::uint64_t micro, TimeMs now) {
+  real_spend_credits(staking, account, plants("credits-spent-by-half") ? micro / 2 : micro, now);
 }
 
 // Arithmetic

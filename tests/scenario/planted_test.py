@@ -16,8 +16,8 @@ A4 = "Edges.*"
 
 SEEN_BY = {
     A1: ("provider-paid-less", "wrong-pool", "nothing-burned", "escrow-too-small", "escrow-kept", "one-unit-out-of-nothing",
-         "twice-the-balance", "account-in-use-may-close", "stake-never-returns", "cost-rounds-down", "remainder-to-treasury",
-         "capacity-not-released", "deadline-forgotten"),
+         "twice-the-balance", "account-in-use-may-close", "stake-never-returns", "credits-spent-by-half",
+         "cost-rounds-down", "remainder-to-treasury", "capacity-not-released", "deadline-forgotten"),
     A3: ("anybody-accepts", "anybody-cancels", "failed-provider-again", "late-start-forgiven", "escrow-kept"),
     A4: ("cost-in-64-bits", "amounts-cut-to-size", "stake-cut-to-size", "locks-cut-to-size"),
 }

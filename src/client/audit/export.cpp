@@ -44,7 +44,9 @@ constexpr ExportColumn kJobs[] = {{"history_index", kNumber},
                                   {"max_price", kAmount},
                                   {"cap", kAmount},
                                   {"manifest_hash", kText},
-                                  {"fee", kAmount}};
+                                  {"fee", kAmount},
+                                  {"credits", kNumber},
+                                  {"credits_burned", kAmount}};
 constexpr ExportColumn kContracts[] = {{"history_index", kNumber},
                                        {"height", kNumber},
                                        {"time_ms", kNumber},
@@ -190,13 +192,26 @@ void Exporter::add_job(const Step& step, const protocol::Receipt& receipt) {
   const bool named = !filter_.hardware_class || classes.empty() ||
                      std::find(classes.begin(), classes.end(), *filter_.hardware_class) != classes.end();
   if (!named) return;
-  sink_(ExportTable::Jobs,
-        {number(receipt.history_index), number(step.height), number(step.time.ms), receipt.core.transaction.hex(),
-         id->text(), row->requester.text(), std::string(kind_name(row->spec.kind)), row->spec.runtime,
-         fmt::format("{}", fmt::join(classes, ";")), number(row->spec.resources.gpus),
-         number(row->spec.resources.share_milli), number(row->tier), number(row->spec.expected_s),
-         number(row->spec.max_s), number(row->max_price.nagpu_per_gpu_hour), number(row->cap.base),
-         row->spec.manifest_hash.hex(), number(receipt.core.fee.base)});
+  sink_(ExportTable::Jobs, {number(receipt.history_index),
+                            number(step.height),
+                            number(step.time.ms),
+                            receipt.core.transaction.hex(),
+                            id->text(),
+                            row->requester.text(),
+                            std::string(kind_name(row->spec.kind)),
+                            row->spec.runtime,
+                            fmt::format("{}", fmt::join(classes, ";")),
+                            number(row->spec.resources.gpus),
+                            number(row->spec.resources.share_milli),
+                            number(row->tier),
+                            number(row->spec.expected_s),
+                            number(row->spec.max_s),
+                            number(row->max_price.nagpu_per_gpu_hour),
+                            number(row->cap.base),
+                            row->spec.manifest_hash.hex(),
+                            number(receipt.core.fee.base),
+                            number(row->credits),
+                            number(row->credits_burned.base)});
 }
 
 void Exporter::on_block(const BlockEnd& end) {

@@ -63,7 +63,11 @@ json facts_of(const protocol::ParameterChangeRow& row) { return {{"value", numbe
 json facts_of(const protocol::GovernanceRow& row) { return {{"account", row.account.text()}}; }
 
 json facts_of(const protocol::StakeRow& row) {
-  return {{"bonded", number(row.bonded)}, {"unbonding", number(row.unbonding)}, {"unbondings", row.unbondings}};
+  return {{"bonded", number(row.bonded)},
+          {"unbonding", number(row.unbonding)},
+          {"unbondings", row.unbondings},
+          {"credits_micro", number(row.credits_micro)},
+          {"credits_at_market_ms", row.credits_at.ms}};
 }
 
 json facts_of(const protocol::UnbondingRow& row) {
@@ -127,7 +131,8 @@ json facts_of(const protocol::JobRow& row) {
       {"cap", number(row.cap.base)},       {"attempts", row.attempts},
       {"submitted_ms", row.submitted.ms},  {"end_reason", ended ? json(end_reason_info(row.end_reason).code) : json()},
       {"paid", number(row.paid.base)},     {"refunded", number(row.refunded.base)},
-      {"burned", number(row.burned.base)}};
+      {"burned", number(row.burned.base)}, {"credits", row.credits},
+      {"boost_ms", row.boost.ms},          {"credits_burned", number(row.credits_burned.base)}};
 }
 
 json facts_of(const protocol::ContractRow& row) {

@@ -161,6 +161,9 @@ void add_service(std::vector<Field>& fields) {
   fields.push_back({"preemptible", "--preemptible", heading,
                     "The job may be stopped and started again for a lower price.",
                     switch_type([](JobFile& job, bool on) { job.preemptible = on; })});
+  fields.push_back({"credits", "--credits", heading,
+                    "Credits of your stake that move the job ahead in its queue: starminer stake show.",
+                    integer_type({0, protocol::kCreditsMax}, [](JobFile& job, std::uint64_t n) { job.credits = n; })});
 }
 
 void add_where(std::vector<Field>& fields) {

@@ -100,6 +100,8 @@ struct JobFile {
   /// For the whole job; nothing: what the quote's cap is.
   std::optional<Agpu> budget{};
   bool preemptible = false;
+  /// Of one's stake, spent on a better place in the queue; at most what the largest boost needs.
+  std::uint64_t credits = 0;
 };
 
 /// What is wrong, and where: "job.yaml:7:12" or "flag --gpus".

@@ -101,6 +101,7 @@ max_price: 0.5 AGPU
 budget: 1.000000001 AGPU
 verify: accept
 preemptible: true
+credits: 250
 )";
   const auto job = parse_job_file(text, "job.yaml");
   ASSERT_TRUE(job) << problems_of(text);
@@ -123,6 +124,7 @@ preemptible: true
   EXPECT_EQ(job->latency_ms, 50U);
   EXPECT_EQ(job->urgency, protocol::Urgency::Soon);
   EXPECT_TRUE(job->allow_downgrade && job->wait && job->preemptible);
+  EXPECT_EQ(job->credits, 250U);
   EXPECT_THAT(job->region.prefer, ElementsAre("us-east", "eu-central")) << "the best first";
   EXPECT_THAT(job->region.allow, ElementsAre("eu-central", "us-east"));
   EXPECT_THAT(job->tee, ElementsAre(1, 2));

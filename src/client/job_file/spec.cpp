@@ -67,6 +67,7 @@ protocol::JobSpec make_spec(const JobFile& job, const SpecContext& context) {
   spec.max_price = Price{job.max_price ? job.max_price->base : 0};
   spec.budget = job.budget.value_or(context.default_budget);
   spec.preemptible = job.preemptible;
+  spec.credits = job.credits;
   return spec;
 }
 

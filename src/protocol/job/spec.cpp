@@ -106,6 +106,9 @@ Result<void, Refusal> validate_spec(const JobSpec& spec) {
   check_resources(spec.resources, check);
   check_times(spec, check);
   check_where(spec.where, check);
+  check.range("credits", spec.credits, 0, kCreditsMax)
+      .require("credits", spec.credits == 0 || spec.resources.gpus > 0,
+               "must be 0 for a job without a GPU: a boost counts by GPU-seconds");
   check.amount("max_price", spec.max_price.nagpu_per_gpu_hour, true).amount("budget", spec.budget.base, false);
   return check.result();
 }

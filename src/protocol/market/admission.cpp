@@ -26,6 +26,7 @@ class Admitter {
   Admitter(const MarketView& market, const AdmissionRequest& request, const BlockContext& context)
       : market_(market), request_(request), context_(context) {
     result_.spec = in_market_time(request.spec, context);
+    result_.boost = boost_of(market.params, request.spec);
   }
 
   Admission run() {
@@ -36,6 +37,7 @@ class Admitter {
     check_premium();
     fit_budget();
     check_cap();
+    check_credits();
     check_escrow();
     check_price();
     return std::move(result_);
@@ -95,7 +97,8 @@ class Admitter {
   /// Finds where nodes are that could ever run the job; prices are bounded over these places.
   void find_runnable() {
     const Demand any = demand({});
-    runnable_ = request_.supply.places_where(any, [&any](const NodeView& node) { return could_ever_run(any, node); });
+    runnable_ =
+        request_.nodes.supply().places_where(any, [&any](const NodeView& node) { return could_ever_run(any, node); });
     if (!runnable_.empty()) return;
     refuse(RefusalCode::NeverRunnable, explain_never(any, pass().nodes()));
     // For the figures of a quote: any place that the request allows.
@@ -131,7 +134,7 @@ class Admitter {
 
   /// Whether a node would take the job now, after the reservations of those before it.
   [[nodiscard]] bool can_start(const Terms& terms, ConstraintSet ignored) {
-    pass().reserve_before(last_place(queue_key(market_, spec(), terms.tier, context_.time)));
+    pass().reserve_before(last_place(queue_key(market_, spec(), terms.tier, result_.boost.ahead, context_.time)));
     const Demand wanted = demand(terms);
     const auto& nodes = pass().nodes().all();
     return std::any_of(nodes.begin(), nodes.end(),
@@ -180,7 +183,7 @@ class Admitter {
     }
     result_.max_price = terms_.max_price;
     result_.cap = terms_.cap;
-    result_.key_ms = queue_key(market_, spec(), terms_.tier, context_.time);
+    result_.key_ms = queue_key(market_, spec(), terms_.tier, result_.boost.ahead, context_.time);
     if (terms_.expected > spec().budget) {
       const Agpu missing{terms_.expected.base - spec().budget.base};
       refuse(RefusalCode::BudgetTooSmall,
@@ -202,18 +205,43 @@ class Admitter {
                                                  agpu(least), agpu(Agpu{least.base - terms_.cap.base})));
   }
 
+  void check_credits() {
+    if (spec().credits == 0) return;
+    const Boost& boost = result_.boost;
+    if (boost.ahead.ms == 0) {
+      refuse(RefusalCode::BoostTooSmall, fmt::format("{} credits on {} s of {} thousandths of a GPU", spec().credits,
+                                                     spec().max_s, gpu_milli(spec().resources)));
+    }
+    std::uint64_t largest = 0;
+    for (const auto& [hardware_class, region] : runnable_) {
+      largest = std::max(largest, boost_lane(market_.params, request_.nodes.total_milli(hardware_class)));
+    }
+    if (gpu_milli(spec().resources) > largest) {
+      refuse(RefusalCode::BoostLaneTooSmall, fmt::format("asked for {} thousandths of a GPU, at most {} in any class",
+                                                         gpu_milli(spec().resources), largest));
+    }
+    const std::uint64_t has = request_.credits_micro / kPpm;
+    if (has < boost.credits) {
+      refuse(RefusalCode::CreditsTooFew, fmt::format("needed {}, available {}", boost.credits, has));
+    }
+  }
+
   void check_escrow() {
-    if (request_.available >= terms_.cap) return;
+    const Agpu burned = result_.boost.burned;
+    const auto sum = checked_add(terms_.cap, burned);
+    const Agpu needed = sum.value_or(Agpu{kAmountMax});
+    if (sum && request_.available >= needed) return;
     const u128 held = market_.index.live_of(request_.requester).escrow;
     refuse(RefusalCode::EscrowNotCovered,
-           fmt::format("needed {}, available {}, held by live jobs {}, missing {}", agpu(terms_.cap),
+           fmt::format("needed {}{}, available {}, held by live jobs {}, missing {}", agpu(needed),
+                       burned.is_zero() ? std::string() : fmt::format(" ({} of it burned with credits)", agpu(burned)),
                        agpu(request_.available), agpu(Agpu{static_cast<std::uint64_t>(held)}),
-                       agpu(Agpu{terms_.cap.base - request_.available.base})));
+                       agpu(Agpu{saturating_sub(needed.base, request_.available.base)})));
   }
 
   void check_price() {
     const Demand priced = demand(terms_);
-    result_.parked = priced.is_priced_out(request_.places);
+    result_.parked = priced.is_priced_out(request_.nodes.places());
     if (waiting_excluded_ && !can_start(terms_, 0)) {
       refuse(RefusalCode::PriceAboveCap,
              fmt::format("max_price is {} nAGPU per GPU-hour; no free node serves that in Premium",

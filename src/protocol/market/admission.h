@@ -6,9 +6,10 @@
 #include <optional>
 
 #include "protocol/job/spec.h"
+#include "protocol/market/boost.h"
 #include "protocol/market/demand.h"
 #include "protocol/market/dispatch.h"
-#include "protocol/market/supply_index.h"
+#include "protocol/market/node_index.h"
 #include "protocol/operation/refusal.h"
 
 namespace starminer::protocol {
@@ -18,17 +19,18 @@ struct Admission {
   TierDecision tier;
   Price max_price;  // resolved
   Agpu cap;         // to be held in escrow
+  Boost boost;      // what the credits of the job come to
   std::uint64_t key_ms = 0;
   bool parked = false;  // would wait for the price to fall
   std::optional<Refusal> refusal;
 };
 
 struct AdmissionRequest {
-  const SupplyIndex& supply;
-  const Places& places;  // where nodes are
-  const JobSpec& spec;   // deadline is Unix time
+  const NodeIndex& nodes;
+  const JobSpec& spec;  // deadline is Unix time
   AccountId requester;
-  Agpu available;  // balance after the fee
+  Agpu available;                   // balance after the fee
+  std::uint64_t credits_micro = 0;  // that the requester could spend
 };
 
 /// Everything but the client id. Figures are filled in as far as they can be found, also after a refusal.

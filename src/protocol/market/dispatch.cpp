@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "protocol/market/boost.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/node_index.h"
 #include "protocol/market/score.h"
@@ -79,37 +80,66 @@ std::uint64_t DispatchPass::total_milli(ClassId hardware_class) {
 
 std::optional<DispatchPass::Start> DispatchPass::next_start() {
   std::optional<Start> yielded;
+  std::optional<Start> yielded_lane;
   for (const auto& [place, waiting] : market_.index.waiting()) {
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    const auto best = winner(demand, place.job);
+    const auto best = without_node_.contains(waiting.signature) ? std::nullopt : winner(demand, place.job);
     if (!best) {
-      block(place.job, demand);
-      blocked_.insert(waiting.signature);
+      block(place.job, *waiting.row, waiting.signature, demand);
       continue;
     }
-    if (!must_yield(place, waiting, *best)) return Start{place.job, *best};
+    const Turn turn = turn_of(place, waiting, *best, yielded.has_value());
+    if (turn == Turn::Own) return Start{place.job, *best};
     // It yields only while the other job really starts: where in the end nobody does, it starts after all.
     yielding_.insert({waiting.row->requester, waiting.signature});
-    if (!yielded) yielded = Start{place.job, *best};
+    std::optional<Start>& first = turn == Turn::OfAnother ? yielded : yielded_lane;
+    if (!first) first = Start{place.job, *best};
   }
-  return yielded;
+  return yielded ? yielded : yielded_lane;
 }
 
 void DispatchPass::reserve_before(const Place& until) {
   for (const auto& [place, waiting] : market_.index.waiting()) {
     if (!(place < until)) break;
-    if (!blocked_.insert(waiting.signature).second) continue;
+    if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
+      continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    if (!winner(demand, place.job)) block(place.job, demand);
+    if (!without_node_.contains(waiting.signature) && winner(demand, place.job)) {
+      blocked_.insert(waiting.signature);
+    } else {
+      block(place.job, *waiting.row, waiting.signature, demand);
+    }
   }
+}
+
+/// Those behind a boosted job whose lane is full go on as if it were not there.
+void DispatchPass::block(const JobId& job, const JobRow& row, const Hash32& signature, const Demand& demand) {
+  without_node_.insert(signature);
+  const ClassSet classes = open_lanes(row, demand);
+  if (classes.none()) {
+    yielding_.insert({row.requester, signature});
+    return;
+  }
+  blocked_.insert(signature);
+  reserve(job, demand, classes);
+}
+
+ClassSet DispatchPass::open_lanes(const JobRow& job, const Demand& demand) {
+  ClassSet open = demand.classes();
+  if (job.boost.ms == 0) return open;
+  for (const auto& [id, row] : market_.registry.classes()) {
+    if (!open.test(id) || !market_.index.waits_without_boost(row.name)) continue;
+    if (is_over_lane(market_, job, id, total_milli(id))) open.reset(id);
+  }
+  return open;
 }
 
 /// Makes the job's reservation if it is the first in the order of one of its classes that cannot start. A class in
 /// which no node could serve it now stays open to the next job.
-void DispatchPass::block(const JobId& job, const Demand& demand) {
-  ClassSet first_in = demand.classes() & ~claimed_;
+void DispatchPass::reserve(const JobId& job, const Demand& demand, const ClassSet& classes) {
+  ClassSet first_in = classes & ~claimed_;
   ClassSet served;
   for (const NodeView& node : nodes().all()) {
     const ClassId hardware_class = node.node->hardware_class;
@@ -165,29 +195,45 @@ std::optional<TimeMs> DispatchPass::fits_from(const Demand& demand, const NodeVi
 }
 
 /// Share limits (MAT-8): a requester that holds something of a class, of which all accounts without stake together hold
-/// more than their share, lets another that holds nothing go first where its job fits the chosen node now.
-bool DispatchPass::must_yield(const Place& place, const WaitingJob& waiting, const Candidate& winner) {
-  const ClassId hardware_class = market_.registry.nodes().get(winner.node).hardware_class;
-  const auto holds = [this, hardware_class](const AccountId& requester) {
-    return market_.index.held_by(hardware_class, requester).jobs > 0;
-  };
-  if (!holds(waiting.row->requester)) return false;
+/// more than their share.
+bool DispatchPass::is_over_share(const JobRow& job, ClassId hardware_class) {
+  if (market_.index.held_by(hardware_class, job.requester).jobs == 0) return false;
   const u128 held = u128{market_.index.held(hardware_class).gpu_milli} * kPpm;
   const std::uint64_t share = market_.params.get(Parameter::RequesterSharePpm);
-  if (held <= u128{total_milli(hardware_class)} * share) return false;
+  return held > u128{total_milli(hardware_class)} * share;
+}
+
+/// Who is over its share lets another go first that holds nothing, and a boosted job over its lane one that is not,
+/// where that one's job fits the chosen node now.
+DispatchPass::Turn DispatchPass::turn_of(const Place& place, const WaitingJob& waiting, const Candidate& winner,
+                                         bool one_before_yields) {
+  const ClassId hardware_class = market_.registry.nodes().get(winner.node).hardware_class;
+  const bool is_boosted = waiting.row->boost.ms != 0;
+  if (!is_boosted && market_.index.held_by(hardware_class, waiting.row->requester).jobs == 0) return Turn::Own;
+  const std::uint64_t total = total_milli(hardware_class);
+  const bool over_lane = is_over_lane(market_, *waiting.row, hardware_class, total);
+  const bool over_share = is_over_share(*waiting.row, hardware_class);
+  if (!over_lane && !over_share) return Turn::Own;
+  if (over_lane && one_before_yields) return Turn::OfThoseInTheirLanes;
+  const auto goes_first = [&](const JobRow& other) {
+    const bool new_here = over_share && market_.index.held_by(hardware_class, other.requester).jobs == 0;
+    return is_over_lane(market_, other, hardware_class, total) ? over_lane && new_here : over_lane || new_here;
+  };
   const NodeView view = view_of(winner.node);
   std::set<Hash32> unfit;
   const auto& order = market_.index.waiting();
   for (auto other = order.upper_bound(place); other != order.end(); ++other) {
     const WaitingJob& candidate = other->second;
-    if (holds(candidate.row->requester) || blocked_.contains(candidate.signature) ||
-        unfit.contains(candidate.signature)) {
+    if (without_node_.contains(candidate.signature) || unfit.contains(candidate.signature) ||
+        !goes_first(*candidate.row)) {
       continue;
     }
-    if (!first_failure(Demand(market_, *candidate.row, context_.time), view)) return true;
+    if (!first_failure(Demand(market_, *candidate.row, context_.time), view)) {
+      return over_lane ? Turn::OfThoseInTheirLanes : Turn::OfAnother;
+    }
     unfit.insert(candidate.signature);
   }
-  return false;
+  return Turn::Own;
 }
 
 }  // namespace starminer::protocol

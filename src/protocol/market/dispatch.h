@@ -60,9 +60,17 @@ class DispatchPass {
   [[nodiscard]] std::optional<Candidate> winner(const Demand& demand, const JobId& job);
   [[nodiscard]] NodeView view_of(const NodeId& node) const;
   [[nodiscard]] std::uint64_t total_milli(ClassId hardware_class);
-  void block(const JobId& job, const Demand& demand);
+  void block(const JobId& job, const JobRow& row, const Hash32& signature, const Demand& demand);
+  void reserve(const JobId& job, const Demand& demand, const ClassSet& classes);
+  /// Classes in which the job may hold a node: where its lane is full and others wait, a boosted job may not.
+  [[nodiscard]] ClassSet open_lanes(const JobRow& job, const Demand& demand);
   [[nodiscard]] std::optional<TimeMs> fits_from(const Demand& demand, const NodeView& node) const;
-  [[nodiscard]] bool must_yield(const Place& place, const WaitingJob& waiting, const Candidate& winner);
+  enum class Turn : std::uint8_t { Own, OfAnother, OfThoseInTheirLanes };
+  /// Whose turn it is where this job could start on this node; whether a job before it that is not over its lane could
+  /// start and lets another go first.
+  [[nodiscard]] Turn turn_of(const Place& place, const WaitingJob& waiting, const Candidate& winner,
+                             bool one_before_yields);
+  [[nodiscard]] bool is_over_share(const JobRow& job, ClassId hardware_class);
 
   const MarketView& market_;
   const BlockContext& context_;
@@ -70,8 +78,9 @@ class DispatchPass {
   bool indexed_;
   std::optional<NodeList> nodes_;
   std::optional<Fragmentation> fragmentation_;
-  ClassSet claimed_;          // classes whose first blocked job is known
-  std::set<Hash32> blocked_;  // jobs of these signatures cannot start in this pass
+  ClassSet claimed_;               // classes whose first blocked job is known
+  std::set<Hash32> without_node_;  // no node takes jobs of these signatures in this pass
+  std::set<Hash32> blocked_;       // of these, the first has reserved what it may
   std::set<std::pair<AccountId, Hash32>> yielding_;
   std::vector<Reservation> reservations_;
   std::vector<JobId> priced_out_;

@@ -4,6 +4,8 @@
 #include <bit>
 #include <map>
 
+#include "protocol/market/boost.h"
+
 namespace starminer::protocol {
 namespace {
 
@@ -131,6 +133,21 @@ std::vector<Relaxation> relaxations_of(const Demand& demand, const NodeList& nod
   return best;
 }
 
+namespace {
+
+std::optional<FullLane> full_lane_of(const MarketView& market, const JobRow& row, const Demand& demand,
+                                     const NodeList& nodes) {
+  for (const auto& [id, hardware_class] : market.registry.classes()) {
+    if (!demand.classes().test(id) || !market.index.waits_without_boost(hardware_class.name)) continue;
+    const std::uint64_t total = nodes.room(id).total_milli;
+    if (total == 0 || !is_over_lane(market, row, id, total)) continue;
+    return FullLane{id, market.index.boosted(id).gpu_milli, boost_lane(market.params, total)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Explanation explain_job(const MarketView& market, const JobId& id, const JobRow& row, const BlockContext& context) {
   DispatchPass pass(market, context);
   const bool waits = row.state == JobState::Queued;
@@ -139,6 +156,7 @@ Explanation explain_job(const MarketView& market, const JobId& id, const JobRow&
   Explanation explanation;
   explanation.exclusions = exclusions_of(demand, pass.nodes());
   if (!waits) return explanation;
+  explanation.full_lane = full_lane_of(market, row, demand, pass.nodes());
   explanation.relaxations = relaxations_of(demand, pass.nodes(), kRelaxationsShown);
   if (row.parked) return explanation;
   // Its own reservation last, as it would exclude the node from the answers above.

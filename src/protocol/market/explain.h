@@ -38,9 +38,17 @@ struct Relaxation {
 /// Empty where the job could start now, or where no change of it helps. Reads `nodes` with the reservations it has.
 [[nodiscard]] std::vector<Relaxation> relaxations_of(const Demand& demand, const NodeList& nodes, std::size_t limit);
 
+/// A class in which a boosted job lets others go first: boosted jobs, or its requester's, hold their part of it.
+struct FullLane {
+  ClassId hardware_class = 0;
+  std::uint64_t held_milli = 0;  // by boosted jobs
+  std::uint64_t lane_milli = 0;  // what they may hold while others wait
+};
+
 struct Explanation {
   Exclusions exclusions;
   std::vector<Relaxation> relaxations;
+  std::optional<FullLane> full_lane;  // the first of its classes
   /// When the job starts at the latest if it is the first of a class that cannot start and so has a node held for it.
   std::optional<Reservation> held;
 };

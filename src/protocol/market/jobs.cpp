@@ -82,7 +82,7 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
   const std::uint64_t milli = gpu_milli(row.spec.resources);
   const ClassId hardware_class = node.hardware_class;
   assignments_.put(id, {node_id, row.requester, hardware_class, row.tier, *allocation, milli,
-                        latest_end(params_, row.spec, context.time)});
+                        latest_end(params_, row.spec, context.time), row.boost.ms != 0});
   count_assignment({hardware_class, node.provider}, milli);
 
   MatchMade made{id, winner, *allocation, {row.tier, hardware_class}, {}, 0, 0};

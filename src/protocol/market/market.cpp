@@ -29,12 +29,13 @@ std::string_view job_state_name(JobState state) {
 }
 
 Market::Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
-               Reputation& reputation, Timers& timers)
+               Reputation& reputation, Staking& staking, Timers& timers)
     : params_(params),
       ledger_(ledger),
       registry_(registry),
       pricing_(pricing),
       reputation_(reputation),
+      staking_(staking),
       timers_(timers),
       jobs_(store, state::TableId::Jobs),
       client_ids_(store, state::TableId::ClientIds),
@@ -92,6 +93,7 @@ bool Market::job_is_sound(const JobId& id, const JobRow& row) const {
       timers_.is_armed(
           {{saturating_sub(row.spec.deadline.ms, seconds(row.spec.max_s).ms)}, TimerKind::JobDeadline, id.bytes});
   const bool deadline_due = row.state == JobState::Queued && row.spec.deadline.ms != 0;
+  if ((row.credits == 0) != (row.boost.ms == 0)) return false;
   if (deadline_armed != deadline_due || (row.parked && row.state != JobState::Queued)) return false;
   if (live) {
     return lock != nullptr && lock->owner == row.requester && lock->amount == row.cap.base &&

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/ledger/ledger.h"
+#include "protocol/market/boost.h"
 #include "protocol/market/matching.h"
 #include "protocol/market/quote.h"
 #include "protocol/market/rows.h"
@@ -20,6 +21,7 @@
 #include "protocol/pricing/pricing.h"
 #include "protocol/registry/registry.h"
 #include "protocol/reputation/reputation.h"
+#include "protocol/staking/staking.h"
 #include "protocol/state/table.h"
 #include "protocol/timers/timers.h"
 
@@ -39,6 +41,7 @@ struct JobSubmit {
     TierDecision tier;
     Price max_price;
     Agpu cap;
+    Boost boost;
   };
   std::string client_id;  // 1..64 printable ASCII characters; empty: the job is not protected against a repeat
   JobSpec spec;           // deadline is Unix time here
@@ -91,7 +94,7 @@ struct EndedJob {
 class Market {
  public:
   Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
-         Reputation& reputation, Timers& timers);
+         Reputation& reputation, Staking& staking, Timers& timers);
   ~Market();
   Market(const Market&) = delete;
   Market& operator=(const Market&) = delete;
@@ -99,7 +102,7 @@ class Market {
   // Operations; refusals in order: README.md
   [[nodiscard]] Result<Checked<JobSubmit>, Refusal> check(const Valid<JobSubmit>&, const Sender&,
                                                           const BlockContext&) const;
-  /// Escrows the cap and queues the job. Returns its id (of the first job for a repeat).
+  /// Escrows the cap, spends the credits and queues the job. Returns its id (of the first job for a repeat).
   JobId apply(const Checked<JobSubmit>&, const Sender&, const BlockContext&);
   [[nodiscard]] Result<Checked<JobCancel>, Refusal> check(const Valid<JobCancel>&, const Sender&) const;
   /// Ends a queued job; for an active one does nothing (evidence().queued tells).
@@ -186,6 +189,7 @@ class Market {
   Registry& registry_;
   const Pricing& pricing_;
   const Reputation& reputation_;
+  Staking& staking_;
   Timers& timers_;
   state::Table<JobId, JobRow> jobs_;
   state::Table<Hash32, JobId> client_ids_;

@@ -25,8 +25,8 @@ JobSpec in_market_time(JobSpec spec, const BlockContext& context) {
   return spec;
 }
 
-std::uint64_t queue_key(const MarketView& market, const JobSpec& spec, TierId tier, TimeMs now) {
-  std::uint64_t ahead_ms = market.pricing.tier(tier).queue_offset.ms;
+std::uint64_t queue_key(const MarketView& market, const JobSpec& spec, TierId tier, DurationMs boost, TimeMs now) {
+  std::uint64_t ahead_ms = market.pricing.tier(tier).queue_offset.ms + boost.ms;
   if (spec.urgency == Urgency::Soon) ahead_ms += market.params.get(Parameter::UrgencySoonMs);
   if (spec.urgency == Urgency::Now) ahead_ms += market.params.get(Parameter::UrgencyNowMs);
   FactorInput input;

@@ -42,8 +42,9 @@ struct MarketView {
 /// moment, since 0 stands for none.
 [[nodiscard]] JobSpec in_market_time(JobSpec spec, const BlockContext& context);
 
-/// Place in the order of a job that enters the queue now: time, less what tier and urgency bring, plus what the
-/// flexibility discount is paid with (protocol section 2).
-[[nodiscard]] std::uint64_t queue_key(const MarketView& market, const JobSpec& spec, TierId tier, TimeMs now);
+/// Place in the order of a job that enters the queue now: time, less what tier, urgency and credits bring, plus what
+/// the flexibility discount is paid with (protocol section 2).
+[[nodiscard]] std::uint64_t queue_key(const MarketView& market, const JobSpec& spec, TierId tier, DurationMs boost,
+                                      TimeMs now);
 
 }  // namespace starminer::protocol

@@ -15,10 +15,12 @@ struct SignatureInput {
   Price max_price;
   Agpu cap;
   std::vector<AccountId> avoided;
+  bool boosted = false;
 };
 
 Hash32 signature_of(const JobRow& row) {
-  SignatureInput input{row.spec, row.tier, row.max_price, row.cap, row.avoided};
+  SignatureInput input{row.spec, row.tier, row.max_price, row.cap, row.avoided, row.boost.ms != 0};
+  input.spec.credits = 0;
   input.spec.image = {};
   input.spec.manifest_hash = {};
   input.spec.inputs.clear();
@@ -87,6 +89,7 @@ void QueueIndex::count_waiting(const JobRow& row, bool enters) {
   }
   const ShapeKey shape = shape_of(row.spec.resources);
   if (shape.gpus == 0) return;
+  if (row.boost.ms == 0) count_without_boost(row.spec.resources.classes, step);
   if (!row.spec.resources.classes.empty()) choosy_waiting_ += step;
   const auto it = waiting_shapes_.try_emplace(shape).first;
   const std::uint64_t before = it->second;
@@ -94,6 +97,16 @@ void QueueIndex::count_waiting(const JobRow& row, bool enters) {
   waiting_ranking_.change(shape, before, it->second);
   if (previous_ranking_.total() == 0) ++demand_version_;
   if (it->second == 0) waiting_shapes_.erase(it);
+}
+
+void QueueIndex::count_without_boost(const std::vector<std::string>& classes, std::uint64_t step) {
+  const auto count = [this, step](const std::string& name) {
+    const auto it = waiting_without_boost_.try_emplace(name).first;
+    it->second += step;
+    if (it->second == 0) waiting_without_boost_.erase(it);
+  };
+  if (classes.empty()) count({});
+  for (const std::string& name : classes) count(name);
 }
 
 void QueueIndex::on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) {
@@ -105,6 +118,15 @@ void QueueIndex::on_change(const JobId& id, const AssignmentRow* before, const A
       holding->gpu_milli += step * row.gpu_milli;
     }
     if (own->second.jobs == 0) held_by_.erase(own);
+    if (!row.boosted) return;
+    const auto boosted = boosted_.try_emplace(row.hardware_class).first;
+    const auto own_boosted = boosted_by_.try_emplace({row.hardware_class, row.requester}).first;
+    for (Holding* holding : {&boosted->second, &own_boosted->second}) {
+      holding->jobs += step;
+      holding->gpu_milli += step * row.gpu_milli;
+    }
+    if (boosted->second.jobs == 0) boosted_.erase(boosted);
+    if (own_boosted->second.jobs == 0) boosted_by_.erase(own_boosted);
   };
   if (before != nullptr) {
     const auto node = occupants_.find(before->node);
@@ -188,6 +210,20 @@ const std::set<QueueIndex::Occupant>* QueueIndex::occupants(const NodeId& node) 
 Holding QueueIndex::held_by(ClassId hardware_class, const AccountId& requester) const {
   const auto it = held_by_.find({hardware_class, requester});
   return it != held_by_.end() ? it->second : Holding{};
+}
+
+Holding QueueIndex::boosted_by(ClassId hardware_class, const AccountId& requester) const {
+  const auto it = boosted_by_.find({hardware_class, requester});
+  return it != boosted_by_.end() ? it->second : Holding{};
+}
+
+Holding QueueIndex::boosted(ClassId hardware_class) const {
+  const auto it = boosted_.find(hardware_class);
+  return it != boosted_.end() ? it->second : Holding{};
+}
+
+bool QueueIndex::waits_without_boost(const std::string& class_name) const {
+  return waiting_without_boost_.contains({}) || waiting_without_boost_.contains(class_name);
 }
 
 std::uint64_t QueueIndex::waiting_naming(const std::string& class_name) const {

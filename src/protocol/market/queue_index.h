@@ -68,6 +68,11 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   [[nodiscard]] const std::set<Occupant>* occupants(const NodeId& node) const;
   [[nodiscard]] Holding held_by(ClassId hardware_class, const AccountId& requester) const;
   [[nodiscard]] Holding held(ClassId hardware_class) const { return held_[hardware_class]; }
+  /// The same of boosted jobs alone.
+  [[nodiscard]] Holding boosted_by(ClassId hardware_class, const AccountId& requester) const;
+  [[nodiscard]] Holding boosted(ClassId hardware_class) const;
+  /// Whether a GPU job without boost waits that names this class, or none.
+  [[nodiscard]] bool waits_without_boost(const std::string& class_name) const;
   /// Waiting jobs that name a class.
   [[nodiscard]] std::uint64_t waiting_naming(const std::string& class_name) const;
   /// GPU jobs of the last epoch and of the queue, and those of them that name classes.
@@ -101,6 +106,7 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   void remove(const JobId& id, const JobRow& row);
   void insert(const JobId& id, const JobRow& row);
   void count_waiting(const JobRow& row, bool enters);
+  void count_without_boost(const std::vector<std::string>& classes, std::uint64_t step);
 
   std::map<Place, WaitingJob> waiting_;
   std::map<Place, const JobRow*> parked_;
@@ -111,6 +117,9 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   std::map<NodeId, std::set<Occupant>> occupants_;
   std::map<std::pair<ClassId, AccountId>, Holding> held_by_;
   std::array<Holding, 256> held_{};
+  std::map<std::pair<ClassId, AccountId>, Holding> boosted_by_;
+  std::map<ClassId, Holding> boosted_;
+  std::map<std::string, std::uint64_t> waiting_without_boost_;  // by class name; empty: jobs that name none
   std::map<std::string, std::uint64_t> waiting_naming_;
   std::map<ShapeKey, std::uint64_t> waiting_shapes_;
   Ranking waiting_ranking_;

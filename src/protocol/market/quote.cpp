@@ -96,10 +96,12 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
   quote.tx_fee = params_.agpu(Parameter::TxFee);
   quote.balance = {ledger_.balance(requester, Asset::Agpu)};
   const Agpu available{saturating_sub(quote.balance.base, quote.tx_fee.base)};
-  const Admission admission = admit(market, {nodes_->supply(), nodes_->places(), spec, requester, available}, context);
+  quote.credits_micro = staking_.credits_micro(requester, context.time);
+  const Admission admission = admit(market, {*nodes_, spec, requester, available, quote.credits_micro}, context);
   quote.tier = admission.tier;
   quote.max_price = admission.max_price;
   quote.cap = admission.cap;
+  quote.boost = admission.boost;
   quote.refusal = admission.refusal;
 
   DispatchPass pass(market, context, &spec);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/market/boost.h"
 #include "protocol/market/matching.h"
 
 namespace starminer::protocol {
@@ -30,7 +31,9 @@ struct Quote {
   Agpu expected;            // expected cost at the winner's (else cheapest) unit price
   FeeSplit expected_split;  // receivers of the expected cost
   Agpu tx_fee;
-  Agpu balance;  // of the requester
+  Agpu balance;                     // of the requester
+  Boost boost;                      // what the credits of the job come to
+  std::uint64_t credits_micro = 0;  // millionths of a credit that the requester has
   std::vector<ClassQuote> classes;
   Exclusions exclusions;
   std::optional<Match> match;  // who would take it now

@@ -41,7 +41,10 @@ struct JobRow {
   TimeMs ended;
   Agpu paid;
   Agpu refunded;
-  Agpu burned;  // cancel fee
+  Agpu burned;                // cancel fee
+  std::uint64_t credits = 0;  // spent at the submission, whatever becomes of the job
+  DurationMs boost;           // what they move its place ahead
+  Agpu credits_burned;        // AGPU burned with them, beside the cap
 };
 
 /// Who holds what now. One row per job with a live contract.
@@ -53,6 +56,7 @@ struct AssignmentRow {
   Allocation allocation;
   std::uint64_t gpu_milli = 0;
   TimeMs projected_end;  // latest end by max_s: what EASY counts with
+  bool boosted = false;  // counts in the lane of boosted jobs
 };
 
 /// A shape of demand: what a job asks of a node.

@@ -80,12 +80,13 @@ Result<Checked<JobSubmit>, Refusal> Market::check(const Valid<JobSubmit>& op, co
     }
   }
   const Agpu available{ledger_.balance(sender.account, Asset::Agpu)};
-  Admission admission =
-      admit(view(), {nodes_->supply(), nodes_->places(), op->spec, sender.account, available}, context);
+  const std::uint64_t credits_micro = staking_.credits_micro(sender.account, context.time);
+  Admission admission = admit(view(), {*nodes_, op->spec, sender.account, available, credits_micro}, context);
   if (admission.refusal) return fail(std::move(*admission.refusal));
   evidence.tier = admission.tier;
   evidence.max_price = admission.max_price;
   evidence.cap = admission.cap;
+  evidence.boost = admission.boost;
   return Checked<JobSubmit>(op, std::move(evidence));
 }
 
@@ -103,12 +104,19 @@ JobId Market::apply(const Checked<JobSubmit>& op, const Sender& sender, const Bl
   row.max_price = evidence.max_price;
   row.cap = evidence.cap;
   row.submitted = context.time;
-  row.key_ms = queue_key(view(), row.spec, row.tier, context.time);
+  row.credits = evidence.boost.credits;
+  row.boost = evidence.boost.ahead;
+  row.credits_burned = evidence.boost.burned;
+  row.key_ms = queue_key(view(), row.spec, row.tier, row.boost, context.time);
   if (!op->client_id.empty()) {
     row.client_key = client_key_of(sender.account, op->client_id);
     client_ids_.put(row.client_key, id);
   }
-  ledger_.lock(LockPurpose::Escrow, id.bytes, sender.account, Asset::Agpu, row.cap.base);
+  ledger_.lock(LockPurpose::Escrow, id.bytes, sender.account, Asset::Agpu, row.cap.base + row.credits_burned.base);
+  if (row.credits != 0) {
+    ledger_.burn_from_lock(LockPurpose::Escrow, id.bytes, row.credits_burned);
+    staking_.spend_credits(sender.account, row.credits * kPpm, context.time);
+  }
   ledger_.add_role(sender.account);
   count_demand(row.spec);
   enter_queue(id, std::move(row), context);
@@ -162,7 +170,7 @@ void Market::apply(const Checked<JobRaise>& op, const Sender& /*sender*/, const 
   const MarketView market = view();
   if (row.parked && !Demand(market, row, context.time).is_priced_out(nodes_->places())) {
     row.parked = false;
-    row.key_ms = queue_key(market, row.spec, row.tier, context.time);  // as a job that a tick wakes
+    row.key_ms = queue_key(market, row.spec, row.tier, row.boost, context.time);  // as a job that a tick wakes
     context.emit({.kind = EventKind::JobQueued,
                   .account = row.requester,
                   .job = op->job,

@@ -40,6 +40,13 @@ std::vector<Row> rows() {
       {RefusalCode::BudgetTooSmall, [](World&, JobOf& job) { job.budget(1'000); }},
       {RefusalCode::CapTooSmall,
        [](World&, JobOf& job) { job.max_price(1).set([](JobSpec& s) { s.expected_s = 60; }); }},
+      {RefusalCode::BoostTooSmall,
+       [](World& world, JobOf& job) {
+         ASSERT_TRUE(world.params.set(Parameter::BoostGain, 0));
+         job.set([](JobSpec& s) { s.credits = std::max<std::uint64_t>(s.credits, 1); });
+       }},
+      {RefusalCode::BoostLaneTooSmall, [](World&, JobOf& job) { job.gpus(3).budget(1'000 * kAgpu).credits(100); }},
+      {RefusalCode::CreditsTooFew, [](World&, JobOf& job) { job.credits(5); }},
       {RefusalCode::EscrowNotCovered,
        [](World& world, JobOf&) {
          // Ada has only a fee and a little left.

@@ -70,6 +70,9 @@ class JobOf {
   JobOf& budget(std::uint64_t base) {
     return set([base](JobSpec& s) { s.budget = {base}; });
   }
+  JobOf& credits(std::uint64_t n) {
+    return set([n](JobSpec& s) { s.credits = n; });
+  }
   JobOf& deadline(TimeMs at) {
     return set([at](JobSpec& s) { s.deadline = at; });
   }
@@ -132,7 +135,8 @@ struct World {
   Reputation reputation{store, params};
   Registry registry{store, params, ledger, reputation, timers};
   Pricing pricing{store, params, registry};
-  Market market{store, params, ledger, registry, pricing, reputation, timers};
+  Staking staking{store, params, ledger, timers};
+  Market market{store, params, ledger, registry, pricing, reputation, staking, timers};
   std::vector<Event> events;
   BlockContext context{
       .height = 1, .epoch = 0, .time = kStart, .halted = {}, .seed = sha256("seed"), .events = &events};
@@ -154,6 +158,19 @@ struct World {
     // The market's own view is private; tests of its parts look through the same tables and an index of their own.
     return {params, ledger,       registry, pricing, reputation, market.jobs(), market.assignments(),
             shares, class_demand, index};
+  }
+
+  /// AMAX out of nothing, staked at once.
+  void stake(const AccountId& account, std::uint64_t amax) {
+    EXPECT_TRUE(ledger.mint_at_genesis(account, Asset::Amax, amax));
+    const auto valid = StakeLock::validate({Asset::Amax, amax});
+    EXPECT_TRUE(valid.has_value());
+    const auto checked = staking.check(*valid, {account, 0});
+    EXPECT_TRUE(checked.has_value());
+    staking.apply(*checked, {account, 0}, context);
+  }
+  [[nodiscard]] std::uint64_t credits(const AccountId& account) const {
+    return staking.credits_micro(account, context.time) / kPpm;
   }
 
   NodeId add_node(const NodeOf& node, const AccountId& provider = kFarm) {
@@ -263,7 +280,8 @@ struct World {
   [[nodiscard]] std::uint64_t balance(const AccountId& account) const { return ledger.balance(account, Asset::Agpu); }
   [[nodiscard]] ClassId class_id(const std::string& name) const { return *registry.find_class(name); }
   [[nodiscard]] bool sound() const {
-    return market.invariants_hold() && registry.invariants_hold() && ledger.invariants_hold();
+    return market.invariants_hold() && registry.invariants_hold() && ledger.invariants_hold() &&
+           staking.invariants_hold();
   }
   /// Price of a plain job of this specification on a node.
   [[nodiscard]] Price unit_on(const JobOf& job, const NodeId& node, TierId tier = kStandard) const {

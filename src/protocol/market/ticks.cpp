@@ -110,7 +110,7 @@ void Market::wake_parked(const NodeList& nodes, const BlockContext& context) {
     JobRow row = jobs_.get(id);
     row.parked = false;
     // Its time in the queue begins now: a job cannot gain a place by asking for a price that nobody takes.
-    row.key_ms = queue_key(market, row.spec, row.tier, context.time);
+    row.key_ms = queue_key(market, row.spec, row.tier, row.boost, context.time);
     context.emit({.kind = EventKind::JobQueued,
                   .account = row.requester,
                   .job = id,

@@ -1,5 +1,6 @@
 #include "protocol/staking/staking.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -52,6 +53,49 @@ StakeRow Staking::stake(const AccountId& account, Asset asset) const {
   return row != nullptr ? *row : StakeRow{};
 }
 
+std::uint64_t Staking::brought_micro(std::uint64_t bonded, DurationMs time) const {
+  // Stake in base units x its value x credits in an hour x time, each with its own unit.
+  constexpr std::uint64_t kHourMs = 3'600'000;
+  constexpr u128 kUnits = u128{kBasePerToken} * kPpm * kHourMs;
+  const u128 value = u128{bonded} * params_.get(Parameter::AmaxValueMicro);
+  const u128 rate = u128{params_.get(Parameter::CreditRateMicro)} * time.ms;
+  const auto micro = mul_div_wide(value, rate, kUnits, Rounding::Floor);
+  return micro && *micro <= kAmountMax ? static_cast<std::uint64_t>(*micro) : kAmountMax;
+}
+
+std::uint64_t Staking::credits_micro(const StakeRow& row, TimeMs now) const {
+  if (row.bonded == 0) return 0;
+  const DurationMs span = params_.duration(Parameter::CreditSpanMs);
+  const std::uint64_t brought = brought_micro(row.bonded, std::min(elapsed(now, row.credits_at), span));
+  return std::min(saturating_add(row.credits_micro, brought), brought_micro(row.bonded, span));
+}
+
+std::uint64_t Staking::credits_micro(const AccountId& account, TimeMs now) const {
+  return credits_micro(stake(account, Asset::Amax), now);
+}
+
+std::uint64_t Staking::credits_micro_in(const AccountId& account, DurationMs time) const {
+  return brought_micro(stake(account, Asset::Amax).bonded, time);
+}
+
+void Staking::spend_credits(const AccountId& account, std::uint64_t micro, TimeMs now) {
+  const StakeKey key{account, Asset::Amax};
+  StakeRow row = stakes_.get(key);
+  const auto left = checked_sub(credits_micro(row, now), micro);
+  STARMINER_CHECK(left.has_value());
+  row.credits_micro = *left;
+  row.credits_at = now;
+  put(key, row);
+}
+
+void Staking::set_bonded(StakeRow& row, std::uint64_t bonded, TimeMs now) const {
+  const std::uint64_t before = credits_micro(row, now);
+  row.bonded = bonded;
+  row.credits_at = bonded != 0 ? now : TimeMs{};
+  row.credits_micro = before;
+  row.credits_micro = credits_micro(row, now);
+}
+
 void Staking::put(const StakeKey& key, const StakeRow& row) {
   if (row.bonded == 0 && row.unbonding == 0) {
     stakes_.erase(key);
@@ -85,7 +129,7 @@ AccountId Staking::apply(const Checked<StakeLock>& op, const Sender& sender, con
   } else {
     ledger_.add_to_lock(lock, op->amount);
   }
-  row.bonded += op->amount;
+  set_bonded(row, row.bonded + op->amount, context.time);
   put(key, row);
   context.emit({.kind = EventKind::StakeLocked,
                 .account = sender.account,
@@ -118,7 +162,7 @@ UnbondingId Staking::apply(const Checked<StakeUnbond>& op, const Sender& sender,
   ledger_.split_lock({LockPurpose::Stake, sender.account.bytes, op->asset},
                      {LockPurpose::Unbonding, id.bytes, op->asset}, op->amount);
   StakeRow row = stake(sender.account, op->asset);
-  row.bonded -= op->amount;
+  set_bonded(row, row.bonded - op->amount, context.time);
   row.unbonding += op->amount;
   ++row.unbondings;
   put({sender.account, op->asset}, row);
@@ -157,6 +201,7 @@ bool Staking::invariants_hold() const {
   for (const auto& [key, row] : stakes_) {
     if (ledger_.locked(LockPurpose::Stake, key.account.bytes, key.asset) != row.bonded) return false;
     if (row.bonded == 0 && row.unbonding == 0) return false;
+    if (row.bonded == 0 && (row.credits_micro != 0 || row.credits_at.ms != 0)) return false;
     const auto found = counted.find(key);
     const StakeRow parts = found != counted.end() ? found->second : StakeRow{};
     if (parts.unbonding != row.unbonding || parts.unbondings != row.unbondings) return false;

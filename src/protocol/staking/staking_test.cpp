@@ -177,6 +177,110 @@ TEST(Staking, KeepsAnAccountOpen) {
   EXPECT_EQ(close(), RefusalCode::None);
 }
 
+// REQ: STK-2, QUE-3
+TEST(Credits, ComeWithStakeAndTimeUpToADay) {
+  World world;
+  constexpr std::uint64_t kHour = 3'600'000;
+  EXPECT_EQ(world.staking.credits_micro(kAda, world.context.time), 0U);
+  ASSERT_EQ(world.lock(10 * kToken), RefusalCode::None);
+  const auto after = [&](std::uint64_t ms) {
+    return world.staking.credits_micro(kAda, world.context.time + DurationMs{ms});
+  };
+  EXPECT_EQ(after(0), 0U);
+  EXPECT_EQ(after(360), 1'000U) << "ten AMAX bring ten credits in an hour";
+  EXPECT_EQ(after(kHour), 10'000'000U);
+  EXPECT_EQ(after(24 * kHour), 240'000'000U);
+  EXPECT_EQ(after(1'000 * kHour), 240'000'000U) << "no more than those of a day";
+  EXPECT_EQ(world.staking.credits_micro(kBob, world.context.time + DurationMs{kHour}), 0U);
+
+  world.context.time = world.context.time + DurationMs{2 * kHour};
+  world.staking.spend_credits(kAda, 15'000'000, world.context.time);
+  EXPECT_EQ(after(0), 5'000'000U);
+  EXPECT_EQ(after(kHour), 15'000'000U);
+  ASSERT_EQ(world.lock(10 * kToken), RefusalCode::None);
+  EXPECT_EQ(after(0), 5'000'000U) << "more stake brings nothing for the time before";
+  EXPECT_EQ(after(kHour), 25'000'000U);
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Credits, UnbondingStakeBringsNone) {
+  World world;
+  constexpr std::uint64_t kDay = 86'400'000;
+  ASSERT_EQ(world.lock(10 * kToken), RefusalCode::None);
+  world.context.time = world.context.time + DurationMs{kDay};
+  ASSERT_EQ(world.unbond(9 * kToken), RefusalCode::None);
+  EXPECT_EQ(world.staking.credits_micro(kAda, world.context.time), 24'000'000U) << "what the rest can hold stays";
+  EXPECT_EQ(world.staking.credits_micro(kAda, world.context.time + DurationMs{kDay}), 24'000'000U);
+  ASSERT_EQ(world.unbond(kToken), RefusalCode::None);
+  EXPECT_EQ(world.staking.credits_micro(kAda, world.context.time), 0U);
+  ASSERT_EQ(world.lock(kToken), RefusalCode::None);
+  EXPECT_EQ(world.staking.credits_micro(kAda, world.context.time), 0U) << "nor do they come back";
+  EXPECT_TRUE(world.sound());
+}
+
+TEST(Credits, AreWorthWhatTheParametersSay) {
+  World world;
+  ASSERT_EQ(world.lock(kToken), RefusalCode::None);
+  const TimeMs later = world.context.time + DurationMs{3'600'000};
+  ASSERT_TRUE(world.params.set(Parameter::AmaxValueMicro, 2'500'000));
+  EXPECT_EQ(world.staking.credits_micro(kAda, later), 2'500'000U);
+  ASSERT_TRUE(world.params.set(Parameter::CreditRateMicro, 100'000'000));
+  EXPECT_EQ(world.staking.credits_micro(kAda, later), 250'000'000U);
+  ASSERT_TRUE(world.params.set(Parameter::CreditRateMicro, 0));
+  EXPECT_EQ(world.staking.credits_micro(kAda, later), 0U);
+}
+
+TEST(Credits, OfTheLargestStakeDoNotOverflow) {
+  World world;
+  world.params.write_genesis(Preset::Main);
+  ASSERT_TRUE(world.ledger.mint_at_genesis(kAda, Asset::Amax, kAmountMax - 200 * kToken));
+  ASSERT_TRUE(world.params.set(Parameter::AmaxValueMicro, 1'000'000'000));
+  ASSERT_TRUE(world.params.set(Parameter::CreditRateMicro, 100'000'000));
+  ASSERT_EQ(world.lock(kAmountMax - 200 * kToken), RefusalCode::None);
+  EXPECT_EQ(world.staking.credits_micro(kAda, {~std::uint64_t{0}}), kAmountMax);
+}
+
+// REQ: QUE-3. Q4: never negative, never more than stake x time; each touch loses less than a millionth of a credit.
+RC_GTEST_PROP(Credits, AgreeWithASumOfStakeAndTime, ()) {
+  constexpr std::uint64_t kDay = 86'400'000;
+  constexpr u128 kMicroOfStakeMs = u128{kToken} * 3'600'000 / 1'000'000;  // stake x ms that bring a millionth
+  World world;
+  u128 exact = 0;
+  std::uint64_t bonded = 0;
+  std::uint64_t touches = 0;
+  const auto hold = [&] { exact = std::min(exact, u128{bonded} * kDay); };
+  const auto steps = *rc::gen::inRange(1, 60);
+  for (int i = 0; i < steps; ++i) {
+    const auto pass = *rc::gen::inRange<std::uint64_t>(0, *rc::gen::element<std::uint64_t>(2, 1'000, kDay, 3 * kDay));
+    world.pass_to(world.context.time + DurationMs{pass});
+    exact += u128{bonded} * pass;
+    hold();
+    const auto amount = *rc::gen::inRange<std::uint64_t>(kToken, 30 * kToken);
+    switch (*rc::gen::inRange(0, 3)) {
+      case 0:
+        if (world.lock(amount) == RefusalCode::None) bonded += amount, ++touches;
+        break;
+      case 1:
+        if (world.unbond(amount) == RefusalCode::None) bonded -= amount, ++touches;
+        hold();
+        break;
+      default: {
+        const std::uint64_t there = world.staking.credits_micro(kAda, world.context.time);
+        if (there == 0) break;
+        const auto spent = *rc::gen::inRange<std::uint64_t>(0, there + 1);
+        world.staking.spend_credits(kAda, spent, world.context.time);
+        RC_ASSERT(exact >= spent * kMicroOfStakeMs);
+        exact -= spent * kMicroOfStakeMs;
+        ++touches;
+      }
+    }
+    const u128 there = world.staking.credits_micro(kAda, world.context.time);
+    RC_ASSERT(there * kMicroOfStakeMs <= exact);
+    RC_ASSERT((there + 2 * touches + 1) * kMicroOfStakeMs > exact);
+    RC_ASSERT(world.sound());
+  }
+}
+
 TEST(Staking, FindsRowsThatDisagreeWithTheirLocks) {
   const auto sound_after = [](auto change) {
     World world;
@@ -195,7 +299,7 @@ TEST(Staking, FindsRowsThatDisagreeWithTheirLocks) {
   }));
   EXPECT_FALSE(sound_after([](World& world) {
     EXPECT_TRUE(world.store.load_row(state::TableId::Stakes, encode(StakeKey{kBob, Asset::Amax}),
-                                     encode(StakeRow{kToken, 0, 0})));
+                                     encode(StakeRow{kToken, 0, 0, 0, {}})));
   }));
 }
 
