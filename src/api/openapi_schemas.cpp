@@ -102,15 +102,32 @@ constexpr std::array kSchemas = {
     SchemaText{"Tiers", "tiers:Tier[]", ""},
     SchemaText{"FreeCapacity", "devices_milli:int[], cpu_milli:int, ram_bytes:int, disk_bytes:int, jobs:int",
                "The very figures that matching uses."},
-    SchemaText{"Energy", "g_co2_per_kwh:int, renewable_ppm:int, pue_ppm:int, verified:bool", ""},
+    SchemaText{"Energy", "g_co2_per_kwh:int, renewable_ppm:int, pue_ppm:int, certificate:Hash?, verified:bool", ""},
+    SchemaText{"Attestation", "attestor:Address, until_ms:int", "Of those that count now."},
+    SchemaText{"Claim", "claim:Hash?, attested_by:Attestation[]",
+               "claim: what attestors sign; null where the node states nothing."},
+    SchemaText{
+        "RatingReports", "training:Hash?, inference:Hash?, rendering:Hash?, simulation:Hash?",
+        "Where each rating comes from: the digest that the seed of `benchmark` gives on a correct device, or the "
+        "report of the registration."},
+    SchemaText{"Claims", "energy:Claim, site_tier:Claim", ""},
+    SchemaText{"Benchmark",
+               "round:int, seed:Hash, reason:string, open:bool, asked_ms:int, due_ms:int?, answered_ms:int?, "
+               "confirmed:bool?, node?:NodeId",
+               "The last one that the protocol asked for. reason: doubt or spot; due_ms: null once overdue."},
+    SchemaText{"NodeTelemetry", "epoch:int, operators:int, beats:int, p50_ms:int, p90_ms:int, p99_ms:int",
+               "Of the last epoch with this node in its window; medians over the operators."},
     SchemaText{
         "Node",
         "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
-        "region:string, country:string, site_tier:int, sandbox_tier:int, devices:int, device_memory_bytes:int, "
+        "region:string, country:string, site_tier:int, site_tier_verified:bool, sandbox_tier:int, devices:int, "
+        "device_memory_bytes:int, "
         "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
-        "network_down_mbps:int, free:FreeCapacity, ratings:int{}, reputation:int{}, floor_32nds:int, "
+        "network_down_mbps:int, free:FreeCapacity, ratings:int{}, rating_reports:RatingReports, reputation:int{}, "
+        "floor_32nds:int, "
         "floor_price:Price, prices:Price{}, "
-        "energy:Energy, runtimes:string[], registered_ms:int, status_since_ms:int",
+        "energy:Energy, attestations:Claims, benchmark:Benchmark?, telemetry:NodeTelemetry?, runtimes:string[], "
+        "registered_ms:int, status_since_ms:int",
         "ratings: compute units per device-second x 1000; reputation: 0 to 240; prices: per GPU-hour by tier, what a "
         "plain job of one GPU for up to an hour would pay there now."},
     SchemaText{"Nodes", "nodes:Node[], next:string?", ""},
@@ -226,12 +243,26 @@ constexpr std::array kSchemas = {
         "archived:Archived?, job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},
     SchemaText{"Contracts", "contracts:Contract[], next:string?", ""},
-    SchemaText{"Assignments", "contracts:Contract[]", ""},
+    SchemaText{"Assignments", "contracts:Contract[], benchmarks:Benchmark[]",
+               "benchmarks: those that the provider owes."},
     SchemaText{"Progress",
                "contract:ContractId, run_ms:int, done:number?, total:number?, unit:string?, note:string?, time_ms:int",
                ""},
     // Providers
-    SchemaText{"Beats", "nodes:NodeId[]", ""},
+    SchemaText{"Beats", "nodes:NodeId[], round_trip_ms?:int?",
+               "round_trip_ms: how long the agent waited for the answer to its last beat."},
+    SchemaText{"WindowNode", "node:NodeId, provider:Address", ""},
+    SchemaText{"TelemetryWindow", "epoch:int, nodes:WindowNode[]", ""},
+    SchemaText{"TelemetryEntry", "node:NodeId, beats:int, p50_ms:int, p90_ms:int, p99_ms:int", ""},
+    SchemaText{"TelemetryReport",
+               "operator:Address, epoch:int, raw_hash:Hash, reported_ms:int, entries:TelemetryEntry[]",
+               "raw_hash: SHA-256 of the raw beats that this operator keeps."},
+    SchemaText{
+        "Telemetry",
+        "last:TelemetryWindow, running:TelemetryWindow, beat_every_ms:int, epoch_ms:int, reports:TelemetryReport[]",
+        "reports: the last one of each operator."},
+    SchemaText{"Attestor", "account:Address, since_ms:int", ""},
+    SchemaText{"AttestorList", "attestors:Attestor[], needed:int", ""},
     SchemaText{"BeatAnswer", "time_ms:int", ""},
     SchemaText{"ProgressReport", "run_ms:int, done?:number?, total?:number?, unit?:string?, note?:string?", ""},
     SchemaText{"LogSize", "size:int", ""},

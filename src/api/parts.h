@@ -27,6 +27,7 @@ namespace starminer::api {
 
 class ArtifactAccess;
 class Authorizer;
+class BeatArchive;
 class Faucet;
 class Predictions;
 class Relay;
@@ -56,6 +57,9 @@ struct ServiceOptions {
   std::optional<FaucetOptions> faucet;
   /// Folder of the relay's files.
   std::filesystem::path relay_folder;
+  /// Folder of the raw beats that an operator keeps; empty: beside the relay's.
+  std::filesystem::path beats_folder{};
+  std::uint64_t beats_epochs_kept = 168;
   std::uint64_t log_bytes_max = 16ULL << 20U;         // of one stream of one contract
   std::uint64_t relay_bytes_max = 4ULL << 30U;        // of all logs
   std::uint64_t logs_kept_ms = 7ULL * 86'400'000;     // after the contract ended
@@ -75,7 +79,8 @@ struct Parts {
   RecentMatches& matches;
   Predictions& predictions;
   ArtifactAccess& access;
-  Faucet* faucet;  // null where the network has none
+  Faucet* faucet;      // null where the network has none
+  BeatArchive* beats;  // null where this node is no operator of the network
   prometheus::Registry& metrics;
   const ServiceOptions& options;
   /// Runs work that is too long for the thread it arises on; runs it at once where the queue is full.
@@ -91,6 +96,7 @@ void add_market_routes(http::Router& router, const Parts& parts);
 void add_contract_routes(http::Router& router, const Parts& parts);
 void add_artifact_routes(http::Router& router, const Parts& parts);
 void add_provider_routes(http::Router& router, const Parts& parts);
+void add_telemetry_routes(http::Router& router, const Parts& parts);
 void add_stream_routes(http::Router& router, const Parts& parts);
 /// /openapi.json. Requires: all other routes were added.
 void add_document_route(http::Router& router, const Parts& parts);

@@ -34,6 +34,8 @@ class Clock {
 /// What of an account is staked, what unbonds, and the credits it has at this Unix time.
 [[nodiscard]] nlohmann::json render_stake(const protocol::Machine& machine, const AccountId& account, TimeMs now);
 [[nodiscard]] nlohmann::json render_provider(const protocol::Machine& machine, const AccountId& account);
+/// The last benchmark that the protocol asked of a node. Requires: there was one.
+[[nodiscard]] nlohmann::json render_benchmark(const protocol::Machine& machine, const NodeId& id);
 [[nodiscard]] nlohmann::json render_node(const protocol::Machine& machine, const NodeId& id, TimeMs now);
 [[nodiscard]] nlohmann::json render_class(const protocol::Machine& machine, protocol::ClassId id);
 /// `archived`: where the history has it, for one that is no longer in the state.

@@ -25,6 +25,39 @@ json render_ratings(const protocol::NodeRow& row) {
   return ratings;
 }
 
+/// What the node states of an aspect, as attestors confirm it, and who does.
+json render_claim(const Machine& machine, const NodeId& id, protocol::Aspect aspect, TimeMs now) {
+  const protocol::NodeRow& row = machine.registry().nodes().get(id);
+  const protocol::AspectKey key{id, aspect};
+  const protocol::Attestors& attestors = machine.attestors();
+  const auto claim = protocol::Registry::claim_of(id, row, aspect);
+  json given = json::array();
+  if (const auto* attestations = attestors.attestations().find(key)) {
+    for (const protocol::Attestation& one : attestations->given) {
+      if (!attestors.counts(one, key, now)) continue;
+      given.push_back({{"attestor", one.attestor.text()}, {"until_ms", Clock(machine).unix_ms(one.until)}});
+    }
+  }
+  return {{"claim", claim ? json(claim->hex()) : json()}, {"attested_by", std::move(given)}};
+}
+
+json render_telemetry(const Machine& machine, const NodeId& id) {
+  const protocol::NodeTelemetryRow* const row = machine.telemetry().nodes().find(id);
+  if (row == nullptr) return nullptr;
+  return {{"epoch", row->epoch},           {"operators", row->operators},   {"beats", row->figures.beats},
+          {"p50_ms", row->figures.p50_ms}, {"p90_ms", row->figures.p90_ms}, {"p99_ms", row->figures.p99_ms}};
+}
+
+/// Where each rating comes from: the report of a registration, or the digest of a benchmark that the network asked for.
+json render_rating_reports(const protocol::NodeRow& row) {
+  json reports = json::object();
+  for (const JobKind kind : kKinds) {
+    const Hash32& report = row.ratings[static_cast<std::size_t>(kind)].benchmark;
+    reports[std::string(kind_name(kind))] = report.is_zero() ? json() : json(report.hex());
+  }
+  return reports;
+}
+
 json render_free(const protocol::CapacityRow& capacity) {
   return {{"devices_milli", capacity.device_free_milli},
           {"cpu_milli", capacity.cpu_free_milli},
@@ -34,6 +67,20 @@ json render_free(const protocol::CapacityRow& capacity) {
 }
 
 }  // namespace
+
+json render_benchmark(const Machine& machine, const NodeId& id) {
+  const protocol::BenchmarkRow& row = machine.registry().benchmarks().get(id);
+  const Clock clock(machine);
+  const auto time_or_null = [&clock](TimeMs time) { return time.ms == 0 ? json() : json(clock.unix_ms(time)); };
+  return {{"round", row.round},
+          {"seed", row.seed.hex()},
+          {"reason", benchmark_reason_name(row.reason)},
+          {"open", row.open},
+          {"asked_ms", clock.unix_ms(row.asked)},
+          {"due_ms", row.open ? time_or_null(row.due) : json()},
+          {"answered_ms", time_or_null(row.answered)},
+          {"confirmed", row.answered.ms == 0 ? json() : json(row.confirmed)}};
+}
 
 json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
   const protocol::NodeRow& row = machine.registry().nodes().get(id);
@@ -57,6 +104,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
           {"region", machine.registry().regions().get(row.offer.region).name},
           {"country", row.offer.country},
           {"site_tier", row.offer.site_tier},
+          {"site_tier_verified", row.offer.site_tier_verified},
           {"sandbox_tier", row.offer.sandbox_tier},
           {"devices", row.hardware.devices},
           {"device_memory_bytes", row.hardware.device_memory_bytes},
@@ -68,6 +116,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
           {"network_down_mbps", row.hardware.network_down_mbps},
           {"free", render_free(capacity)},
           {"ratings", render_ratings(row)},
+          {"rating_reports", render_rating_reports(row)},
           {"reputation", reputation},
           {"floor_32nds", row.offer.floor_32nds},
           {"floor_price", decimal(floor_price(machine, row).nagpu_per_gpu_hour)},
@@ -76,7 +125,13 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
            {{"g_co2_per_kwh", row.offer.energy.g_co2_per_kwh},
             {"renewable_ppm", row.offer.energy.renewable_ppm},
             {"pue_ppm", row.offer.energy.pue_ppm},
+            {"certificate", row.offer.energy.certificate.is_zero() ? json() : json(row.offer.energy.certificate.hex())},
             {"verified", row.offer.energy.verified}}},
+          {"attestations",
+           {{"energy", render_claim(machine, id, protocol::Aspect::Energy, now)},
+            {"site_tier", render_claim(machine, id, protocol::Aspect::SiteTier, now)}}},
+          {"benchmark", machine.registry().benchmarks().contains(id) ? render_benchmark(machine, id) : json()},
+          {"telemetry", render_telemetry(machine, id)},
           {"runtimes", row.offer.runtime_names},
           {"registered_ms", clock.unix_ms(row.registered)},
           {"status_since_ms", clock.unix_ms(row.status_since)}};

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/beat_archive.h"
 #include "api/http/json.h"
 #include "api/parties.h"
 #include "api/relay.h"
@@ -10,6 +11,7 @@
 #include "api/reply.h"
 #include "api/route_options.h"
 #include "api/streams.h"
+#include "beats/beat_log.h"
 #include "engine/solo/engine.h"
 
 namespace starminer::api {
@@ -45,7 +47,13 @@ Response assignments(const Parts& parts, const Request& request) {
       object["job_kind"] = kind_name(row.kind);
       contracts.push_back(std::move(object));
     }
-    return {{"contracts", std::move(contracts)}};
+    json benchmarks = json::array();
+    for (const NodeId& node : machine.registry().benchmarks_due(*provider)) {
+      json owed = render_benchmark(machine, node);
+      owed["node"] = node.text();
+      benchmarks.push_back(std::move(owed));
+    }
+    return {{"contracts", std::move(contracts)}, {"benchmarks", std::move(benchmarks)}};
   }));
 }
 
@@ -74,6 +82,10 @@ Response beats(const Parts& parts, const Request& request) {
   if (!provider) return provider.error();
   const auto nodes = parse_nodes(request);
   if (!nodes) return nodes.error();
+  if (const auto body = beats::parse_beat_body(request.body); !body) {
+    return bad_body(R"({"nodes":["n1...",...],"round_trip_ms":n})");
+  }
+  std::optional<std::uint64_t> epoch;  // in whose window one of them stands
   // All or none: a beat for another's node would keep a dead one in service.
   const auto refusal = parts.engine.read([&](const Machine& machine) -> std::optional<Problem> {
     for (const NodeId& id : *nodes) {
@@ -83,13 +95,20 @@ Response beats(const Parts& parts, const Request& request) {
         return http::forbidden("forbidden", fmt::format("The node {} belongs to another provider.", id.text()),
                                "Beat for your own nodes only.");
       }
+      const protocol::TelemetryWindow window = machine.telemetry().windows().running;
+      if (protocol::Telemetry::contains(window, row->dense_id)) epoch = window.epoch;
     }
     return std::nullopt;
   });
   if (refusal) return *refusal;
   const auto now = std::chrono::steady_clock::now();
   for (const NodeId& id : *nodes) parts.relay.beat(id, now);
-  return json_response({{"time_ms", Engine::wall_clock().ms}});
+  const TimeMs time = Engine::wall_clock();
+  if (parts.beats != nullptr && epoch) {
+    const auto line = beats::format_beat(time, request.header("authorization"), request.body);
+    if (line) parts.beats->append(*epoch, *line);
+  }
+  return json_response({{"time_ms", time.ms}});
 }
 
 bool is_amount(const json& body, const char* name) {

@@ -7,6 +7,7 @@
 
 #include "api/artifact_access.h"
 #include "api/authorization.h"
+#include "api/beat_archive.h"
 #include "api/faucet.h"
 #include "api/predictions.h"
 #include "api/recent_matches.h"
@@ -23,6 +24,7 @@ struct Service::Impl {
   ServiceOptions options;
   engine::solo::Engine& engine;
   std::unique_ptr<Relay> relay;
+  std::unique_ptr<BeatArchive> beats;  // null where this node is no operator
   Authorizer authorizer;
   Streams streams;
   RecentMatches matches;
@@ -34,14 +36,15 @@ struct Service::Impl {
   std::function<bool(std::function<void()>)> try_post;
   Parts parts;
   Upkeep upkeep;
-  std::unique_ptr<TelemetryWatcher> telemetry;
+  std::unique_ptr<TelemetryWatcher> telemetry;  // after what it uses
   bool started = false;
 
   Impl(engine::solo::Engine& engine_in, artifacts::Store& artifacts, prometheus::Registry& metrics,
-       ServiceOptions options_in, std::unique_ptr<Relay> relay_in)
+       ServiceOptions options_in, std::unique_ptr<Relay> relay_in, std::unique_ptr<BeatArchive> beats_in)
       : options(std::move(options_in)),
         engine(engine_in),
         relay(std::move(relay_in)),
+        beats(std::move(beats_in)),
         authorizer({.clock = [] { return engine::solo::Engine::wall_clock(); }}),
         streams(engine_in, *relay),
         matches(engine_in),
@@ -49,22 +52,16 @@ struct Service::Impl {
         views(engine_in, matches),
         access(engine_in, artifacts),
         faucet(options.faucet ? std::make_unique<Faucet>(engine_in, *options.faucet) : nullptr),
-        parts{engine_in,
-              artifacts,
-              authorizer,
-              *relay,
-              streams,
-              views,
-              matches,
-              predictions,
-              access,
-              faucet.get(),
-              metrics,
-              options,
-              [this](std::function<void()> task) { post(std::move(task)); }},
+        parts{engine_in,   artifacts,
+              authorizer,  *relay,
+              streams,     views,
+              matches,     predictions,
+              access,      faucet.get(),
+              beats.get(), metrics,
+              options,     [this](std::function<void()> task) { post(std::move(task)); }},
         upkeep(parts) {
-    if (options.operator_key && options.watches_beats) {
-      telemetry = std::make_unique<TelemetryWatcher>(engine_in, *relay, *options.operator_key);
+    if (beats) {
+      telemetry = std::make_unique<TelemetryWatcher>(engine_in, *relay, *options.operator_key, *beats);
     }
   }
 
@@ -78,8 +75,16 @@ Result<std::unique_ptr<Service>, std::string> Service::make(engine::solo::Engine
                                                             prometheus::Registry& metrics, ServiceOptions options) {
   auto relay = Relay::open(options.relay_folder, {options.log_bytes_max, options.relay_bytes_max});
   if (!relay) return fail(relay.error());
-  return std::unique_ptr<Service>(
-      new Service(std::make_unique<Impl>(engine, artifacts, metrics, std::move(options), std::move(*relay))));
+  std::unique_ptr<BeatArchive> beats;
+  if (options.operator_key && options.watches_beats) {
+    const std::filesystem::path folder =
+        options.beats_folder.empty() ? options.relay_folder.string() + "-beats" : options.beats_folder.string();
+    auto opened = BeatArchive::open(folder, {.epochs_kept = options.beats_epochs_kept});
+    if (!opened) return fail(opened.error());
+    beats = std::move(*opened);
+  }
+  return std::unique_ptr<Service>(new Service(
+      std::make_unique<Impl>(engine, artifacts, metrics, std::move(options), std::move(*relay), std::move(beats))));
 }
 
 Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -97,6 +102,7 @@ void Service::add_routes(http::Router& router) {
   add_contract_routes(router, parts);
   add_artifact_routes(router, parts);
   add_provider_routes(router, parts);
+  add_telemetry_routes(router, parts);
   add_stream_routes(router, parts);
   add_document_route(router, parts);
 }

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "beats/beat_log.h"
 #include "protocol/transaction.h"
 #include "starminer/v1/transaction.pb.h"
 
@@ -19,8 +20,9 @@ constexpr std::uint64_t kExpiryMs = 60'000;
 
 }  // namespace
 
-TelemetryWatcher::TelemetryWatcher(engine::solo::Engine& engine, const Relay& relay, SigningKey operator_key)
-    : engine_(engine), relay_(relay), key_(std::move(operator_key)) {}
+TelemetryWatcher::TelemetryWatcher(engine::solo::Engine& engine, const Relay& relay, SigningKey operator_key,
+                                   BeatArchive& beats)
+    : engine_(engine), relay_(relay), key_(std::move(operator_key)), beats_(beats) {}
 
 TelemetryWatcher::~TelemetryWatcher() { stop(); }
 
@@ -47,6 +49,7 @@ void TelemetryWatcher::run() {
     }
     const Observation seen = observe(std::chrono::steady_clock::now());
     if (!seen.silent.empty() || !seen.heard.empty()) report(seen);
+    report_window();
   }
 }
 
@@ -78,6 +81,54 @@ void TelemetryWatcher::report(const Observation& observation) {
   v1::TelemetryReport& message = *body.mutable_telemetry_report();
   for (const NodeId& id : observation.silent) message.add_silent(id.bytes.data(), id.bytes.size());
   for (const NodeId& id : observation.heard) message.add_heard(id.bytes.data(), id.bytes.size());
+  if (!send(std::move(body))) return;
+  spdlog::info("telemetry: {} nodes silent, {} heard again", observation.silent.size(), observation.heard.size());
+}
+
+void TelemetryWatcher::report_window() {
+  struct Due {
+    std::uint64_t epoch = 0;
+    beats::Window window;
+  };
+  const auto due = engine_.read([&](const Machine& machine) -> std::optional<Due> {
+    const protocol::Telemetry& telemetry = machine.telemetry();
+    const protocol::TelemetryWindow last = telemetry.windows().last;
+    const protocol::TelemetryReportRow* const mine = telemetry.reports().find(key_.account());
+    if (last.count == 0 || (mine != nullptr && mine->epoch >= last.epoch)) return std::nullopt;
+    Due found{last.epoch, {}};
+    for (const NodeId& node : telemetry.nodes_of(last)) {
+      found.window.emplace(node, machine.registry().nodes().get(node).provider);
+    }
+    return found;
+  });
+  if (!due) return;
+  const auto raw = beats_.close(due->epoch);
+  if (!raw) return;
+  const auto figures = beats::count_beats(*raw, due->window);
+  if (!figures) {
+    spdlog::error("telemetry: the raw beats of epoch {} are damaged, nothing is reported: {}", due->epoch,
+                  figures.error());
+    return;
+  }
+  v1::TransactionBody body;
+  v1::TelemetryAggregate& message = *body.mutable_telemetry_aggregate();
+  const Hash32 hash = sha256(*raw);
+  message.set_epoch(due->epoch);
+  message.set_raw_hash(hash.bytes.data(), hash.bytes.size());
+  for (const auto& [node, figure] : *figures) {
+    auto& entry = *message.add_entries();
+    entry.set_node(node.bytes.data(), node.bytes.size());
+    entry.set_beats(figure.beats);
+    entry.set_p50_ms(figure.p50_ms);
+    entry.set_p90_ms(figure.p90_ms);
+    entry.set_p99_ms(figure.p99_ms);
+  }
+  if (!send(std::move(body))) return;
+  spdlog::info("telemetry: epoch {}: {} of {} nodes heard, {} bytes of raw beats kept", due->epoch, figures->size(),
+               due->window.size(), raw->size());
+}
+
+bool TelemetryWatcher::send(v1::TransactionBody body) {
   engine_.read([&](const Machine& machine) {
     body.set_chain_id(machine.chain().chain_id);
     body.set_sequence(machine.ledger().next_sequence(key_.account()).value_or(0));
@@ -92,9 +143,8 @@ void TelemetryWatcher::report(const Observation& observation) {
     spdlog::error("telemetry: the report was not taken: {} ({})", result.error().info().what, result.error().detail);
   } else if (result->receipt.core.code != 0) {
     spdlog::error("telemetry: the report was refused: {}", result->receipt.detail);
-  } else {
-    spdlog::info("telemetry: {} nodes silent, {} heard again", observation.silent.size(), observation.heard.size());
   }
+  return result && result->receipt.core.code == 0;
 }
 
 }  // namespace starminer::api

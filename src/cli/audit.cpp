@@ -248,6 +248,7 @@ void add_audit_commands(config::Command& root, const Settings& settings) {
   add_audit_bundle_commands(group, settings);
   add_audit_log_commands(group, settings);
   add_audit_table_commands(group, settings);
+  add_audit_telemetry_command(group, settings);
 }
 
 }  // namespace starminer::cli

@@ -27,12 +27,16 @@ void add_prices_command(config::Command& root, const Settings& settings);
 void add_stake_commands(config::Command& root, const Settings& settings);
 /// network, params, set-param, codes
 void add_network_commands(config::Command& root, const Settings& settings);
-/// audit receipt, audit verify, and the two below
+/// attest, set-attestor
+void add_attest_commands(config::Command& root, const Settings& settings);
+/// audit receipt, audit verify, and the ones below
 void add_audit_commands(config::Command& root, const Settings& settings);
 /// audit bundle, audit consistency; `group` is audit
 void add_audit_bundle_commands(config::Command& group, const Settings& settings);
 /// audit log, audit replay
 void add_audit_log_commands(config::Command& group, const Settings& settings);
+/// audit telemetry
+void add_audit_telemetry_command(config::Command& group, const Settings& settings);
 /// audit export, audit statement
 void add_audit_table_commands(config::Command& group, const Settings& settings);
 

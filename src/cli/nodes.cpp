@@ -108,9 +108,16 @@ void show_node(const Invocation& call, const json& node) {
             fmt::format("{} devices, {} CPU threads, {} memory, {} disk; {} jobs run", milli_text(free_devices(node)),
                         milli_text(number_of(free, "cpu_milli")), terminal::human_memory(number_of(free, "ram_bytes")),
                         terminal::human_memory(number_of(free, "disk_bytes")), number_of(free, "jobs")));
-  lines.add("Place",
-            fmt::format("{} {}, site tier {}, isolation tier {}", shown(node, "region"), shown(node, "country"),
-                        number_of(node, "site_tier"), number_of(node, "sandbox_tier")));
+  lines.add("Place", fmt::format("{} {}, site tier {}{}, isolation tier {}", shown(node, "region"),
+                                 shown(node, "country"), number_of(node, "site_tier"),
+                                 flag_of(node, "site_tier_verified") ? " (verified)" : " (not verified, counts as 0)",
+                                 number_of(node, "sandbox_tier")));
+  const json& energy = member(node, "energy");
+  if (has(energy, "certificate")) {
+    lines.add("Energy", fmt::format("{} g CO2 per kWh, {} % renewable; {}", number_of(energy, "g_co2_per_kwh"),
+                                    number_of(energy, "renewable_ppm") / 10'000,
+                                    flag_of(energy, "verified") ? "verified by attestors" : "not verified"));
+  }
   std::string ratings;
   const json& rated = member(node, "ratings");
   for (const auto& [kind, value] : rated.items()) {
@@ -118,6 +125,18 @@ void show_node(const Invocation& call, const json& node) {
                            milli_text(number_of(rated, kind)));
   }
   lines.add("Rating", ratings + " CU per device");
+  if (const json& asked = member(node, "benchmark"); asked.is_object()) {
+    lines.more(fmt::format("benchmark {} asked for by the network ({}): {}", number_of(asked, "round"),
+                           shown(asked, "reason"),
+                           flag_of(asked, "open")        ? "no result yet"
+                           : flag_of(asked, "confirmed") ? "confirmed the ratings"
+                                                         : "did not confirm them"));
+  }
+  if (const json& heard = member(node, "telemetry"); heard.is_object()) {
+    lines.add("Heard",
+              fmt::format("{} beats in epoch {}, round trips of {} ms (median), {} ms (p99)", number_of(heard, "beats"),
+                          number_of(heard, "epoch"), number_of(heard, "p50_ms"), number_of(heard, "p99_ms")));
+  }
   std::string prices;
   const json& by_tier = member(node, "prices");
   for (const auto& [tier, value] : by_tier.items()) {

@@ -23,6 +23,7 @@ CliProgram::CliProgram()
   add_live_commands(root, settings_);
   add_prices_command(root, settings_);
   add_network_commands(root, settings_);
+  add_attest_commands(root, settings_);
   add_audit_commands(root, settings_);
   program_.configure(options_, config_files());
 }

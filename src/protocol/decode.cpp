@@ -259,6 +259,45 @@ Result<TelemetryReport, Refusal> decode(const v1::TelemetryReport& message) {
   return reader.result(std::move(op));
 }
 
+Result<NodeBenchmark, Refusal> decode(const v1::NodeBenchmark& message) {
+  Reader reader;
+  NodeBenchmark op;
+  op.node = reader.fixed<NodeId>(message.node(), "node");
+  op.seed = reader.fixed<Hash32>(message.seed(), "seed");
+  op.ratings = read_ratings(message.ratings(), reader);
+  return reader.result(std::move(op));
+}
+
+Result<TelemetryAggregate, Refusal> decode(const v1::TelemetryAggregate& message) {
+  Reader reader;
+  TelemetryAggregate op;
+  op.epoch = message.epoch();
+  op.raw_hash = reader.fixed<Hash32>(message.raw_hash(), "raw_hash");
+  for (const auto& entry : message.entries()) {
+    op.entries.push_back({reader.fixed<NodeId>(entry.node(), "entries.node"),
+                          {entry.beats(), entry.p50_ms(), entry.p90_ms(), entry.p99_ms()}});
+  }
+  return reader.result(std::move(op));
+}
+
+Result<NodeAttest, Refusal> decode(const v1::NodeAttest& message) {
+  Reader reader;
+  NodeAttest op;
+  op.node = reader.fixed<NodeId>(message.node(), "node");
+  op.aspect = reader.enumerator<Aspect>(message.aspect(), "aspect");
+  op.claim = reader.fixed_or_zero<Hash32>(message.claim(), "claim");
+  op.valid = {message.valid_ms()};
+  return reader.result(op);
+}
+
+Result<AttestorSet, Refusal> decode(const v1::AttestorSet& message) {
+  Reader reader;
+  AttestorSet op;
+  op.account = reader.fixed<AccountId>(message.account(), "account");
+  op.present = message.present();
+  return reader.result(op);
+}
+
 Result<JobSpec, Refusal> decode(const v1::JobSpec& message) {
   Reader reader;
   JobSpec spec = read_spec(message, reader);

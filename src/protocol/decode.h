@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "protocol/attestors/attestors.h"
 #include "protocol/contracts/contracts.h"
 #include "protocol/governance/governance.h"
 #include "protocol/ledger/ledger.h"
@@ -10,9 +11,11 @@
 #include "protocol/operation/refusal.h"
 #include "protocol/registry/registry.h"
 #include "protocol/staking/staking.h"
+#include "protocol/telemetry/telemetry.h"
 
 namespace starminer::v1 {
 class AccountClose;
+class AttestorSet;
 class ContractAccept;
 class ContractAcknowledge;
 class ContractComplete;
@@ -24,6 +27,8 @@ class JobCancel;
 class JobRaise;
 class JobSpec;
 class JobSubmit;
+class NodeAttest;
+class NodeBenchmark;
 class NodeRegister;
 class NodeSetStatus;
 class NodeUpdate;
@@ -31,6 +36,7 @@ class ParameterSet;
 class ProviderRegister;
 class StakeLock;
 class StakeUnbond;
+class TelemetryAggregate;
 class TelemetryReport;
 class Transfer;
 }  // namespace starminer::v1
@@ -47,6 +53,10 @@ namespace starminer::protocol {
 [[nodiscard]] Result<NodeUpdate, Refusal> decode(const v1::NodeUpdate& message);
 [[nodiscard]] Result<NodeSetStatus, Refusal> decode(const v1::NodeSetStatus& message);
 [[nodiscard]] Result<TelemetryReport, Refusal> decode(const v1::TelemetryReport& message);
+[[nodiscard]] Result<NodeBenchmark, Refusal> decode(const v1::NodeBenchmark& message);
+[[nodiscard]] Result<TelemetryAggregate, Refusal> decode(const v1::TelemetryAggregate& message);
+[[nodiscard]] Result<NodeAttest, Refusal> decode(const v1::NodeAttest& message);
+[[nodiscard]] Result<AttestorSet, Refusal> decode(const v1::AttestorSet& message);
 [[nodiscard]] Result<JobSpec, Refusal> decode(const v1::JobSpec& message);
 [[nodiscard]] Result<JobSubmit, Refusal> decode(const v1::JobSubmit& message);
 [[nodiscard]] Result<JobCancel, Refusal> decode(const v1::JobCancel& message);

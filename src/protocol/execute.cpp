@@ -111,7 +111,7 @@ Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransacti
       if (!checked->evidence().queued) contracts_.cancel((*checked)->job, context);
     }
     // A new, changed or returned node may be what a waiting job waits for (MAT-6).
-    if constexpr (std::is_same_v<Module, Registry>) market_.trigger();
+    if constexpr (std::is_same_v<Module, Registry> || std::is_same_v<Module, Attestors>) market_.trigger();
     return outcome;
   };
   switch (body.operation_case()) {

@@ -25,6 +25,8 @@ Machine::Machine(Conservation conservation)
       staking_(store_, params_, ledger_, timers_),
       reputation_(store_, params_),
       registry_(store_, params_, ledger_, reputation_, timers_),
+      telemetry_(store_, params_, registry_),
+      attestors_(store_, params_, governance_, registry_, timers_),
       pricing_(store_, params_, registry_),
       market_(store_, params_, ledger_, registry_, pricing_, reputation_, staking_, timers_),
       contracts_(store_, params_, ledger_, registry_, pricing_, reputation_, market_, timers_) {}
@@ -197,6 +199,7 @@ void Machine::on_timer(const TimerKey& timer) {
       chain_.put(kChainKey, row);
       // Prices first, so that jobs wake at the prices of this tick (economics 12.1).
       pricing_.on_tick(market_.loads(), row.ticks, context.time);
+      registry_.on_tick(context);
       market_.on_tick(context);
       timers_.schedule(context.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});
       break;
@@ -226,6 +229,9 @@ void Machine::on_timer(const TimerKey& timer) {
       staking_.on_unbonded(unbonding, context);
       break;
     }
+    case TimerKind::BenchmarkDue: registry_.on_benchmark_due(NodeId{timer.subject}, context); break;
+    case TimerKind::AttestationEnd: attestors_.on_attestation_end(NodeId{timer.subject}, context); break;
+    case TimerKind::AttestorSweep: attestors_.on_attestor_sweep(AccountId{timer.subject}, context); break;
     case TimerKind::AckDue:
     case TimerKind::StartDue:
     case TimerKind::SilenceDue:
@@ -242,6 +248,7 @@ void Machine::on_epoch() {
   chain_.put(kChainKey, row);
   market_.on_epoch(context);
   open_->context.epoch = row.epochs;
+  telemetry_.on_epoch(context);
   timers_.schedule(row.epoch_ends, TimerKind::Epoch, {});
   // Last, so that an epoch is computed with one set of parameters (economics 12.1).
   governance_.on_epoch(context);
@@ -302,6 +309,8 @@ Result<void, std::string> Machine::check_invariants() const {
   if (!staking_.invariants_hold()) return fail(std::string("a stake and its locks or timers disagree"));
   if (!randomness_.invariants_hold()) return fail(std::string("the seed or a proposer's key is not sound"));
   if (!registry_.invariants_hold()) return fail(std::string("a node's free and allocated capacity disagree"));
+  if (!telemetry_.invariants_hold()) return fail(std::string("a window of telemetry is not sound"));
+  if (!attestors_.invariants_hold()) return fail(std::string("an attestation and its timer disagree"));
   if (!pricing_.invariants_hold()) return fail(std::string("a price leaves its bounds or the order of the tiers"));
   if (!market_.invariants_hold()) return fail(std::string("a job's escrow, state or assignment disagree"));
   if (!contracts_.invariants_hold()) return fail(std::string("a contract's state and timers disagree"));

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "protocol/attestors/attestors.h"
 #include "protocol/audit/history.h"
 #include "protocol/block.h"
 #include "protocol/contracts/contracts.h"
@@ -28,6 +29,7 @@
 #include "protocol/reputation/reputation.h"
 #include "protocol/staking/staking.h"
 #include "protocol/state/store.h"
+#include "protocol/telemetry/telemetry.h"
 #include "protocol/timers/timers.h"
 #include "protocol/transaction.h"
 
@@ -183,6 +185,8 @@ class Machine {
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] const Staking& staking() const { return staking_; }
   [[nodiscard]] const Registry& registry() const { return registry_; }
+  [[nodiscard]] const Telemetry& telemetry() const { return telemetry_; }
+  [[nodiscard]] const Attestors& attestors() const { return attestors_; }
   [[nodiscard]] const Reputation& reputation() const { return reputation_; }
   [[nodiscard]] const Pricing& pricing() const { return pricing_; }
   [[nodiscard]] const Market& market() const { return market_; }
@@ -230,6 +234,8 @@ class Machine {
   Staking staking_;
   Reputation reputation_;
   Registry registry_;
+  Telemetry telemetry_;
+  Attestors attestors_;
   Pricing pricing_;
   Market market_;
   Contracts contracts_;

@@ -18,6 +18,7 @@
 #include "provider/registration.h"
 #include "provider/sandbox/sandbox.h"
 #include "provider/settings.h"
+#include "provider/spot_benchmark.h"
 
 namespace starminer::provider {
 
@@ -58,6 +59,7 @@ class Agent {
   sandbox::Sandbox sandbox_;
   Journal journal_;
   std::vector<Running> jobs_;
+  SpotBenchmark benchmark_;
   std::set<ContractId> done_with_;  ///< contracts that this agent has left, for as long as the chain still lists them
   std::atomic<bool> stopping_{false};
   std::mutex wake_mutex_;

@@ -16,6 +16,23 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint32_t kSandboxTier = 1;
+constexpr std::uint32_t kPpmPerPercent = 10'000;
+constexpr std::uint32_t kPpmPerMilli = 1'000;
+
+/// What the API shows of a node's energy as one line, which changes with any part of it.
+std::string energy_text(const json& shown) {
+  const json energy = shown.value("energy", json::object());
+  const json certificate = energy.value("certificate", json());
+  return fmt::format("{} g, {} ppm renewable, PUE {} ppm, certificate {}", energy.value("g_co2_per_kwh", 0U),
+                     energy.value("renewable_ppm", 0U), energy.value("pue_ppm", 0U),
+                     certificate.is_string() ? certificate.get<std::string>() : "none");
+}
+
+std::string energy_text(const v1::Energy& energy) {
+  const auto certificate = Hash32::from_view(as_bytes(energy.certificate_hash()));
+  return fmt::format("{} g, {} ppm renewable, PUE {} ppm, certificate {}", energy.g_co2_per_kwh(),
+                     energy.renewable_ppm(), energy.pue_ppm(), certificate ? certificate->hex() : "none");
+}
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -32,6 +49,14 @@ v1::Offer make_offer(const AgentSettings& settings, const std::vector<devices::R
   offer.set_sandbox_tier(kSandboxTier);
   offer.set_floor_32nds(settings.floor_32nds);
   for (const devices::Runtime& runtime : runtimes) offer.add_runtimes(runtime.tag);
+  const auto certificate = Hash32::from_hex(settings.energy_certificate);
+  if (settings.g_co2_per_kwh + settings.renewable_percent + settings.pue_milli != 0 || certificate) {
+    v1::Energy& energy = *offer.mutable_energy();
+    energy.set_g_co2_per_kwh(settings.g_co2_per_kwh);
+    energy.set_renewable_ppm(settings.renewable_percent * kPpmPerPercent);
+    energy.set_pue_ppm(settings.pue_milli * kPpmPerMilli);
+    if (certificate) energy.set_certificate_hash(to_text(certificate->view()));
+  }
   return offer;
 }
 
@@ -43,7 +68,21 @@ v1::Offer renew_offer(AgentSettings settings, const std::vector<devices::Runtime
   keep("offer.country", "country", settings.country);
   keep("offer.site_tier", "site_tier", settings.site_tier);
   keep("offer.floor", "floor_32nds", settings.floor_32nds);
-  return make_offer(settings, runtimes);
+  v1::Offer offer = make_offer(settings, runtimes);
+  const json energy = shown.value("energy", json::object());
+  const auto is_stated = [&](const char* option) { return settings.stated.contains(option); };
+  if (!is_stated("offer.co2")) offer.mutable_energy()->set_g_co2_per_kwh(energy.value("g_co2_per_kwh", 0U));
+  if (!is_stated("offer.renewable_percent")) {
+    offer.mutable_energy()->set_renewable_ppm(energy.value("renewable_ppm", 0U));
+  }
+  if (!is_stated("offer.pue_milli")) offer.mutable_energy()->set_pue_ppm(energy.value("pue_ppm", 0U));
+  if (!is_stated("offer.energy_certificate")) {
+    const json shown_hash = energy.value("certificate", json());
+    const auto certificate = shown_hash.is_string() ? Hash32::from_hex(shown_hash.get<std::string>()) : std::nullopt;
+    offer.mutable_energy()->set_certificate_hash(certificate ? to_text(certificate->view()) : std::string());
+  }
+  if (offer.energy().ByteSizeLong() == 0) offer.clear_energy();
+  return offer;
 }
 
 std::string describe_change(const json& shown, const v1::Offer& offer) {
@@ -58,6 +97,7 @@ std::string describe_change(const json& shown, const v1::Offer& offer) {
   if (const auto floor = shown.value("floor_32nds", 0U); floor != offer.floor_32nds()) {
     changes.push_back(fmt::format("floor {}/32 -> {}/32", floor, offer.floor_32nds()));
   }
+  compare("energy", energy_text(shown), energy_text(offer.energy()));
   const auto before = sorted(shown.value("runtimes", std::vector<std::string>{}));
   const auto now = sorted({offer.runtimes().begin(), offer.runtimes().end()});
   if (before != now) {

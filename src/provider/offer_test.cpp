@@ -39,6 +39,33 @@ TEST(Offer, ChangesInWhatTheOwnerStates) {
             "region eu-central -> local, country DE -> ZZ, site tier 2 -> 0, floor 8/32 -> 4/32");
 }
 
+// REQ: REG-5
+TEST(Offer, EnergyIsWhatTheOwnerStatesAndStaysOtherwise) {
+  json before = shown();
+  const std::string hash(64, 'a');
+  before["energy"] = {{"g_co2_per_kwh", 50},
+                      {"renewable_ppm", 900'000},
+                      {"pue_ppm", 1'150'000},
+                      {"certificate", hash},
+                      {"verified", true}};
+  EXPECT_EQ(describe_change(before, renew_offer({}, kSame, before)), "");
+  AgentSettings settings;
+  settings.renewable_percent = 100;
+  settings.stated = {"offer.renewable_percent"};
+  const v1::Offer offer = renew_offer(settings, kSame, before);
+  EXPECT_EQ(offer.energy().renewable_ppm(), 1'000'000U);
+  EXPECT_EQ(offer.energy().pue_ppm(), 1'150'000U);
+  EXPECT_EQ(offer.energy().certificate_hash(), std::string(32, '\xaa'));
+  EXPECT_EQ(describe_change(before, offer), "energy 50 g, 900000 ppm renewable, PUE 1150000 ppm, certificate " + hash +
+                                                " -> 50 g, 1000000 ppm renewable, PUE 1150000 ppm, certificate " +
+                                                hash);
+  settings.energy_certificate = std::string(64, 'b');
+  settings.pue_milli = 1'100;
+  EXPECT_EQ(make_offer(settings, {}).energy().certificate_hash(), std::string(32, '\xbb'));
+  EXPECT_EQ(make_offer(settings, {}).energy().pue_ppm(), 1'100'000U);
+  EXPECT_FALSE(make_offer({}, {}).has_energy());
+}
+
 TEST(Offer, FollowsTheRuntimesOfTheMachine) {
   EXPECT_EQ(describe_change(shown(), renew_offer({}, runtimes({"debian/python-3.11"}), shown())),
             "runtimes [debian/blender-3.4, debian/python-3.11] -> [debian/python-3.11]");

@@ -116,6 +116,11 @@ void ProviderProgram::add_options() {
   options_.add("offer.region", settings_.region, "Region of this machine.");
   options_.add("offer.country", settings_.country, "Country code of this machine, for data residency; ZZ: not stated.");
   options_.add("offer.site_tier", settings_.site_tier, "Tier of the site, 0 to 4.");
+  options_.add("offer.co2", settings_.g_co2_per_kwh, "Energy of this machine: g CO2 per kWh.");
+  options_.add("offer.renewable_percent", settings_.renewable_percent, "Energy: share from renewable sources.");
+  options_.add("offer.pue_milli", settings_.pue_milli, "Energy of the site over that of its computers, x 1000.");
+  options_.add("offer.energy_certificate", settings_.energy_certificate,
+               "SHA-256 of the certificate that attestors check, in hexadecimal.");
   options_.add("offer.floor", settings_.floor_32nds, "Least price in 1/32 of the class's anchor.");
   options_.add("offer.cpu_threads", settings_.cpu_threads, "Threads offered to jobs; 0: all.");
   options_.add("offer.ram_bytes", settings_.ram_bytes, "Memory offered to jobs in bytes; 0: three quarters.");

@@ -24,7 +24,8 @@ std::string raw(ByteView bytes) { return to_text(bytes); }
 json to_json(const NodeRecord& node) {
   return {{"id", node.id.text()},    {"class", node.hardware_class},
           {"model", node.model},     {"device_files", node.device_files},
-          {"ratings", node.ratings}, {"runtime_paths", node.runtime_paths}};
+          {"ratings", node.ratings}, {"runtime_paths", node.runtime_paths},
+          {"quick", node.quick}};
 }
 
 std::optional<NodeRecord> from_json(const json& object) {
@@ -36,6 +37,7 @@ std::optional<NodeRecord> from_json(const json& object) {
   node.model = object.value("model", "");
   node.device_files = object.value("device_files", std::vector<std::string>{});
   node.ratings = object.value("ratings", std::map<std::string, std::uint32_t>{});
+  node.quick = object.value("quick", false);
   node.runtime_paths = object.value("runtime_paths", std::map<std::string, std::vector<std::string>>{});
   return node;
 }
@@ -98,6 +100,7 @@ Result<NodeRecord, std::string> register_node(Chain& chain, const AgentSettings&
   NodeRecord node;
   node.hardware_class = candidate.hardware_class;
   node.model = candidate.model;
+  node.quick = settings.quick_benchmark;
   v1::TransactionBody body;
   auto* message = body.mutable_node_register();
   fill_hardware(*message->mutable_hardware(), settings, inventory, candidate);
@@ -201,6 +204,13 @@ Result<std::string, ApiError> fault_of_offer(Chain& chain, const AgentSettings& 
   if (!is_country(settings.country)) {
     return fmt::format("offer.country: \"{}\" is no country code: expected two capital letters, such as DE",
                        settings.country);
+  }
+  if (!settings.energy_certificate.empty() && !Hash32::from_hex(settings.energy_certificate)) {
+    return fmt::format("offer.energy_certificate: \"{}\" is no SHA-256 of 64 lower-case hexadecimal characters",
+                       settings.energy_certificate);
+  }
+  if (settings.renewable_percent > 100) {
+    return fmt::format("offer.renewable_percent: {} is more than 100", settings.renewable_percent);
   }
   const auto nodes = load_nodes(settings.state_dir);
   const bool keeps_region = nodes && !nodes->empty() && !settings.stated.contains("offer.region");

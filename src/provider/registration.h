@@ -24,6 +24,7 @@ struct NodeRecord {
   std::string model;
   std::vector<std::string> device_files;                          ///< by device index; empty for a processor
   std::map<std::string, std::uint32_t> ratings;                   ///< by kind, CU per device-second x 1000
+  bool quick = false;                                             ///< measured shorter, and so it is from then on
   std::map<std::string, std::vector<std::string>> runtime_paths;  ///< runtime tag to read-only host paths
 };
 

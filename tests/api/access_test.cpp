@@ -43,7 +43,8 @@ constexpr std::array kMatrix = {
     Row{"GET /v1/jobs/{id}/proof", "YYYYY"}, Row{"GET /v1/jobs/{id}/stream", "YYYYY"},
     Row{"GET /v1/contracts", "YYYYY"}, Row{"GET /v1/contracts/{id}", "YYYYY"}, Row{"GET /v1/streams/blocks", "YYYYY"},
     Row{"GET /v1/streams/prices", "YYYYY"}, Row{"GET /v1/streams/nodes", "YYYYY"}, Row{"GET /v1/matches", "YYYYY"},
-    Row{"GET /v1/predictions", "YYYYY"}, Row{"GET /v1/streams/market", "YYYYY"},
+    Row{"GET /v1/telemetry", "YYYYY"}, Row{"GET /v1/telemetry/{epoch}/beats", "YYYYY"},
+    Row{"GET /v1/attestors", "YYYYY"}, Row{"GET /v1/predictions", "YYYYY"}, Row{"GET /v1/streams/market", "YYYYY"},
     Row{"GET /v1/matches/{id}/explain", "YYYYY"},
     // Private
     Row{"GET /v1/contracts/{id}/progress", "UFYYF"}, Row{"GET /v1/contracts/{id}/logs", "UFYYF"},
@@ -86,6 +87,7 @@ class AccessTest : public ::testing::Test {
       if (at != std::string::npos) target.replace(at, name.size(), value);
     };
     fill("{height}", "0");
+    fill("{epoch}", "0");
     fill("{address}", key_of("fay").account().text());
     fill("{hash}", pattern.find("artifacts") != std::string::npos ? manifest_.hex() : transaction_);
     fill("{id}", pattern.find("/nodes/") != std::string::npos  ? node_

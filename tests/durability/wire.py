@@ -1,4 +1,4 @@
-"""Signed transfers made without any of the project's own code: keys, canonical protobuf, signature and addresses written
+"""Signed transactions made without any of the project's own code: keys, canonical protobuf, signature and addresses written
 from docs/formats and proto/ alone, so that these tests do not share a mistake with the programs they test."""
 
 import hashlib
@@ -63,9 +63,12 @@ class Key:
 
     def transfer(self, chain_id, sequence, to, amount):
         """The bytes of a signed transfer of AGPU (in 10^-9) that is valid for a minute."""
+        return self.transaction(chain_id, sequence, 10, field(1, to) + field(3, amount))
+
+    def transaction(self, chain_id, sequence, number, operation):
+        """The bytes of any signed operation: its number in TransactionBody and its encoding."""
         expires = int(time.time() * 1000) + VALID_MS
-        operation = field(1, to) + field(3, amount)
-        body = field(1, chain_id.encode()) + field(2, sequence) + field(3, expires) + field(10, operation)
+        body = field(1, chain_id.encode()) + field(2, sequence) + field(3, expires) + field(number, operation)
         tag = b"starminer/tx/1"
         signature = self.key.sign(bytes([len(tag)]) + tag + body)
         return field(1, body) + field(2, self.public) + field(3, signature)

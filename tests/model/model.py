@@ -6,6 +6,8 @@ shares nothing with the programs but the registry of parameters. It is slow and 
 import pathlib
 import re
 
+import attestors
+import benchmarks
 import contracts as csc
 import governance
 import history
@@ -17,6 +19,7 @@ import registry as supply
 import reputation
 import rows
 import staking
+import telemetry
 from wire import Refused, Transaction, UNKNOWN_OPERATION, derived_id, text_of
 
 EXPIRED, TOO_FAR, SEQUENCE_USED, SEQUENCE_AHEAD, UNKNOWN_ACCOUNT, FEE_NOT_COVERED = range(1101, 1107)
@@ -68,6 +71,8 @@ class Model:
         self.governance = governance.Governance(registry(), self.params, self.stated, bytes.fromhex(genesis["governance"]))
         self.stakes = staking.Staking(self.params, self.money, self.timers)
         self.registry = supply.Registry(self.params, self.money, self.timers)
+        self.telemetry = telemetry.Telemetry(self.params, self.registry)
+        self.attestors = attestors.Attestors(self.params, self.governance, self.registry, self.timers)
         self.scores = reputation.Reputation(self.params)
         self.jobs = queue.Jobs(self.params, self.money, self.stakes, self.registry, self.timers)
         self.contracts = csc.Contracts(self.params, self.money, self.registry, self.scores, self.jobs, self.timers)
@@ -99,6 +104,12 @@ class Model:
         self.contracts.hinted = {key: row["state"] for key, row in hint.of(rows.CONTRACTS)}
         opened = [row for key, row in hint.of(rows.CONTRACTS) if key not in self.contracts.rows]
         matched = {row["job"] for _, row in hint.of(rows.CONTRACTS) if row["state"] == csc.ASSIGNED}
+        # What the chain says only of nodes that were matched in this very step (see Benchmarks.tick).
+        asked = dict(hint.of(rows.BENCHMARKS))
+        disturbed = {row["node"] for row in opened}
+        for table, _, row in hint.changes:
+            if table == rows.SEEDS:
+                self.registry.benchmarks.seed = row[:32]
         fired = 0
         while self.timers and min(self.timers)[0] <= self.now:
             timer = min(self.timers)
@@ -106,7 +117,7 @@ class Model:
             if timer[1] == TICK:
                 # Matched before the tick, in this step, is only what a timer before it let start.
                 self.tick(hint, opened if fired else [])
-            self.fire(timer, matched)
+            self.fire(timer, matched, asked, disturbed)
             fired += 1
         self.follow_matches(hint)
         self.record_ends()
@@ -132,15 +143,17 @@ class Model:
 
         self.prices.tick(self.chain["ticks"] + 1, self.now, stated, held)
 
-    def fire(self, timer, matched):
+    def fire(self, timer, matched, asked, disturbed):
         _, kind, subject = timer
         if kind == TICK:
             self.chain["ticks"] += 1
+            self.registry.benchmarks.tick(self.now, asked, disturbed)
             self.timers.add((self.now + self.params["TickMs"], TICK, NOTHING))
         elif kind == EPOCH:
             self.chain["epochs"] += 1
             self.chain["epoch_ends"] = self.now + self.params["EpochMs"]
             self.timers.add((self.chain["epoch_ends"], EPOCH, NOTHING))
+            self.telemetry.epoch_ends(self.chain["epochs"])
             self.governance.epoch_ends()
         elif kind == queue.JOB_DEADLINE:
             # Matched in the same block means: by a timer before this one.
@@ -152,6 +165,12 @@ class Model:
             self.archive(subject)
         elif kind == staking.UNBONDED:
             self.stakes.part_returns(subject)
+        elif kind == benchmarks.BENCHMARK_DUE:
+            self.registry.benchmarks.is_due(subject, self.now, asked, disturbed)
+        elif kind == attestors.ATTESTATION_END:
+            self.attestors.look_again(subject, self.now)
+        elif kind == attestors.ATTESTOR_SWEEP:
+            self.attestors.sweep(subject, self.now)
         else:
             self.contracts.timer_is_due(subject, kind, self.now)
 
@@ -215,7 +234,9 @@ class Model:
         shapes = {10: self.money.transfer_shape, 11: self.money.close_shape, 12: self.stakes.shape, 13: self.stakes.shape,
                   60: self.governance.shape, 20: self.registry.provider_shape,
                   21: self.registry.node_shape, 22: self.registry.update_shape, 23: self.registry.status_shape,
-                  24: self.registry.telemetry_shape, 30: self.jobs.submit_shape, 31: self.jobs.cancel_shape, 32: self.jobs.raise_shape,
+                  24: self.registry.telemetry_shape, 25: self.registry.benchmarks.shape, 26: self.telemetry.shape,
+                  27: self.attestors.attest_shape, 28: self.attestors.set_shape, 30: self.jobs.submit_shape,
+                  31: self.jobs.cancel_shape, 32: self.jobs.raise_shape,
                   43: self.contracts.progress_shape, 44: self.contracts.complete_shape, 45: self.contracts.fail_shape}
         if transaction.number not in shapes and transaction.number not in (40, 41, 42, 46):
             raise Refused(UNKNOWN_OPERATION)
@@ -245,6 +266,14 @@ class Model:
             return self.registry.set_node_status(op, sender, now)
         if number == 24:
             return self.registry.telemetry(op, sender, now)
+        if number == 25:
+            return self.registry.benchmarks.result(op, sender, now)
+        if number == 26:
+            return self.telemetry.report(op, sender, now)
+        if number == 27:
+            return self.attestors.attest(op, sender, now)
+        if number == 28:
+            return self.attestors.set(op, sender, now)
         if number == 30:
             if verdict == 0:
                 verdict = next((row for _, row in hint.of(rows.JOBS) if (row["requester"], row["sequence"]) ==

@@ -5,6 +5,8 @@ import contextlib
 import json
 from unittest import mock
 
+import attestors
+import benchmarks
 import contracts
 import governance
 import jobs
@@ -15,6 +17,7 @@ import pricing
 import registry
 import reputation
 import staking
+import telemetry
 import wire
 
 
@@ -127,8 +130,30 @@ def one_unit_more_escrowed(self, op, sender):
     self.money.debit(sender, ledger.AGPU, 1)
 
 
+def known_beforehand(self, key, reason, now, original=benchmarks.Benchmarks.ask):
+    with mock.patch.object(self, "seed", bytes(32)):
+        original(self, key, reason, now)
+
+
+def one_word_is_enough(self, key, now, original=attestors.Attestors.look_again):
+    with mock.patch.dict(self.params, AttestorsNeeded=1):
+        original(self, key, now)
+
+
 IN_THE_MODEL = {
     "a raise takes a unit too much": lambda: changed(jobs.Jobs, "raise_limits", one_unit_more_escrowed),
+    "the seed of a benchmark is known beforehand": lambda: instead(benchmarks.Benchmarks, "ask", known_beforehand),
+    "nobody is drawn for a benchmark": lambda: with_parameter("BenchmarkSpotMs", lambda v: 0),
+    "a benchmark that is never answered raises no doubt": lambda: instead(
+        benchmarks.Benchmarks, "is_due", lambda self, key, *given: self.rows[key].update(due=0)),
+    "a window never moves on": lambda: changed(
+        telemetry.Telemetry, "epoch_ends", lambda self, epoch: self.windows["running"].update(first=0)),
+    "a node that was not heard keeps its figures": lambda: changed(
+        telemetry.Telemetry, "report", lambda self, op, *given: [
+            self.nodes.pop(node) for node in self.window(self.windows["last"])
+            if node not in [entry["node"] for entry in op["entries"]]]),
+    "one attestor is enough": lambda: instead(attestors.Attestors, "look_again", one_word_is_enough),
+    "what a removed attestor said stands": lambda: instead(attestors.Attestors, "sweep", lambda self, attestor, now: None),
     "a price moves too slowly": lambda: with_parameter("SlewQ32", lambda v: 10**6),
     "the load is not smoothed": lambda: instead(prices.Prices, "move", load_at_once),
     "the next price is in force already": lambda: instead(prices.Prices, "tick", without_waiting_a_tick),

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import benchmarks
 import ledger
 from wire import Refused, derived_id
 
@@ -44,6 +45,7 @@ class Registry:
         self.params, self.money, self.timers = params, money, timers
         self.providers, self.nodes, self.free = {}, {}, {}
         self.classes, self.regions, self.operators = [], [], set()
+        self.benchmarks = benchmarks.Benchmarks(params, self, timers)
 
     # Shapes
     def provider_shape(self, op):
@@ -71,7 +73,13 @@ class Registry:
         within(offer["last_mile_level"], 0, 7)
         if len(offer["runtimes"]) > 64 or len(offer["images"]) > 512:
             raise Refused(TOO_MANY_ITEMS)
+        self.ratings_shape(ratings)
+
+    @staticmethod
+    def ratings_shape(ratings):
         if len({rating["kind"] for rating in ratings}) != len(ratings):
+            raise Refused(TOO_MANY_ITEMS if len(ratings) > 4 else INVALID_FIELD)
+        if any(rating["cu"] and rating["benchmark"] == bytes(32) for rating in ratings):
             raise Refused(INVALID_FIELD)
 
     def node_shape(self, op):
@@ -160,7 +168,7 @@ class Registry:
     def offer_row(offer, region):
         energy = offer["energy"]
         row = {name: offer[name] for name in ("country", "site_tier", "sandbox_tier", "last_mile_level", "floor_32nds")}
-        row["region"] = region
+        row["region"], row["site_tier_verified"] = region, 0
         row["energy"] = {"g_co2_per_kwh": energy["g_co2_per_kwh"], "renewable_ppm": energy["renewable_ppm"],
                          "pue_ppm": energy["pue_ppm"], "certificate": energy["certificate"] or bytes(32), "verified": 0}
         row["runtime_names"] = offer["runtimes"]
@@ -191,6 +199,8 @@ class Registry:
             "lock_until": until, "floor_epoch": 0, "suspect_ms": 0, "silent_since": None, "rating_in_doubt": int(doubt)}
         self.free[key] = {"device_free_milli": [1000] * hardware["devices"], "cpu_free_milli": 1000 * hardware["cpu_threads"],
                           "ram_free_bytes": hardware["ram_bytes"], "disk_free_bytes": hardware["disk_bytes"], "jobs": 0}
+        if doubt:
+            self.benchmarks.ask(key, benchmarks.DOUBT, now)
         provider["node_count"] += 1
         self.money.lock(ledger.NODE_IDENTITY, key, sender, self.params["NodeLock"])
         self.money.add_role(sender)
@@ -215,12 +225,18 @@ class Registry:
         if op["ratings"]:
             ratings = self.by_kind(op["ratings"])
             self.must_be_plausible(ratings, node["hardware_class"])
-            node["rating_in_doubt"] = int(self.is_doubtful(ratings, node["hardware_class"]))
+            # A doubt ends by a benchmark, never by another claim.
+            doubt = not node["rating_in_doubt"] and self.is_doubtful(ratings, node["hardware_class"])
             node["ratings"] = ratings
-        verified = node["offer"]["energy"]
+            if doubt:
+                node["rating_in_doubt"] = 1
+                self.benchmarks.ask(op["node"], benchmarks.DOUBT, now)
+        verified, before = node["offer"]["energy"], node["offer"]
         node["offer"] = self.offer_row(op["offer"], region)
         if dict(verified, verified=0) == node["offer"]["energy"]:
             node["offer"]["energy"] = verified
+        if node["offer"]["site_tier"] == before["site_tier"]:
+            node["offer"]["site_tier_verified"] = before["site_tier_verified"]
         if moved:
             node["floor_epoch"] = epoch + 1
         self.settle_status(op["node"], now)
@@ -262,6 +278,7 @@ class Registry:
     def leave(self, key, now):
         node = self.nodes[key]
         node["leaving"] = 0
+        self.benchmarks.close(key)
         if node["silent_since"] is not None:
             node["suspect_ms"] += now - node["silent_since"]
             node["silent_since"] = None

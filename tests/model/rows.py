@@ -4,6 +4,8 @@ of fields are those of the rows.h of each module."""
 TIMERS, PARAMETERS, ACCOUNTS, LOCKS, POOLS, SUPPLY, REPUTATION, PROVIDERS, NODES, CAPACITY, CLASSES, REGIONS = range(1, 13)
 CHAIN, OPERATORS, TIERS, PRICES, JOBS, CLIENT_IDS, ASSIGNMENTS, CONTRACTS = 0, 14, 15, 16, 17, 18, 20, 21
 GOVERNANCE, PARAMETER_CHANGES, STAKES, UNBONDINGS, PRICE_HISTORY, PRICE_BANDS = range(26, 32)
+BENCHMARKS, TELEMETRY_WINDOW, TELEMETRY_REPORTS, NODE_TELEMETRY, ATTESTORS, ATTESTATIONS = range(40, 46)
+SEEDS = 24
 
 U8, U16, U32, U64 = 1, 2, 4, 8
 
@@ -26,8 +28,8 @@ def times(count, kind):
 ENERGY = [("g_co2_per_kwh", U32), ("renewable_ppm", U32), ("pue_ppm", U32), ("certificate", HASH), ("verified", U8)]
 HARDWARE = [("model", "text"), ("devices", U32), ("device_memory_bytes", U64), ("interconnect", U8), ("cpu_threads", U32),
             ("ram_bytes", U64), ("disk_bytes", U64), ("network_up_mbps", U32), ("network_down_mbps", U32)]
-OFFER = [("region", U8), ("country", "text"), ("site_tier", U8), ("sandbox_tier", U8), ("last_mile_level", U8),
-         ("floor_32nds", U8), ("energy", ENERGY), ("runtimes", listed(U64)), ("runtime_names", listed("text")),
+OFFER = [("region", U8), ("country", "text"), ("site_tier", U8), ("site_tier_verified", U8), ("sandbox_tier", U8),
+         ("last_mile_level", U8), ("floor_32nds", U8), ("energy", ENERGY), ("runtimes", listed(U64)), ("runtime_names", listed("text")),
          ("images", listed(U64))]
 ALLOCATION = [("devices", listed(U8)), ("milli_per_device", U16), ("cpu_milli", U32), ("ram_bytes", U64),
               ("disk_bytes", U64)]
@@ -36,6 +38,8 @@ RESOURCES = [("classes", listed("text")), ("gpus", U32), ("share_milli", U32), (
 FACTORS = [("ppm", times(10, U32)), ("product_ppm", U32)]
 PRICE_INPUTS = [("tier", U8), ("hardware_class", U8), ("base", U64), ("log_price", U64), ("slow_log_price", U64),
                 ("factors", FACTORS), ("ceiling", U64), ("unit", U64)]
+WINDOW = [("epoch", U64), ("first", U32), ("count", U32), ("nodes", U32)]
+FIGURES = [("beats", U32), ("p50_ms", U32), ("p90_ms", U32), ("p99_ms", U32)]
 SPLIT = [(name, U64) for name in ("pay", "surge_burn", "burn", "stakers", "treasury", "insurance", "referrer", "provider")]
 
 SCHEMAS = {
@@ -57,6 +61,14 @@ SCHEMAS = {
             ("offer", OFFER), ("ratings", times(4, [("cu", U32), ("benchmark", HASH)])), ("status", U8), ("leaving", U8),
             ("registered", U64), ("status_since", U64), ("lock_until", U64), ("floor_epoch", U64), ("suspect_ms", U64),
             ("silent_since", ("optional", U64)), ("rating_in_doubt", U8)],
+    BENCHMARKS: [("provider", ID), ("round", U32), ("seed", HASH), ("reason", U8), ("open", U8), ("asked", U64), ("due", U64),
+                 ("answered", U64), ("confirmed", U8)],
+    TELEMETRY_WINDOW: [("last", WINDOW), ("running", WINDOW)],
+    TELEMETRY_REPORTS: [("epoch", U64), ("raw_hash", HASH), ("reported", U64),
+                        ("entries", listed([("node", ID), ("figures", FIGURES)]))],
+    NODE_TELEMETRY: [("epoch", U64), ("operators", U32), ("figures", FIGURES)],
+    ATTESTORS: [("since", U64)],
+    ATTESTATIONS: [("given", listed([("attestor", ID), ("claim", HASH), ("until", U64)]))],
     CAPACITY: [("device_free_milli", listed(U16)), ("cpu_free_milli", U32), ("ram_free_bytes", U64),
                ("disk_free_bytes", U64), ("jobs", U32)],
     CLASSES: [("name", "text"), ("anchor", U64), ("rating", times(4, U32)), ("device_memory_bytes", U64),

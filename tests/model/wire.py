@@ -46,6 +46,11 @@ OPERATIONS = {
     22: ("node_update", {1: ("node", "bytes"), 2: ("offer", OFFER), 3: ("ratings", [RATING])}),
     23: ("node_set_status", {1: ("node", "bytes"), 2: ("change", "enum")}),
     24: ("telemetry_report", {1: ("silent", ["bytes"]), 2: ("heard", ["bytes"])}),
+    25: ("node_benchmark", {1: ("node", "bytes"), 2: ("seed", "bytes"), 3: ("ratings", [RATING])}),
+    26: ("telemetry_aggregate", {1: ("epoch", "u64"), 2: ("raw_hash", "bytes"), 3: ("entries", [
+        {1: ("node", "bytes"), 2: ("beats", "u32"), 3: ("p50_ms", "u32"), 4: ("p90_ms", "u32"), 5: ("p99_ms", "u32")}])}),
+    27: ("node_attest", {1: ("node", "bytes"), 2: ("aspect", "u32"), 3: ("claim", "bytes"), 4: ("valid_ms", "u64")}),
+    28: ("attestor_set", {1: ("account", "bytes"), 2: ("present", "bool")}),
     30: ("job_submit", {1: ("client_id", "text"), 2: ("spec", SPEC)}),
     31: ("job_cancel", {1: ("job", "bytes")}),
     32: ("job_raise", {1: ("job", "bytes"), 2: ("budget", "u64"), 3: ("max_price", "u64")}),

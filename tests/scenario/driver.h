@@ -84,6 +84,9 @@ class Driver {
   Wish stake_wish();
   Wish parameter_wish();
   Wish registry_wish();
+  Wish benchmark_wish();
+  Wish aggregate_wish();
+  Wish attest_wish();
   Wish submit_wish();
   Wish contract_wish();
   Wish natural_contract_wish(const ContractId& id, const protocol::ContractRow& row);

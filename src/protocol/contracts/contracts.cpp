@@ -120,6 +120,9 @@ void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
     case TimerKind::Epoch:
     case TimerKind::JobDeadline:
     case TimerKind::LockRelease:
+    case TimerKind::BenchmarkDue:
+    case TimerKind::AttestationEnd:
+    case TimerKind::AttestorSweep:
     case TimerKind::Unbonded:
     case TimerKind::JobArchive: assertion_failed("a timer of another module", __FILE__, __LINE__);
   }

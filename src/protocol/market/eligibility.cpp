@@ -75,7 +75,7 @@ std::string figures_of(Constraint constraint, const Demand& demand, const NodeVi
     case Constraint::Cpu: return numbers((needs.cpu_milli + kThreadMilli - 1) / kThreadMilli, has.cpu_threads);
     case Constraint::Ram: return row(gib(needs.ram_bytes), gib(has.ram_bytes));
     case Constraint::Disk: return row(gib(needs.disk_bytes), gib(has.disk_bytes));
-    case Constraint::SiteTier: return numbers(demand.spec().where.site_tier_min, view.node->offer.site_tier);
+    case Constraint::SiteTier: return numbers(demand.spec().where.site_tier_min, view.node->offer.proven_site_tier());
     case Constraint::SandboxTier: return numbers(demand.spec().where.sandbox_tier_min, view.node->offer.sandbox_tier);
     case Constraint::Runtime: return fmt::format(" ({})", demand.spec().runtime);
     case Constraint::Reputation: {
@@ -112,7 +112,7 @@ bool fails(Constraint constraint, const Demand& demand, const NodeView& view) {
     case Constraint::Disk: return has.disk_bytes < needs.disk_bytes;
     case Constraint::Region: return !demand.allows_region(node.offer.region);
     case Constraint::Residency: return !spec.where.residency.empty() && node.offer.country != spec.where.residency;
-    case Constraint::SiteTier: return node.offer.site_tier < spec.where.site_tier_min;
+    case Constraint::SiteTier: return node.offer.proven_site_tier() < spec.where.site_tier_min;
     case Constraint::SandboxTier: return node.offer.sandbox_tier < spec.where.sandbox_tier_min;
     // A node can show no attestation evidence yet, so none serves a job that asks for an enclave.
     case Constraint::Tee: return !spec.where.tee_kinds.empty();

@@ -85,6 +85,23 @@ TEST(Eligibility, TheSameFiguresExactlyAtTheLimitPass) {
   EXPECT_EQ(failures(demand, NodeList(view).all()[0]), 0U);
 }
 
+// REQ: REG-5
+TEST(Eligibility, AnUnverifiedSiteTierCountsAsZero) {
+  World world;
+  const NodeId node = world.add_node(NodeOf());
+  JobSpec spec = JobOf().spec();
+  spec.where.site_tier_min = 2;
+  const auto failed = [&] {
+    const MarketView view = world.view();
+    return failures(Demand(view, spec, {kStandard, {}, {}, nullptr, {}}, world.context.time), NodeList(view).all()[0]);
+  };
+  EXPECT_EQ(failed(), 0U);
+  world.registry.set_verified(node, Aspect::SiteTier, false, world.context);
+  EXPECT_EQ(failed(), constraint_set(Constraint::SiteTier));
+  const JobOf asks_for_a_tier = JobOf().set([](JobSpec& s) { s.where.site_tier_min = 2; });
+  EXPECT_EQ(world.submit(asks_for_a_tier), RefusalCode::NeverRunnable);
+}
+
 TEST(Eligibility, StatusPriceBudgetAndRoom) {
   World world;
   const NodeId node = world.add_node(NodeOf());

@@ -43,7 +43,7 @@ JobSpec relaxed_spec(const Demand& demand, const NodeView& view, ConstraintSet c
     insert_sorted(spec.where.allow, market.registry.regions().get(offer.region).name);
   }
   if (is_set(changed, Constraint::Residency)) spec.where.residency = offer.country;
-  if (is_set(changed, Constraint::SiteTier)) spec.where.site_tier_min = offer.site_tier;
+  if (is_set(changed, Constraint::SiteTier)) spec.where.site_tier_min = offer.proven_site_tier();
   if (is_set(changed, Constraint::SandboxTier)) spec.where.sandbox_tier_min = offer.sandbox_tier;
   if (is_set(changed, Constraint::Reputation)) {
     const auto kind = static_cast<std::uint8_t>(spec.kind);

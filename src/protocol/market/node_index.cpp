@@ -226,7 +226,7 @@ void NodeIndex::fill_row(const MarketView& market, Entry& entry, NodeFacts& fact
   facts.place = {row.hardware_class, row.offer.region};
   facts.devices = static_cast<std::uint8_t>(row.hardware.devices);
   facts.interconnect = row.hardware.interconnect;
-  facts.site_tier = row.offer.site_tier;
+  facts.site_tier = row.offer.proven_site_tier();
   facts.sandbox_tier = row.offer.sandbox_tier;
   facts.floor = row.offer.floor_32nds;
   facts.country = entry.country;

@@ -37,7 +37,7 @@ SupplyIndex::Union SupplyIndex::union_of(const NodeRow& row) {
   any.disk = row.hardware.disk_bytes;
   for (const std::uint64_t tag : row.offer.runtimes) any.runtimes |= bit_of_tag(tag);
   any.interconnect = row.hardware.interconnect;
-  any.site_tier = row.offer.site_tier;
+  any.site_tier = row.offer.proven_site_tier();
   any.sandbox_tier = row.offer.sandbox_tier;
   for (std::size_t kind = 0; kind < row.ratings.size(); ++kind) {
     if (row.ratings[kind].cu_x1000 > 0) any.kinds = static_cast<std::uint8_t>(any.kinds | 1U << kind);

@@ -53,6 +53,7 @@ NodeRow draw_row() {
   row.hardware.disk_bytes = (100 + 400 * std::uint64_t{upto(2)}) * kGiB;
   row.offer.country = draw(rc::gen::element<std::string>("DE", "FR"));
   row.offer.site_tier = static_cast<std::uint8_t>(upto(4));
+  row.offer.site_tier_verified = upto(3) > 0;
   row.offer.sandbox_tier = static_cast<std::uint8_t>(upto(3));
   if (upto(1) == 0) row.offer.runtimes = {tag_of("debian/pytorch-1.13")};
   for (Rating& rating : row.ratings) rating.cu_x1000 = upto(3) == 0 ? 0 : 1'000;

@@ -19,8 +19,8 @@
 namespace starminer::protocol {
 
 /// What a draw decides. Numbers are hashed: frozen once used.
-enum class DrawPurpose : std::uint8_t { Audit = 0, Segment = 1, Committee = 2, Order = 3 };
-[[nodiscard]] constexpr std::uint8_t enum_count(DrawPurpose) { return 4; }
+enum class DrawPurpose : std::uint8_t { Audit = 0, Segment = 1, Committee = 2, Order = 3, Benchmark = 4 };
+[[nodiscard]] constexpr std::uint8_t enum_count(DrawPurpose) { return 5; }
 
 /// Names one draw. `subject` is a job, or what else the purpose is about.
 struct Draw {

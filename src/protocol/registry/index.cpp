@@ -34,11 +34,15 @@ bool rated_alike(const NodeRow& a, const NodeRow& b) {
 
 }  // namespace
 
-void Registry::Index::count(const NodeRow& row, bool enters) {
-  if (row.dense_id >= dense_uses_.size()) dense_uses_.resize(row.dense_id + std::size_t{1});
+void Registry::Index::count(const NodeId& id, const NodeRow& row, bool enters) {
+  if (row.dense_id >= dense_uses_.size()) {
+    dense_uses_.resize(row.dense_id + std::size_t{1});
+    dense_nodes_.resize(dense_uses_.size());
+  }
   std::uint8_t& uses = dense_uses_[row.dense_id];
   if (enters) {
     if (uses++ > 0) ++dense_repeats_;
+    dense_nodes_[row.dense_id] = id;
   } else {
     if (--uses > 0) --dense_repeats_;
     while (!dense_uses_.empty() && dense_uses_.back() == 0) dense_uses_.pop_back();
@@ -62,8 +66,8 @@ void Registry::Index::rate(const NodeRow& row, bool enters) {
 }
 
 void Registry::Index::on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) {
-  if (before != nullptr) count(*before, false);
-  if (after != nullptr) count(*after, true);
+  if (before != nullptr) count(id, *before, false);
+  if (after != nullptr) count(id, *after, true);
   if (before == nullptr || after == nullptr || !rated_alike(*before, *after)) {
     if (before != nullptr) rate(*before, false);
     if (after != nullptr) rate(*after, true);
@@ -79,6 +83,27 @@ void Registry::Index::on_change(const AccountId& id, const ProviderRow* /*before
   touched_providers_.insert(id);
 }
 
+void Registry::Index::on_change(const NodeId& id, const BenchmarkRow* before, const BenchmarkRow* after) {
+  if (before != nullptr && before->open) {
+    const auto due = benchmarks_due_.find(before->provider);
+    due->second.erase(id);
+    if (due->second.empty()) benchmarks_due_.erase(due);
+  }
+  if (after != nullptr && after->open) benchmarks_due_[after->provider].insert(id);
+  touched_.insert(id);
+}
+
+std::vector<NodeId> Registry::Index::benchmarks_due(const AccountId& provider) const {
+  const auto due = benchmarks_due_.find(provider);
+  if (due == benchmarks_due_.end()) return {};
+  return {due->second.begin(), due->second.end()};
+}
+
+const NodeId& Registry::Index::node_at(std::uint32_t dense_id) const {
+  STARMINER_CHECK(dense_id < dense_uses_.size() && dense_uses_[dense_id] > 0);
+  return dense_nodes_[dense_id];
+}
+
 const SortedRatings* Registry::Index::ratings(ClassId hardware_class, JobKind kind) const {
   const auto it = ratings_.find({hardware_class, static_cast<std::uint8_t>(kind)});
   return it == ratings_.end() ? nullptr : &it->second;
@@ -90,6 +115,10 @@ bool Registry::Index::is_consistent(const NodeId& id) const {
   if (node == nullptr || free == nullptr) return node == nullptr && free == nullptr;
   const bool idle = free->jobs == 0;
   const bool left = node->status == NodeStatus::Left;
+  const BenchmarkRow* const asked = registry_.benchmarks().find(id);
+  const bool owes = asked != nullptr && asked->open;
+  if (asked != nullptr && asked->provider != node->provider) return false;
+  if (left ? owes : node->rating_in_doubt && !owes) return false;
   const bool flagged = node->rating_in_doubt || node->silent_since.has_value();
   return capacity_fits(*node, *free) && (!idle || is_idle(*node, *free)) && (!left || (idle && !node->leaving)) &&
          (!node->leaving || node->status == NodeStatus::Draining) && (node->status != NodeStatus::Active || !flagged) &&

@@ -14,7 +14,8 @@ namespace starminer::protocol {
 
 class Registry::Index final : public state::Observer<NodeId, NodeRow>,
                               public state::Observer<NodeId, CapacityRow>,
-                              public state::Observer<AccountId, ProviderRow> {
+                              public state::Observer<AccountId, ProviderRow>,
+                              public state::Observer<NodeId, BenchmarkRow> {
  public:
   explicit Index(const Registry& registry) : registry_(registry) {}
 
@@ -22,15 +23,21 @@ class Registry::Index final : public state::Observer<NodeId, NodeRow>,
   void on_change(const NodeId& id, const CapacityRow* before, const CapacityRow* after) override;
   void on_change(const AccountId& id, const ProviderRow* before, const ProviderRow* after) override;
 
+  void on_change(const NodeId& id, const BenchmarkRow* before, const BenchmarkRow* after) override;
+
   /// Ratings above 0 of the active nodes of a class for a kind; null where there is none.
   [[nodiscard]] const SortedRatings* ratings(ClassId hardware_class, JobKind kind) const;
+  /// Nodes that owe the result of a benchmark.
+  [[nodiscard]] std::vector<NodeId> benchmarks_due(const AccountId& provider) const;
+  /// Requires: a node has this dense id.
+  [[nodiscard]] const NodeId& node_at(std::uint32_t dense_id) const;
   /// Judges the nodes that changed since the last call, and the sums.
   [[nodiscard]] bool judge();
 
  private:
   using RatingKey = std::pair<ClassId, std::uint8_t>;
 
-  void count(const NodeRow& row, bool enters);
+  void count(const NodeId& id, const NodeRow& row, bool enters);
   void rate(const NodeRow& row, bool enters);
   [[nodiscard]] bool is_consistent(const NodeId& id) const;
 
@@ -42,6 +49,8 @@ class Registry::Index final : public state::Observer<NodeId, NodeRow>,
   std::set<AccountId> touched_providers_;
   std::set<AccountId> faulty_providers_;
   std::vector<std::uint8_t> dense_uses_;  // by dense id
+  std::vector<NodeId> dense_nodes_;       // by dense id
+  std::map<AccountId, std::set<NodeId>> benchmarks_due_;
   std::uint64_t dense_repeats_ = 0;
 };
 

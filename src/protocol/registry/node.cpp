@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "protocol/job/field_check.h"
 #include "protocol/operation/limits.h"
+#include "protocol/registry/claims.h"
 #include "protocol/registry/registry.h"
 
 namespace starminer::protocol {
@@ -51,23 +52,12 @@ void check_offer(const OfferRequest& request, FieldCheck& check) {
   if (check.ok()) check.unique("offer.images", request.images);
 }
 
-void check_claims(const std::vector<RatingClaim>& claims, FieldCheck& check) {
-  check.count("ratings", claims.size(), kJobKindCount);
-  std::vector<std::uint8_t> kinds;
-  for (const RatingClaim& claim : claims) {
-    kinds.push_back(static_cast<std::uint8_t>(claim.kind));
-    check.range("ratings.kind", kinds.back(), 0, kJobKindCount - 1U)
-        .require("ratings.benchmark_digest", claim.rating.cu_x1000 == 0 || !claim.rating.benchmark.is_zero(),
-                 "must name the report of the benchmark that the rating comes from");
-  }
-  if (check.ok()) check.unique("ratings.kind", kinds);
-}
-
 /// The offer as it is stored: names resolved to tags, energy unverified until attestors say otherwise.
 Offer resolve(const OfferRequest& request, RegionId region) {
   Offer offer = request.offer;
   offer.region = region;
   offer.energy.verified = false;
+  offer.site_tier_verified = false;
   offer.runtime_names = request.runtimes;
   std::sort(offer.runtime_names.begin(), offer.runtime_names.end());
   std::set<std::uint64_t> tags;
@@ -87,12 +77,6 @@ bool same_energy(const Energy& a, const Energy& b) {
 CapacityRow all_free(const Hardware& hardware) {
   return {std::vector<std::uint16_t>(hardware.devices, kDeviceMilli), hardware.cpu_threads * kThreadMilli,
           hardware.ram_bytes, hardware.disk_bytes, 0};
-}
-
-std::array<Rating, kJobKindCount> claimed(const std::vector<RatingClaim>& claims) {
-  std::array<Rating, kJobKindCount> ratings{};
-  for (const RatingClaim& claim : claims) ratings[static_cast<std::size_t>(claim.kind)] = claim.rating;
-  return ratings;
 }
 
 }  // namespace
@@ -178,7 +162,7 @@ NodeId Registry::apply(const Checked<NodeRegister>& op, const Sender& sender, co
   row.hardware_class = op.evidence().hardware_class;
   row.hardware = op->hardware;
   row.offer = resolve(op->offer, op.evidence().region);
-  row.ratings = claimed(op->ratings);
+  row.ratings = ratings_of(op->ratings);
   row.registered = context.time;
   row.status_since = context.time;
   row.lock_until = context.time + params_.duration(Parameter::NodeLockMs);
@@ -189,7 +173,9 @@ NodeId Registry::apply(const Checked<NodeRegister>& op, const Sender& sender, co
   providers_.update(sender.account, [](ProviderRow& provider) { ++provider.node_count; });
   capacity_.put(id, all_free(op->hardware));
   row.status = NodeStatus::Active;
+  const bool in_doubt = row.rating_in_doubt;
   put_node(id, std::move(row), context);
+  if (in_doubt) ask_benchmark(id, nodes_.get(id), BenchmarkReason::Doubt, context);
   return id;
 }
 
@@ -219,11 +205,16 @@ void Registry::apply(const Checked<NodeUpdate>& op, const Sender& /*sender*/, co
   NodeRow row = nodes_.get(op->node);
   Offer offer = resolve(op->offer, op.evidence().region);
   offer.energy.verified = row.offer.energy.verified && same_energy(offer.energy, row.offer.energy);
+  offer.site_tier_verified = row.offer.site_tier_verified && offer.site_tier == row.offer.site_tier;
   if (offer.floor_32nds != row.offer.floor_32nds) row.floor_epoch = context.epoch + 1;
   row.offer = std::move(offer);
   if (!op->ratings.empty()) {
-    row.ratings = claimed(op->ratings);
-    row.rating_in_doubt = ratings_in_doubt(row);
+    row.ratings = ratings_of(op->ratings);
+    // A doubt ends by a benchmark that the protocol asked for, never by another claim.
+    if (!row.rating_in_doubt && ratings_in_doubt(row)) {
+      row.rating_in_doubt = true;
+      ask_benchmark(op->node, row, BenchmarkReason::Doubt, context);
+    }
   }
   put_node(op->node, std::move(row), context);
 }

@@ -117,6 +117,7 @@ void Registry::apply(const Checked<TelemetryReport>& op, const Sender& /*sender*
 
 void Registry::leave_now(const NodeId& id, NodeRow row, const BlockContext& context) {
   hear(row, context.time);
+  close_benchmark(id);
   row.leaving = false;
   row.status = NodeStatus::Left;
   const AccountId provider = row.provider;

@@ -43,10 +43,12 @@ Registry::Registry(state::Store& store, const Params& params, Ledger& ledger, Re
       regions_(store, state::TableId::Regions),
       latency_(store, state::TableId::RegionLatency),
       operators_(store, state::TableId::Operators),
+      benchmarks_(store, state::TableId::Benchmarks),
       index_(std::make_unique<Index>(*this)) {
   nodes_.add_observer(*index_);
   capacity_.add_observer(*index_);
   providers_.add_observer(*index_);
+  benchmarks_.add_observer(*index_);
 }
 
 Registry::~Registry() = default;
@@ -96,6 +98,12 @@ Ppm Registry::uptime(const NodeRow& node, TimeMs now) const {
 bool Registry::invariants_hold() const {
   return index_->judge() && reputation_.table().size() <= nodes_.size() * kJobKindCount;
 }
+
+std::vector<NodeId> Registry::benchmarks_due(const AccountId& provider) const {
+  return index_->benchmarks_due(provider);
+}
+
+const NodeId& Registry::node_at(std::uint32_t dense_id) const { return index_->node_at(dense_id); }
 
 std::uint32_t Registry::total_nodes() const { return static_cast<std::uint32_t>(nodes_.size()); }
 

@@ -86,6 +86,18 @@ struct NodeSetStatus {
   static Result<Valid<NodeSetStatus>, Refusal> validate(NodeSetStatus op);
 };
 
+/// The result of a benchmark that the protocol asked for. Its ratings take the place of the claims; whether they
+/// confirm them decides if the node stays in doubt.
+struct NodeBenchmark {
+  using Module = Registry;
+  struct Evidence {};
+  NodeId node;
+  Hash32 seed;
+  std::vector<RatingClaim> ratings;  // `benchmark` is the digest that the seed gives for the kind
+
+  static Result<Valid<NodeBenchmark>, Refusal> validate(NodeBenchmark op);
+};
+
 /// An operator's observation: nodes that went silent and suspect nodes that beat again. Both lists are sorted, and no
 /// node stands in both.
 struct TelemetryReport {
@@ -121,6 +133,19 @@ class Registry {
   [[nodiscard]] Result<Checked<TelemetryReport>, Refusal> check(const Valid<TelemetryReport>&, const Sender&) const;
   void apply(const Checked<TelemetryReport>&, const Sender&, const BlockContext&);
 
+  [[nodiscard]] Result<Checked<NodeBenchmark>, Refusal> check(const Valid<NodeBenchmark>&, const Sender&) const;
+  void apply(const Checked<NodeBenchmark>&, const Sender&, const BlockContext&);
+
+  /// Asks some active, idle nodes for a benchmark, drawn by the block's seed: each about once in BenchmarkSpotMs, at
+  /// most SpotBenchmarksPerTick.
+  void on_tick(const BlockContext& context);
+  /// Timer BenchmarkDue: an idle node without a result is in doubt from now on; one with jobs is asked again.
+  void on_benchmark_due(const NodeId& node, const BlockContext& context);
+  /// Hash of what a node states of an aspect, which attestors confirm; nothing where it states nothing.
+  [[nodiscard]] static std::optional<Hash32> claim_of(const NodeId& node, const NodeRow& row, Aspect aspect);
+  /// Whether enough attestors confirm what the node states now. Requires: the node is registered.
+  void set_verified(const NodeId& node, Aspect aspect, bool verified, const BlockContext& context);
+
   /// Timer LockRelease: returns the identity lock of a node that has left.
   void on_lock_release(const NodeId& node, const BlockContext& context);
 
@@ -147,6 +172,12 @@ class Registry {
   [[nodiscard]] const state::Table<AccountId, ProviderRow>& providers() const { return providers_; }
   [[nodiscard]] const state::Table<ClassId, ClassRow>& classes() const { return classes_; }
   [[nodiscard]] const state::Table<RegionId, RegionRow>& regions() const { return regions_; }
+  [[nodiscard]] const state::Table<NodeId, BenchmarkRow>& benchmarks() const { return benchmarks_; }
+  [[nodiscard]] const state::Table<AccountId, TimerRow>& operators() const { return operators_; }
+  /// Nodes of a provider that owe the result of a benchmark, in the order of their ids.
+  [[nodiscard]] std::vector<NodeId> benchmarks_due(const AccountId& provider) const;
+  /// The node of a dense id. Requires: dense_id < total_nodes().
+  [[nodiscard]] const NodeId& node_at(std::uint32_t dense_id) const;
   [[nodiscard]] std::optional<ClassId> find_class(std::string_view name) const;
   [[nodiscard]] std::optional<RegionId> find_region(std::string_view name) const;
   /// Milliseconds between two regions; the largest of the table where the pair is unknown.
@@ -167,6 +198,10 @@ class Registry {
   [[nodiscard]] Result<void, Refusal> check_ratings(ClassId hardware_class,
                                                     const std::vector<RatingClaim>& claims) const;
   [[nodiscard]] bool ratings_in_doubt(const NodeRow& node) const;
+  /// Asks for a benchmark with a seed that nobody knew before this block.
+  void ask_benchmark(const NodeId& id, const NodeRow& row, BenchmarkReason reason, const BlockContext& context);
+  /// The node owes no result any more. Does nothing where it owed none.
+  void close_benchmark(const NodeId& id);
   /// Writes a row, Active or Suspect as its flags say, and tells of it.
   void put_node(const NodeId& id, NodeRow row, const BlockContext& context);
   /// Requires: no job runs on the node.
@@ -183,6 +218,7 @@ class Registry {
   state::Table<RegionId, RegionRow> regions_;
   state::Table<RegionPair, LatencyRow> latency_;
   state::Table<AccountId, TimerRow> operators_;
+  state::Table<NodeId, BenchmarkRow> benchmarks_;
   std::unique_ptr<Index> index_;
 };
 

@@ -62,7 +62,7 @@ class Run {
     const Model before = model_;
     const std::size_t point = market_.store.checkpoint();
     const TimeMs time = market_.context.time;
-    act(*rc::gen::inRange(0, 8));
+    act(*rc::gen::inRange(0, 9));
     ++steps_;
     if (*rc::gen::inRange(0, 5) == 0) {
       market_.store.rollback(point);
@@ -95,6 +95,7 @@ class Run {
       case 4: return change(id, *node, NodeChange::Leave, !node->left && !node->leaving);
       case 5: return observe(id, *node);
       case 6: return take(id, *node);
+      case 7: return answer(id, *node);
       default: return give(id, *node);
     }
   }
@@ -127,6 +128,16 @@ class Run {
     expect(market_.submit(report, kOperator), true);
     if (!node.left) node.silent = silent;
   }
+  void answer(const NodeId& id, ModelNode& node) {
+    const BenchmarkRow* const asked = market_.registry.benchmarks().find(id);
+    const auto measured = *rc::gen::inRange(300U, 2'500U);
+    const Hash32 seed = asked != nullptr ? asked->seed : Hash32{};
+    const bool owed = node.in_doubt && !node.left;
+    expect(market_.submit(NodeBenchmark{id, seed, {{JobKind::Training, {measured, sha256("digest")}}}}), owed);
+    if (!owed) return;
+    node.in_doubt = measured * 10 < node.rating * 6 || measured * 10 > node.rating * 15;
+    node.rating = measured;
+  }
   void take(const NodeId& id, ModelNode& node) {
     const auto allocation =
         market_.registry.find_allocation(id, {{}, 1, *rc::gen::element(0U, 300U), 0, 1'000, 0, 0, 0});
@@ -144,6 +155,11 @@ class Run {
   }
   void release_locks() {
     while (const auto timer = market_.timers.pop_due(market_.context.time)) {
+      if (timer->kind == TimerKind::BenchmarkDue) {
+        // Whoever owes a result here is in doubt already, and stays so.
+        market_.registry.on_benchmark_due(NodeId{timer->subject}, market_.context);
+        continue;
+      }
       RC_ASSERT(timer->kind == TimerKind::LockRelease);
       market_.registry.on_lock_release(NodeId{timer->subject}, market_.context);
       model_.nodes[NodeId{timer->subject}].locked = false;

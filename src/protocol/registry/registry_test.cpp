@@ -31,6 +31,7 @@ TEST(Registry, ANodeIsRegisteredWithEveryAttribute) {
   EXPECT_EQ(row.offer.energy.renewable_ppm, 900'000U);
   EXPECT_EQ(row.offer.energy.certificate, sha256("certificate"));
   EXPECT_FALSE(row.offer.energy.verified) << "an owner cannot attest to himself";
+  EXPECT_EQ(row.offer.proven_site_tier(), 0);
   EXPECT_EQ(row.offer.runtime_names, (std::vector<std::string>{"debian/blender-3.4", "debian/pytorch-1.13"}));
   EXPECT_TRUE(std::is_sorted(row.offer.runtimes.begin(), row.offer.runtimes.end()));
   EXPECT_TRUE(std::binary_search(row.offer.runtimes.begin(), row.offer.runtimes.end(),
@@ -243,10 +244,6 @@ TEST(Registry, ARatingFarFromTheMedianIsInDoubtOnceTheClassHasFiveNodes) {
   EXPECT_EQ(market.node(high).status, NodeStatus::Suspect);
   EXPECT_EQ(market.submit(TelemetryReport{{}, {high}}, kOperator), RefusalCode::None);
   EXPECT_EQ(market.node(high).status, NodeStatus::Suspect) << "a beat says nothing of the rating";
-  NodeUpdate op = update_of(high);
-  op.ratings = {{JobKind::Training, {1'400, sha256("again")}}};
-  EXPECT_EQ(market.submit(op), RefusalCode::None);
-  EXPECT_EQ(market.node(high).status, NodeStatus::Active);
 }
 
 TEST(Registry, MixedClassesHaveAWiderBand) {

@@ -80,8 +80,9 @@ struct Energy {
 
 struct Offer {
   RegionId region = 0;
-  std::string country;  // ISO 3166-1 alpha-2
-  std::uint8_t site_tier = 0;
+  std::string country;              // ISO 3166-1 alpha-2
+  std::uint8_t site_tier = 0;       // as the owner states it
+  bool site_tier_verified = false;  // unverified, it counts as 0
   std::uint8_t sandbox_tier = 0;
   std::uint8_t last_mile_level = 0;  // 0 best .. 7
   std::uint8_t floor_32nds = 0;      // least price of this node in 1/32 of the class's anchor
@@ -89,7 +90,15 @@ struct Offer {
   std::vector<std::uint64_t> runtimes;  // tags, sorted
   std::vector<std::string> runtime_names;
   std::vector<std::uint64_t> images;  // tags, sorted
+
+  /// The tier that requests for a tier are held against.
+  [[nodiscard]] std::uint8_t proven_site_tier() const { return site_tier_verified ? site_tier : std::uint8_t{0}; }
 };
+
+/// What attestors confirm of a node.
+enum class Aspect : std::uint8_t { Energy = 0, SiteTier = 1 };
+[[nodiscard]] constexpr std::uint8_t enum_count(Aspect) { return 2; }
+[[nodiscard]] std::string_view aspect_name(Aspect aspect);
 
 struct Rating {
   std::uint32_t cu_x1000 = 0;  // per device-second; 0: this kind is not served
@@ -114,6 +123,27 @@ struct NodeRow {
   // Why it is suspect, if it is. Silence ends by a beat, doubt by a rating that passes the check.
   std::optional<TimeMs> silent_since{};
   bool rating_in_doubt = false;
+};
+
+/// Why the protocol asks for a benchmark.
+enum class BenchmarkReason : std::uint8_t {
+  Doubt = 0,  // a rating far from the class's median, or one that the last benchmark did not confirm
+  Spot = 1,   // drawn by the seed
+};
+[[nodiscard]] constexpr std::uint8_t enum_count(BenchmarkReason) { return 2; }
+[[nodiscard]] std::string_view benchmark_reason_name(BenchmarkReason reason);
+
+/// The last benchmark that the protocol asked of a node (REG-8).
+struct BenchmarkRow {
+  AccountId provider;
+  std::uint32_t round = 0;  // benchmarks asked for so far
+  Hash32 seed;              // of the chain of seeds: nobody knew it before `asked`
+  BenchmarkReason reason{};
+  bool open = false;  // no result yet
+  TimeMs asked;
+  TimeMs due;       // 0 once it is overdue: then the node is in doubt until the result comes
+  TimeMs answered;  // 0: never
+  bool confirmed = false;
 };
 
 /// What is free on a node now (REG-4): the very figures that matching uses.

@@ -38,6 +38,12 @@ enum class TableId : std::uint8_t {
   Unbondings = 29,
   PriceHistory = 30,
   PriceBands = 31,
+  Benchmarks = 40,
+  TelemetryWindow = 41,
+  TelemetryReports = 42,
+  NodeTelemetry = 43,
+  Attestors = 44,
+  Attestations = 45,
 };
 
 }  // namespace starminer::protocol::state

@@ -13,19 +13,22 @@
 namespace starminer::protocol {
 
 enum class TimerKind : std::uint8_t {
-  Tick = 0,         // subject zero
-  Epoch = 1,        // subject zero
-  JobDeadline = 2,  // subject job: leave the queue when the deadline cannot be met any more
-  AckDue = 3,       // subject contract: the provider must acknowledge
-  StartDue = 4,     // subject contract: inputs and start
-  SilenceDue = 5,   // subject contract: the next progress report
-  RunEnd = 6,       // subject contract: maximum run time is over
-  AcceptDue = 7,    // subject contract: silence accepts
-  LockRelease = 8,  // subject node: the registration lock is returned
-  JobArchive = 9,   // subject job: ended long ago, it leaves the state with its contracts
-  Unbonded = 10,    // subject unbonding: its part of a stake returns to the balance
+  Tick = 0,             // subject zero
+  Epoch = 1,            // subject zero
+  JobDeadline = 2,      // subject job: leave the queue when the deadline cannot be met any more
+  AckDue = 3,           // subject contract: the provider must acknowledge
+  StartDue = 4,         // subject contract: inputs and start
+  SilenceDue = 5,       // subject contract: the next progress report
+  RunEnd = 6,           // subject contract: maximum run time is over
+  AcceptDue = 7,        // subject contract: silence accepts
+  LockRelease = 8,      // subject node: the registration lock is returned
+  JobArchive = 9,       // subject job: ended long ago, it leaves the state with its contracts
+  Unbonded = 10,        // subject unbonding: its part of a stake returns to the balance
+  BenchmarkDue = 11,    // subject node: the result of its benchmark is overdue
+  AttestationEnd = 12,  // subject node: an attestation of it is over
+  AttestorSweep = 13,   // subject attestor: nodes that it attested to are looked at again
 };
-[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 11; }
+[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 14; }
 
 using Subject = std::array<std::uint8_t, 20>;
 
