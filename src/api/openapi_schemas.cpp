@@ -182,7 +182,8 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Quote",
         "tier:string, tier_reason:string, tier_reason_text:string, max_price:Price, cap:Amount, expected:Amount, "
-        "expected_split:Split, tx_fee:Amount, balance:Amount, held:Amount, credits:int, credits_burned:Amount, "
+        "expected_split:Split, price_lock:QuotedLock?, lock_fees:Amount{}, tx_fee:Amount, balance:Amount, held:Amount, "
+        "credits:int, credits_burned:Amount, "
         "credits_micro:Amount, boost_ms:int, starts_now:bool, queue_ahead:int, "
         "predicted:Prediction?, "
         "classes:ClassOffer[], match:Match?, exclusions:Exclusions, refusal:QuoteRefusal?, missing_runtime:bool, "
@@ -197,6 +198,7 @@ constexpr std::array kSchemas = {
         "Job",
         "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
         "runtime:string, max_price:Price, cap:Amount, credits:int, credits_burned:Amount, boost_ms:int, "
+        "price_lock:PriceLock?, "
         "submitted_ms:int, attempts:int, contract:ContractId?, "
         "queue_position:int?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, ended_ms:int?, "
         "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
@@ -207,6 +209,10 @@ constexpr std::array kSchemas = {
                "exclusions:Exclusions?, "
                "relaxations:Relaxation[], held:HeldNode?, predicted:Prediction?, archived:Archived?",
                "Null and empty after the job's end."},
+    SchemaText{"QuotedLock", "ticks:int, fee:Amount", "The lock of the price that the job asks for."},
+    SchemaText{
+        "PriceLock", "until_ms:int, fee:Amount, held:bool, paid:Amount",
+        "`held`: the job was matched at the locked price; `paid` of the fee went to its provider, the rest burns."},
     SchemaText{"Prediction", "start_p50_ms:int, start_p90_ms:int, end_p50_ms:int, end_p90_ms:int",
                "From now: half of such jobs, and nine of ten, start and end no later."},
     SchemaText{"Predicted", "said_ppm:int, judged:int, kept_ppm:int?, median_error_ppm:int?",

@@ -13,7 +13,8 @@ using protocol::Machine;
 
 std::string subject_text(const protocol::LockKey& key) {
   switch (key.purpose) {
-    case protocol::LockPurpose::Escrow: return JobId{key.subject}.text();
+    case protocol::LockPurpose::Escrow:
+    case protocol::LockPurpose::PriceLock: return JobId{key.subject}.text();
     case protocol::LockPurpose::NodeIdentity: return NodeId{key.subject}.text();
     case protocol::LockPurpose::Stake: return AccountId{key.subject}.text();
     case protocol::LockPurpose::Unbonding: return UnbondingId{key.subject}.text();
@@ -46,6 +47,7 @@ std::string_view purpose_name(protocol::LockPurpose purpose) {
     case protocol::LockPurpose::NodeIdentity: return "node_identity";
     case protocol::LockPurpose::Stake: return "stake";
     case protocol::LockPurpose::Unbonding: return "unbonding";
+    case protocol::LockPurpose::PriceLock: return "price_lock";
   }
   return "";
 }

@@ -91,6 +91,22 @@ json render_match(const Machine& machine, const protocol::Match& match) {
   return object;
 }
 
+json render_lock_fees(const protocol::Quote& quote) {
+  json fees = json::object();
+  for (std::size_t i = 0; i < protocol::kLockTicks.size(); ++i) {
+    fees[fmt::format("{}", protocol::kLockTicks[i])] = decimal(quote.lock_fees[i].base);
+  }
+  return fees;
+}
+
+json render_price_lock(const std::optional<protocol::PriceLock>& lock, const Clock& clock) {
+  if (!lock) return {};
+  return {{"until_ms", clock.unix_ms(lock->until)},
+          {"fee", decimal(lock->fee.base)},
+          {"held", lock->held},
+          {"paid", decimal(lock->paid.base)}};
+}
+
 json render_match_receipt(const Machine& machine, const protocol::ContractRow& row) {
   const protocol::TierRow& tier = machine.pricing().tier(row.price.tier);
   json weights = json::object();
@@ -153,6 +169,7 @@ json render_job(const Machine& machine, const JobId& id, const protocol::JobRow&
               {"credits", row.credits},
               {"credits_burned", decimal(row.credits_burned.base)},
               {"boost_ms", row.boost.ms},
+              {"price_lock", render_price_lock(row.price_lock, clock)},
               {"submitted_ms", clock.unix_ms(row.submitted)},
               {"attempts", row.attempts},
               {"contract", id_or_null(row.contract)},
@@ -252,6 +269,11 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
           {"cap", decimal(quote.cap.base)},
           {"expected", decimal(quote.expected.base)},
           {"expected_split", render_split(quote.expected_split)},
+          {"price_lock", quote.lock ? json{{"ticks", (quote.lock->until.ms - quote.lock->since.ms) /
+                                                         machine.params().get(protocol::Parameter::TickMs)},
+                                           {"fee", decimal(quote.lock->fee.base)}}
+                                    : json()},
+          {"lock_fees", render_lock_fees(quote)},
           {"tx_fee", decimal(quote.tx_fee.base)},
           {"balance", decimal(quote.balance.base)},
           {"credits", quote.boost.credits},

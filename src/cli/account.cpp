@@ -124,6 +124,7 @@ std::string purpose_text(const std::string& purpose) {
   if (purpose == "escrow") return "escrow of job";
   if (purpose == "node_identity") return "identity of node";
   if (purpose == "stake") return "stake of";
+  if (purpose == "price_lock") return "price lock of job";
   return purpose;
 }
 

@@ -82,6 +82,11 @@ void show_status(const Invocation& call, client::Api& api, const Found& found) {
   lines.add("State", state_text(found));
   lines.add("Tier", fmt::format("{} ({})", shown(job, "tier"), shown(job, "tier_reason")));
   lines.add("Submitted", time_text(call, job, "submitted_ms"));
+  if (const json& lock = member(job, "price_lock"); lock.is_object()) {
+    lines.add("Price lock", fmt::format("{}, {}", agpu_of(lock, "fee"),
+                                        flag_of(lock, "held") ? "the match was made at the locked price"
+                                                              : "no match was made at the locked price so far"));
+  }
   if (const std::uint64_t credits = number_of(job, "credits"); credits > 0) {
     lines.add("Credits",
               fmt::format("{} spent, {} ahead in the queue; {} burned with them", credits,

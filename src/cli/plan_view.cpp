@@ -147,6 +147,24 @@ void add_cost(terminal::KeyValues& lines, const PlanFacts& facts) {
   lines.more("= " + split_text(member(facts.quote, "expected_split")));
 }
 
+/// What the asked lock of the price costs, or what one would.
+void add_price_lock(terminal::KeyValues& lines, const PlanFacts& facts) {
+  if (const json& lock = member(facts.quote, "price_lock"); lock.is_object()) {
+    lines.add("Price lock", fmt::format("{} for {}; not returned", agpu_of(lock, "fee"),
+                                        terminal::human_duration(number_of(lock, "ticks") * facts.tick_ms)));
+    return;
+  }
+  if (flag_of(facts.quote, "starts_now") || facts.job.resources.gpus == 0) return;
+  std::string text = "none; --price-lock";
+  const char* separator = " ";
+  for (const auto& [ticks, fee] : member(facts.quote, "lock_fees").items()) {
+    text += fmt::format("{}{} costs {}", separator, terminal::sanitize_line(ticks),
+                        agpu_of(member(facts.quote, "lock_fees"), ticks));
+    separator = ", ";
+  }
+  lines.add("Price lock", text);
+}
+
 void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
   const json& match = member(facts.quote, "match");
   if (flag_of(facts.quote, "starts_now") && match.is_object()) {
@@ -308,6 +326,7 @@ std::string plan_text(const terminal::Terminal& terminal, const PlanFacts& facts
   add_price(lines, terminal, facts);
   add_cost(lines, facts);
   add_start(lines, facts);
+  add_price_lock(lines, facts);
   add_credits(lines, facts);
   lines.add("Verify", "accept: paid when you accept it, or when its window closes");
   add_nodes(lines, facts);

@@ -59,6 +59,7 @@ v1::JobSpec make_message(const protocol::JobSpec& spec) {
   message.set_budget(spec.budget.base);
   message.set_preemptible(spec.preemptible);
   message.set_credits(spec.credits);
+  message.set_price_lock(spec.price_lock);
   return message;
 }
 

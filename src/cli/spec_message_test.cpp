@@ -42,6 +42,7 @@ protocol::JobSpec full_spec() {
   spec.budget = {17};
   spec.preemptible = true;
   spec.credits = 77;
+  spec.price_lock = 7;
   return spec;
 }
 

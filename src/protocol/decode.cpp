@@ -162,6 +162,7 @@ JobSpec read_spec(const v1::JobSpec& message, Reader& reader) {
   spec.budget = {message.budget()};
   spec.preemptible = message.preemptible();
   spec.credits = message.credits();
+  spec.price_lock = message.price_lock();
   return spec;
 }
 

@@ -239,6 +239,7 @@ class Contracts:
         self.money.fund_pool(ledger.INSURANCE, bill["insurance"])
         payee = row["payout"] if self.money.exists(row["payout"]) else row["provider"]
         self.money.credit(payee, ledger.AGPU, bill["provider"])
+        self.jobs.served_at_lock(job, payee)
 
     def end(self, key, state, reason, now):
         row = self.rows[key]

@@ -5,15 +5,16 @@ import math
 
 import ledger
 import pricing
+import registry as supply
 from wire import Refused, derived_id
 
 INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
 CLIENT_ID_REUSED, CAP_TOO_SMALL, ESCROW_NOT_COVERED, NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START = range(4101, 4107)
 DEADLINE_PASSED, TOO_MANY_JOBS, UNKNOWN_JOB, NOT_REQUESTER, JOB_ENDED = 4107, 4108, 4110, 4111, 4112
-BUDGET_TOO_SMALL, PRICE_ABOVE_CAP, JOB_NOT_WAITING, RAISES_NOTHING = range(4113, 4117)
+BUDGET_TOO_SMALL, PRICE_ABOVE_CAP, JOB_NOT_WAITING, RAISES_NOTHING, PRICE_IS_LOCKED, LOCK_ABOVE_LIMIT = range(4113, 4119)
 CREDITS_TOO_FEW, BOOST_TOO_SMALL, BOOST_LANE_TOO_SMALL = range(4130, 4133)
 OF_THE_INDEX = (NEVER_RUNNABLE, TIER_NOT_SERVED, PREMIUM_CANNOT_START, BUDGET_TOO_SMALL, CAP_TOO_SMALL, PRICE_ABOVE_CAP,
-                BOOST_LANE_TOO_SMALL)
+                BOOST_LANE_TOO_SMALL, LOCK_ABOVE_LIMIT)
 QUEUED, ACTIVE, SETTLED, REFUNDED = range(4)
 JOB_DEADLINE, JOB_ARCHIVE = 2, 9
 CANCELLED_REQUESTER, NO_CAPACITY, DEADLINE_REASON = 5, 23, 25
@@ -63,6 +64,7 @@ def spec_shape(spec):
     need(len(where["excluded_providers"]) <= 64, TOO_MANY_ITEMS)
     need(sorted(set(where["excluded_providers"])) == where["excluded_providers"])
     need(spec["credits"] <= 10**12 and not (spec["credits"] and res["gpus"] == 0))
+    need(spec["price_lock"] <= 15 and not (spec["price_lock"] and res["gpus"] == 0))
     need(spec["max_price"] <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
     need(spec["budget"] > 0, ledger.AMOUNT_ZERO)
     need(spec["budget"] <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
@@ -73,7 +75,7 @@ def spec_row(spec, halted):
     row = {name: spec[name] for name in (
         "kind", "runtime", "manifest_hash", "inputs", "input_bytes", "placement", "expected_s", "max_s", "latency_ms",
         "urgency", "dedicated", "tier", "allow_downgrade", "wait", "max_price", "budget", "preemptible", "credits",
-        "where")}
+        "price_lock",         "where")}
     res = dict(spec["resources"])
     res["share_milli"] = res.pop("gpu_share_milli")
     row["resources"] = res
@@ -132,21 +134,24 @@ class Jobs:
             most = spec["budget"]
             if spec["max_price"]:
                 most = min(most, pricing.cost(spec["max_price"], billing, 1000 * spec["max_s"]))
-            need(self.money.balance(sender) >= most + burned, ESCROW_NOT_COVERED)
+            # What a lock of the price costs depends on the tier, which is the index's word, too.
+            need(not spec["price_lock"] and self.money.balance(sender) >= most + burned, ESCROW_NOT_COVERED)
             raise AssertionError("refused an escrow that the balance covers")
         job = derived_id("job", sender, sequence)
         assert isinstance(verdict, dict), "admitted nothing"
         if spec["max_price"]:
             assert verdict["max_price"] == spec["max_price"], "max_price is the requester's"
         cap = min(spec["budget"], pricing.cost(verdict["max_price"], billing, 1000 * spec["max_s"]))
-        need(self.money.balance(sender) >= cap + burned, ESCROW_NOT_COVERED)
+        lock = self.price_lock(row, verdict["tier"], cap, now) if spec["price_lock"] else None
+        fee = lock["fee"] if lock else 0
+        need(self.money.balance(sender) >= cap + burned + fee, ESCROW_NOT_COVERED)
         if spec["tier"]:
             assert verdict["tier"] == spec["tier"] - 1 or (spec["allow_downgrade"] and verdict["tier"] == spec["tier"] - 2)
         self.rows[job] = {
             "requester": sender, "sequence": sequence, "spec": row, "state": QUEUED, "tier": verdict["tier"],
             "max_price": verdict["max_price"], "cap": cap, "submitted": now, "attempts": 0, "unit": 0, "contract": ZERO20,
             "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0,
-            "credits": spent, "boost": ahead, "credits_burned": burned}
+            "credits": spent, "boost": ahead, "credits_burned": burned, "price_lock": lock}
         if op["client_id"]:
             self.clients[client] = (job, spec)
         self.money.lock(ledger.ESCROW, job, sender, cap)
@@ -154,10 +159,36 @@ class Jobs:
         self.money.burn(burned)
         if spent:
             self.stakes.spend(sender, spent * 10**6, now)
+        if lock:
+            self.money.lock(ledger.PRICE_LOCK, job, sender, fee)
         self.money.add_role(sender)
         if row["deadline"]:
             self.timers.add((self.deadline_due(row), JOB_DEADLINE, job))
         return "j", job
+
+    def price_lock(self, spec, tier, cap, now):
+        """Protocol section 4: prices of all classes that the job allows and a node has, and a fee by the dearest lock."""
+        names = spec["resources"]["classes"]
+        there = {node["hardware_class"] for node in self.registry.nodes.values() if node["status"] != supply.LEFT}
+        locked, most = [], 0
+        for cls in sorted(there):
+            if names and self.registry.classes[cls]["name"] not in names:
+                continue
+            price = self.prices.rows[tier, cls]
+            locked.append({"hardware_class": cls, "price": max(price["price"], price["next_price"]),
+                           "log_price": price["log_price"], "slow_log_price": price["slow_log_price"]})
+            most = max(most, self.prices.lock_rate(tier, cls, spec["price_lock"]))
+        fee = min(pricing.ceil_div(cap * most, 2**32), ledger.AMOUNT_MAX)
+        return {"since": now, "until": now + spec["price_lock"] * self.params["TickMs"], "fee": fee, "held": 0, "paid": 0,
+                "prices": locked}
+
+    def served_at_lock(self, job, payee):
+        """Half of the fee goes to the first that is paid for a job whose match was made at the locked price."""
+        lock = self.rows[job]["price_lock"]
+        if lock and lock["held"] and not lock["paid"]:
+            lock["paid"] = lock["fee"] // 2
+            self.money.take(ledger.PRICE_LOCK, job, lock["paid"])
+            self.money.credit(payee, ledger.AGPU, lock["paid"])
 
     def forget(self, job):
         """The client id of a job that is archived may be used again."""
@@ -190,13 +221,14 @@ class Jobs:
         need(max(op["budget"], op["max_price"]) <= ledger.AMOUNT_MAX, ledger.AMOUNT_TOO_LARGE)
         need(op["budget"] or op["max_price"])
 
-    def raise_limits(self, op, sender):
+    def raise_limits(self, op, sender, now):
         """Protocol section 2: more for a job that waits for its first match; the difference is escrowed."""
         row = self.rows.get(op["job"])
         need(row is not None, UNKNOWN_JOB)
         need(row["requester"] == sender, NOT_REQUESTER)
         need(row["state"] in (QUEUED, ACTIVE), JOB_ENDED)
         need(row["state"] == QUEUED and row["attempts"] == 0, JOB_NOT_WAITING)
+        need(not row["price_lock"] or now >= row["price_lock"]["until"], PRICE_IS_LOCKED)
         spec = row["spec"]
         budget, max_price = op["budget"] or spec["budget"], op["max_price"] or row["max_price"]
         need(budget >= spec["budget"] and max_price >= row["max_price"], RAISES_NOTHING)
@@ -214,6 +246,8 @@ class Jobs:
         row = self.rows[job]
         assert row["state"] == QUEUED, "a match of a job that does not wait"
         row["state"], row["contract"], row["unit"] = ACTIVE, contract, unit
+        if row["price_lock"] and row["attempts"] == 0 and now < row["price_lock"]["until"]:
+            row["price_lock"]["held"] = 1
         row["attempts"] += 1
         self.assigned.add(job)
         self.drop_deadline(job)
@@ -251,6 +285,11 @@ class Jobs:
             self.money.take(ledger.ESCROW, job, burned)
             self.money.burn(burned)
         row["refunded"] = self.money.unlock(ledger.ESCROW, job)
+        if row["price_lock"]:
+            left = row["price_lock"]["fee"] - row["price_lock"]["paid"]
+            self.money.take(ledger.PRICE_LOCK, job, left)
+            self.money.burn(left)
+            self.money.unlock(ledger.PRICE_LOCK, job)
         row["state"], row["end_reason"], row["ended"] = SETTLED if settled else REFUNDED, reason, now
         row["paid"], row["burned"] = paid, burned
         self.ended.append(job)

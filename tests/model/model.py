@@ -85,6 +85,7 @@ class Model:
         self.registry.classes = [row for _, row in sorted(hint.of(rows.CLASSES), key=lambda pair: pair[0])]
         self.registry.regions = [row for _, row in sorted(hint.of(rows.REGIONS), key=lambda pair: pair[0])]
         self.prices = prices.Prices(self.params, self.registry)
+        self.jobs.prices = self.prices
         self.timers.add((genesis["time"] + self.params["TickMs"], TICK, NOTHING))
         self.timers.add((genesis["time"] + self.params["EpochMs"], EPOCH, NOTHING))
 
@@ -280,7 +281,7 @@ class Model:
                                 (sender, sequence)), None)
             return self.jobs.submit(op, sender, sequence, now, self.chain["halted"], verdict)
         if number == 32:
-            return self.jobs.raise_limits(op, sender)
+            return self.jobs.raise_limits(op, sender, now)
         if number == 31:
             self.jobs.cancel(op, sender, now, self.contracts)
             return "j", op["job"]
@@ -319,15 +320,18 @@ class Model:
         assert price["hardware_class"] == node["hardware_class"], "the class of the price"
         assert price["base"] == self.base_price(job, node), "the base price"
         there = self.prices.rows[job["tier"], node["hardware_class"]] if job["spec"]["resources"]["gpus"] else None
+        locked = self.locked_price(job, node)
         for name in ("log_price", "slow_log_price"):
-            assert price[name] == (there[name] if there else 0), f"the {name} of the match"
+            assert price[name] == ((locked or there)[name] if there else 0), f"the {name} of the match"
         region = self.registry.regions[node["offer"]["region"]]["price_factor"]
         # The quality of a node is its own history; only its bounds are known here.
         quality = price["factors"]["ppm"][9]
         assert 900_000 <= quality <= 1_100_000, "the bounds of the quality"
         # Side vector jobs have no device whose memory could be short.
         memory = node["hardware"]["device_memory_bytes"] if job["spec"]["resources"]["gpus"] else 0
-        wanted = pricing.factors(job["spec"], job["tier"], self.now, memory, region, 1, node["offer"]["energy"]["verified"],
+        lock = job["price_lock"]
+        since = lock["since"] if lock and job["attempts"] == 0 and self.now < lock["until"] else self.now
+        wanted = pricing.factors(job["spec"], job["tier"], since, memory, region, 1, node["offer"]["energy"]["verified"],
                                  800_000, p)
         assert price["factors"]["ppm"][:9] == wanted[:9], f"factors {price['factors']['ppm']} for {wanted}"
 
@@ -338,4 +342,11 @@ class Model:
             side = pricing.ceil_div(res["cpu_milli"] * p["SidePriceCpuHour"], 1000)
             side += pricing.ceil_div(res["ram_bytes"] * p["SidePriceRamGibHour"], 2**30)
             return side * p["PriceScale"]
-        return self.prices.rows[job["tier"], node["hardware_class"]]["price"]
+        return (self.locked_price(job, node) or self.prices.rows[job["tier"], node["hardware_class"]])["price"]
+
+    def locked_price(self, job, node):
+        """None where the price of the first match is not locked any more, or a class came later."""
+        lock = job["price_lock"]
+        if not lock or job["attempts"] or self.now >= lock["until"]:
+            return None
+        return next((p for p in lock["prices"] if p["hardware_class"] == node["hardware_class"]), None)

@@ -126,7 +126,7 @@ def without_waiting_a_tick(self, number, now, stated, held, original=prices.Pric
         row["price"] = row["next_price"]
 
 
-def one_unit_more_escrowed(self, op, sender):
+def one_unit_more_escrowed(self, op, sender, now):
     self.money.debit(sender, ledger.AGPU, 1)
 
 
@@ -208,6 +208,15 @@ IN_THE_MODEL = {
     "spent credits burn nothing": lambda: with_parameter("CreditBurn", lambda v: 0),
     "spent credits are there still": lambda: instead(staking.Staking, "spend", lambda self, account, millionths, now: None),
     "a boost has no end": lambda: with_parameter("BoostMaxMs", lambda v: 10 * v),
+    "a locked price does not hold": lambda: instead(model.Model, "locked_price", lambda self, job, node: None),
+    "a lock holds for a tick too long": lambda: changed(
+        jobs.Jobs, "submit", lambda self, *given: [row["price_lock"].update(until=row["price_lock"]["until"] + 60_000)
+                                                   for row in self.rows.values() if row["price_lock"] and row["submitted"] == given[3]]),
+    "the fee of a lock forgets the band": lambda: instead(
+        prices.Prices, "lock_rate", lambda self, tier, cls, ticks: prices.exp_q32(min(
+            max(0, self.rows[tier, cls]["controller"]["target"] - self.rows[tier, cls]["log_price"]),
+            ticks * self.params["SlewQ32"])) - prices.Q32),
+    "who serves at a locked price gets nothing for it": lambda: instead(jobs.Jobs, "served_at_lock", lambda self, job, payee: None),
     "a stake returns at once": lambda: with_parameter("UnbondAmaxMs", lambda v: 0),
     "a returned stake goes nowhere": lambda: instead(staking.Staking, "part_returns", stake_lost),
     "a stake may be as small as it likes": lambda: with_parameter("StakeMinimum", lambda v: 0),
@@ -233,7 +242,8 @@ def one_unit_more(record):
 def another_code(record):
     """But for the refusals that are the index's word."""
     for sent in record.get("sent", []):
-        of_the_index = [*range(jobs.CAP_TOO_SMALL, jobs.PRICE_ABOVE_CAP + 1), jobs.BOOST_TOO_SMALL, jobs.BOOST_LANE_TOO_SMALL]
+        of_the_index = [*range(jobs.CAP_TOO_SMALL, jobs.PRICE_ABOVE_CAP + 1), jobs.BOOST_TOO_SMALL, jobs.BOOST_LANE_TOO_SMALL,
+                        jobs.LOCK_ABOVE_LIMIT]
         if sent.get("code") and sent["code"] not in of_the_index:
             sent["code"] += 1
             return True

@@ -176,6 +176,13 @@ class Prices:
         return {"low": max(low, min(price, self.reach(tier, cls, HORIZONS[horizon], -1))),
                 "high": min(high, max(price, self.reach(tier, cls, HORIZONS[horizon], 1)))}
 
+    def lock_rate(self, tier, cls, ticks):
+        """What a lock costs of the cap, in 2^-32: the way up that the price is on, and half of the band's half width."""
+        row, horizon = self.rows[tier, cls], 0 if ticks <= HORIZONS[0] else 1
+        half = self.bands[tier, cls]["half_width"][horizon] if (tier, cls) in self.bands else FIRST_HALF_WIDTH[horizon]
+        way = min(max(0, row["controller"]["target"] - row["log_price"]), ticks * self.params["SlewQ32"])
+        return exp_q32(min(way + half // 2, self.params["PriceLogMaxQ32"])) - Q32
+
     def publish(self, tier, cls, number, now):
         row, p = self.rows[tier, cls], self.params
         learned = self.bands.setdefault((tier, cls), {"half_width": list(FIRST_HALF_WIDTH), "matured": [0] * 3, "inside": [0] * 3})

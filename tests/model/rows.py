@@ -93,18 +93,21 @@ SCHEMAS = {
                 ("outputs", listed(HASH)), ("proof_hash", HASH), ("end_reason", U8), ("party", U8), ("bill", SPLIT),
                 ("prior_claim", ID), ("prior_bill", SPLIT), ("refund", U64), ("compute_units", U64)],
 }
+PRICE_LOCK = [("since", U64), ("until", U64), ("fee", U64), ("held", U8), ("paid", U64),
+              ("prices", listed([("hardware_class", U8), ("price", U64), ("log_price", U64), ("slow_log_price", U64)]))]
 # The part of a job's row after its specification.
 JOB_TAIL = [("state", U8), ("parked", U8), ("tier", U8), ("tier_reason", U8), ("max_price", U64), ("cap", U64),
             ("submitted", U64), ("key_ms", U64), ("attempts", U32), ("unit", U64), ("contract", ID),
             ("avoided", listed(ID)), ("fault_claim", ID), ("end_reason", U8), ("ended", U64), ("paid", U64),
-            ("refunded", U64), ("burned", U64), ("credits", U64), ("boost", U64), ("credits_burned", U64)]
+            ("refunded", U64), ("burned", U64), ("credits", U64), ("boost", U64), ("credits_burned", U64),
+            ("price_lock", ("optional", PRICE_LOCK))]
 WHERE = [("prefer", listed("text")), ("allow", listed("text")), ("residency", "text"), ("site_tier_min", U8),
          ("sandbox_tier_min", U8), ("tee_kinds", listed(U8)), ("reputation_min", U8), ("excluded_providers", listed(ID))]
 SPEC = [("kind", U8), ("runtime", "text"), ("image", HASH), ("manifest_hash", HASH), ("inputs", listed(HASH)),
         ("input_bytes", U64), ("resources", RESOURCES), ("placement", U8), ("expected_s", U64), ("max_s", U64),
         ("deadline", U64), ("start_within", U64), ("latency_ms", U32), ("urgency", U8), ("dedicated", U8), ("tier", U8),
         ("allow_downgrade", U8), ("wait", U8), ("where", WHERE), ("max_price", U64), ("budget", U64), ("preemptible", U8),
-        ("credits", U64)]
+        ("credits", U64), ("price_lock", U32)]
 SCHEMAS[JOBS] = [("requester", ID), ("sequence", U64), ("client_key", HASH), ("spec_digest", HASH),
                  ("spec", SPEC)] + JOB_TAIL
 

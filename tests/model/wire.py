@@ -25,7 +25,7 @@ SPEC = {1: ("kind", "enum"), 2: ("runtime", "text"), 3: ("image", "bytes"), 4: (
         9: ("expected_s", "u64"), 10: ("max_s", "u64"), 11: ("deadline_ms", "u64"), 12: ("start_within_ms", "u64"),
         13: ("latency_ms", "u32"), 14: ("urgency", "enum"), 15: ("dedicated", "bool"), 16: ("tier", "enum"),
         17: ("allow_downgrade", "bool"), 18: ("wait", "bool"), 19: ("where", WHERE), 20: ("max_price", "u64"),
-        21: ("budget", "u64"), 22: ("preemptible", "bool"), 23: ("credits", "u64")}
+        21: ("budget", "u64"), 22: ("preemptible", "bool"), 23: ("credits", "u64"), 24: ("price_lock", "u32")}
 RATING = {1: ("kind", "u32"), 2: ("cu", "u32"), 3: ("benchmark", "bytes")}
 HARDWARE = {1: ("hardware_class", "text"), 2: ("model", "text"), 3: ("devices", "u32"), 4: ("device_memory_bytes", "u64"),
             5: ("interconnect", "u32"), 6: ("cpu_threads", "u32"), 7: ("ram_bytes", "u64"), 8: ("disk_bytes", "u64"),

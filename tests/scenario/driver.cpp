@@ -378,7 +378,8 @@ Driver::Wish Driver::attest_wish() {
   const auto& attestors = chain_.machine().attestors().attestors();
   if (attestors.size() < 2 || dice_.chance(15)) {
     const std::string sender = dice_.chance(90) ? "operator" : dice_.pick(kEverybody);
-    const AccountId account = account_of_name(dice_.pick(kEverybody));
+    const AccountId account = !attestors.empty() && dice_.chance(40) ? nth_key(attestors, dice_.below(attestors.size()))
+                                                                     : account_of_name(dice_.pick(kEverybody));
     const bool present = dice_.chance(90) != attestors.contains(account);
     return {sender, chain_.body(sender, [&](auto& body) {
               body.mutable_attestor_set()->set_account(to_text(account.view()));
@@ -405,11 +406,11 @@ Driver::Wish Driver::attest_wish() {
 }
 
 Driver::Wish Driver::registry_wish() {
+  const std::uint64_t what = dice_.below(100);
+  // Epochs in which nodes were heard are rare in a short campaign.
+  if (what >= 80 && chain_.machine().telemetry().windows().last.count > 0) return aggregate_wish();
+  if (what < 25) return what < 5 ? benchmark_wish() : what < 12 ? aggregate_wish() : attest_wish();
   const std::uint64_t kind = dice_.below(100);
-  if (kind >= 90) {
-    const std::uint64_t what = dice_.below(100);
-    return what < 30 ? benchmark_wish() : what < 55 ? aggregate_wish() : attest_wish();
-  }
   if (kind < 15) {
     const std::string sender = dice_.pick(kProviders);
     const AccountId payout = dice_.chance(50) ? AccountId{} : account_of_name(dice_.pick(kEverybody));
@@ -488,6 +489,9 @@ Driver::Wish Driver::submit_wish() {
   const std::uint64_t credits = chain_.machine().staking().credits_micro(account_of_name(sender), now) / kPpm;
   if (spec.resources().gpus() != 0 && dice_.chance(credits > 0 ? 50 : 4)) {
     spec.set_credits(dice_.chance(90) ? 1 + dice_.below(credits + 2) : dice_.number(2'000));
+  }
+  if (spec.resources().gpus() != 0 && dice_.chance(20)) {
+    spec.set_price_lock(static_cast<std::uint32_t>(dice_.chance(95) ? 1 + dice_.below(15) : dice_.number(15)));
   }
   const std::string client_id = dice_.chance(30) ? fmt::format("job-{}", dice_.below(20)) : std::string();
   return {sender, chain_.body(sender, [&](auto& body) {

@@ -167,6 +167,11 @@ std::vector<Operation> operations(Stage& stage) {
        }},
       {"bob",
        [](auto& body) {
+         *body.mutable_job_submit()->mutable_spec() = protocol::chain_test::hour_of_a100();
+         body.mutable_job_submit()->mutable_spec()->set_price_lock(5);
+       }},
+      {"bob",
+       [](auto& body) {
          auto& spec = *body.mutable_job_submit()->mutable_spec();
          spec = protocol::chain_test::hour_of_a100();
          spec.set_max_price(5 * kBasePerToken);
@@ -274,6 +279,7 @@ TEST(Edges, EveryParameterTakesItsBoundsAndNothingBehindThem) {
       static_cast<void>(chain.send("bob", [](auto& body) {
         *body.mutable_job_submit()->mutable_spec() = protocol::chain_test::hour_of_a100();
         body.mutable_job_submit()->mutable_spec()->set_credits(2);
+        body.mutable_job_submit()->mutable_spec()->set_price_lock(3);
       }));
       chain.pass({20 * 60'000});
     }

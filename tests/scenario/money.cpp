@@ -112,6 +112,7 @@ void Money::end_unsettled(const JobId& id) {
   const auto job = jobs_.find(id);
   if (job == jobs_.end()) return;
   // Ended without a settlement: the deadline came while the job waited.
+  burned_ += job->second.lock_fee - job->second.lock_paid;
   balances_[job->second.requester][Asset::Agpu] += job->second.cap;
   jobs_.erase(job);
 }
@@ -151,6 +152,8 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     if (row.sequence != receipt.sequence) return;  // a repeat: the first job was named
     jobs_[id] = {sender, row.cap.base, billing_milli(body.job_submit().spec().resources()), market_time_};
     balances_[sender][Asset::Agpu] -= row.cap.base;
+    if (row.price_lock) jobs_[id].lock_fee = row.price_lock->fee.base;
+    balances_[sender][Asset::Agpu] -= jobs_[id].lock_fee;
     const i128 with_credits = i128{row.credits} * parameter(machine, Parameter::CreditBurn);
     differ_of(id, "burned with credits", with_credits, row.credits_burned.base);
     balances_[sender][Asset::Agpu] -= with_credits;
@@ -178,7 +181,7 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     if (market_time_ - job.submitted >= machine.params().get(Parameter::TickMs)) {
       burned = std::min(ceil_div(job.cap, 100), cost(row.max_price.nagpu_per_gpu_hour, job.billing_milli, 60'000));
     }
-    burned_ += burned;
+    burned_ += burned + job.lock_fee - job.lock_paid;
     balances_[job.requester][Asset::Agpu] += job.cap - burned;
     jobs_.erase(id);
   }
@@ -240,7 +243,7 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   differ_of(settlement.contract, "metered time", metered_ms(row, machine), row.metered_ms);
   contracts_[settlement.contract] = row;
   if (row.state == ContractState::Requeued) return;
-  const OpenJob job = jobs_.at(row.job);
+  const OpenJob& job = jobs_.at(row.job);
   differ_of(settlement.contract, "cap", job.cap, row.cap.base);
   i128 left = job.cap;
   if (!row.prior_claim.is_zero()) {
@@ -254,6 +257,7 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   differ_of(settlement.contract, "refund", left, row.refund.base);
   balances_[job.requester][Asset::Agpu] += left;
   paid_by_requesters_ += job.cap - left;
+  burned_ += job.lock_fee - job.lock_paid;
   jobs_.erase(row.job);
 }
 
@@ -277,6 +281,12 @@ void Money::pay(const ContractRow& row, const FeeSplit& bill, i128 at_most, cons
   pools_[Pool::Insurance] += insurance;
   burned_ += burn + surge;
   paid_for_contracts_ += due;
+  // Half of what the lock of the price cost goes to the first that is paid for work at that price.
+  OpenJob& job = jobs_.at(row.job);
+  const auto& lock = machine.market().jobs().get(row.job).price_lock;
+  if (at_most == 0 || !lock || !lock->held || job.lock_paid != 0) return;
+  job.lock_paid = job.lock_fee / 2;
+  balances_[payee][Asset::Agpu] += job.lock_paid;
 }
 
 void Money::return_node_locks(std::uint64_t market_time) {
@@ -310,11 +320,15 @@ void Money::compare(const Machine& machine) const {
   }
   differ("burned", burned_, ledger.supply(Asset::Agpu).burned);
   i128 escrowed = 0;
+  i128 locked = 0;
   for (const auto& [id, job] : jobs_) {
     escrowed += job.cap;
     differ_of(id, "escrow", job.cap, ledger.locked(protocol::LockPurpose::Escrow, id.bytes, Asset::Agpu));
+    locked += job.lock_fee - job.lock_paid;
+    differ_of(id, "fee of the price lock", job.lock_fee - job.lock_paid,
+              ledger.locked(protocol::LockPurpose::PriceLock, id.bytes, Asset::Agpu));
   }
-  i128 locked = escrowed;
+  locked += escrowed;
   for (const auto& [id, lock] : node_locks_) locked += lock.amount;
   for (const auto& [account, deposit] : open_accounts_) locked += deposit;
   differ("all locks", locked, static_cast<i128>(ledger.supply(Asset::Agpu).locks));

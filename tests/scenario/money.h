@@ -32,6 +32,8 @@ class Money {
     i128 cap = 0;
     i128 billing_milli = 0;
     std::uint64_t submitted = 0;  // market time
+    i128 lock_fee = 0;            // for a lock of the price; what is not paid of it burns at the end
+    i128 lock_paid = 0;
   };
   struct NodeLock {
     AccountId provider;

@@ -46,7 +46,9 @@ constexpr ExportColumn kJobs[] = {{"history_index", kNumber},
                                   {"manifest_hash", kText},
                                   {"fee", kAmount},
                                   {"credits", kNumber},
-                                  {"credits_burned", kAmount}};
+                                  {"credits_burned", kAmount},
+                                  {"price_lock", kNumber},
+                                  {"lock_fee", kAmount}};
 constexpr ExportColumn kContracts[] = {{"history_index", kNumber},
                                        {"height", kNumber},
                                        {"time_ms", kNumber},
@@ -211,7 +213,9 @@ void Exporter::add_job(const Step& step, const protocol::Receipt& receipt) {
                             row->spec.manifest_hash.hex(),
                             number(receipt.core.fee.base),
                             number(row->credits),
-                            number(row->credits_burned.base)});
+                            number(row->credits_burned.base),
+                            number(row->spec.price_lock),
+                            number(row->price_lock ? row->price_lock->fee.base : 0)});
 }
 
 void Exporter::on_block(const BlockEnd& end) {

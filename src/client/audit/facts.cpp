@@ -125,14 +125,22 @@ json facts_of(const protocol::NodeRow& row) {
 
 json facts_of(const protocol::JobRow& row) {
   const bool ended = row.end_reason != protocol::EndReason::None;
-  return {
-      {"requester", row.requester.text()}, {"state", job_state_name(row.state)},
-      {"kind", kind_name(row.spec.kind)},  {"manifest_hash", row.spec.manifest_hash.hex()},
-      {"cap", number(row.cap.base)},       {"attempts", row.attempts},
-      {"submitted_ms", row.submitted.ms},  {"end_reason", ended ? json(end_reason_info(row.end_reason).code) : json()},
-      {"paid", number(row.paid.base)},     {"refunded", number(row.refunded.base)},
-      {"burned", number(row.burned.base)}, {"credits", row.credits},
-      {"boost_ms", row.boost.ms},          {"credits_burned", number(row.credits_burned.base)}};
+  return {{"requester", row.requester.text()},
+          {"state", job_state_name(row.state)},
+          {"kind", kind_name(row.spec.kind)},
+          {"manifest_hash", row.spec.manifest_hash.hex()},
+          {"cap", number(row.cap.base)},
+          {"attempts", row.attempts},
+          {"submitted_ms", row.submitted.ms},
+          {"end_reason", ended ? json(end_reason_info(row.end_reason).code) : json()},
+          {"paid", number(row.paid.base)},
+          {"refunded", number(row.refunded.base)},
+          {"burned", number(row.burned.base)},
+          {"credits", row.credits},
+          {"boost_ms", row.boost.ms},
+          {"credits_burned", number(row.credits_burned.base)},
+          {"lock_fee", number(row.price_lock ? row.price_lock->fee.base : 0)},
+          {"lock_paid", number(row.price_lock ? row.price_lock->paid.base : 0)}};
 }
 
 json facts_of(const protocol::ContractRow& row) {
@@ -224,6 +232,7 @@ std::string lock_text(const protocol::LockKey& key) {
     case protocol::LockPurpose::NodeIdentity: return fmt::format("identity of node {}", NodeId{key.subject}.text());
     case protocol::LockPurpose::Stake: return fmt::format("stake of {}", AccountId{key.subject}.text());
     case protocol::LockPurpose::Unbonding: return fmt::format("unbonding {}", UnbondingId{key.subject}.text());
+    case protocol::LockPurpose::PriceLock: return fmt::format("price lock of job {}", JobId{key.subject}.text());
   }
   return to_hex(encode(key));
 }

@@ -234,6 +234,11 @@ void add_money(std::vector<Field>& fields) {
                     amount_type([](JobFile& job, Agpu amount) { job.max_price = amount; })});
   fields.push_back({"budget", "--budget", heading, "Most that the whole job may cost, such as \"1 AGPU\".",
                     amount_type([](JobFile& job, Agpu amount) { job.budget = amount; })});
+  fields.push_back(
+      {"price_lock", "--price-lock", heading,
+       "Ticks for which the price of the submission holds, up to 15, for a fee: starminer plan. Default 0.",
+       integer_type({0, protocol::kPriceLockTicksMax},
+                    [](JobFile& job, std::uint64_t n) { job.price_lock = static_cast<std::uint32_t>(n); })});
   fields.push_back({"verify", "--verify", heading, "How results are verified before they are paid.", verify_type()});
 }
 

@@ -102,6 +102,7 @@ struct JobFile {
   bool preemptible = false;
   /// Of one's stake, spent on a better place in the queue; at most what the largest boost needs.
   std::uint64_t credits = 0;
+  std::uint32_t price_lock = 0;  // ticks
 };
 
 /// What is wrong, and where: "job.yaml:7:12" or "flag --gpus".

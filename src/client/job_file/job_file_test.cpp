@@ -102,6 +102,7 @@ budget: 1.000000001 AGPU
 verify: accept
 preemptible: true
 credits: 250
+price_lock: 5
 )";
   const auto job = parse_job_file(text, "job.yaml");
   ASSERT_TRUE(job) << problems_of(text);
@@ -125,6 +126,7 @@ credits: 250
   EXPECT_EQ(job->urgency, protocol::Urgency::Soon);
   EXPECT_TRUE(job->allow_downgrade && job->wait && job->preemptible);
   EXPECT_EQ(job->credits, 250U);
+  EXPECT_EQ(job->price_lock, 5U);
   EXPECT_THAT(job->region.prefer, ElementsAre("us-east", "eu-central")) << "the best first";
   EXPECT_THAT(job->region.allow, ElementsAre("eu-central", "us-east"));
   EXPECT_THAT(job->tee, ElementsAre(1, 2));

@@ -148,7 +148,7 @@ TEST(Schema, ValidFilesPassBoth) {
       "tee: [sgx]\nsite_tier_min: 4\nsandbox_tier_min: 3\n",
       "reputation_min: 99.5%\n",
       "max_price: 0.5 AGPU\nbudget: 1AGPU\nverify: accept\n",
-      "dedicated: true\npreemptible: false\nallow_downgrade: true\ncredits: 1000\n",
+      "dedicated: true\npreemptible: false\nallow_downgrade: true\ncredits: 1000\nprice_lock: 15\n",
   };
   for (const char* more : lines) {
     std::string text = kSmallest;

@@ -68,6 +68,7 @@ protocol::JobSpec make_spec(const JobFile& job, const SpecContext& context) {
   spec.budget = job.budget.value_or(context.default_budget);
   spec.preemptible = job.preemptible;
   spec.credits = job.credits;
+  spec.price_lock = job.price_lock;
   return spec;
 }
 

@@ -56,6 +56,7 @@ FeeSplit Contracts::pay(const ContractRow& row, Agpu at_most) {
   ledger_.pool_from_lock(LockPurpose::Escrow, subject, Pool::Insurance, bill.insurance);
   const AccountId& payee = ledger_.exists(row.payout) ? row.payout : row.provider;
   ledger_.pay_from_lock(LockPurpose::Escrow, subject, payee, bill.provider);
+  market_.pay_price_lock(row.job, payee);
   return bill;
 }
 

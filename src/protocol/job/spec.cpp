@@ -109,6 +109,9 @@ Result<void, Refusal> validate_spec(const JobSpec& spec) {
   check.range("credits", spec.credits, 0, kCreditsMax)
       .require("credits", spec.credits == 0 || spec.resources.gpus > 0,
                "must be 0 for a job without a GPU: a boost counts by GPU-seconds");
+  check.range("price_lock", spec.price_lock, 0, kPriceLockTicksMax)
+      .require("price_lock", spec.price_lock == 0 || spec.resources.gpus > 0,
+               "must be 0 for a job without a GPU: its price does not move");
   check.amount("max_price", spec.max_price.nagpu_per_gpu_hour, true).amount("budget", spec.budget.base, false);
   return check.result();
 }

@@ -80,7 +80,8 @@ struct JobSpec {
   Price max_price;  // 0: whatever the price is when the job is submitted, with room for the node's factors
   Agpu budget;
   bool preemptible = false;
-  std::uint64_t credits = 0;  // to be spent on a better place in the queue (QUE-3)
+  std::uint64_t credits = 0;     // to be spent on a better place in the queue (QUE-3)
+  std::uint32_t price_lock = 0;  // ticks for which the price of the submission holds; 0: it does not (CSC-3)
 };
 
 /// Devices in thousandths: 2 GPUs are 2000, a quarter of one is 250, no GPU is 0.

@@ -35,8 +35,8 @@ struct AccountRow {
   std::uint64_t deposit = 0;  // AGPU that closing returns, counted with the locks; 0: closed, or never opened
 };
 
-enum class LockPurpose : std::uint8_t { Escrow = 0, NodeIdentity = 1, Stake = 2, Unbonding = 3 };
-[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 4; }
+enum class LockPurpose : std::uint8_t { Escrow = 0, NodeIdentity = 1, Stake = 2, Unbonding = 3, PriceLock = 4 };
+[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 5; }
 
 struct LockKey {
   LockPurpose purpose{};

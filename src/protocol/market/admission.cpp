@@ -38,6 +38,7 @@ class Admitter {
     fit_budget();
     check_cap();
     check_credits();
+    lock_price();
     check_escrow();
     check_price();
     return std::move(result_);
@@ -64,7 +65,9 @@ class Admitter {
 
   [[nodiscard]] const JobSpec& spec() const { return result_.spec; }
   [[nodiscard]] Demand demand(const Terms& terms) const {
-    return Demand(market_, spec(), {terms.tier, terms.max_price, terms.cap, nullptr, {}}, context_.time);
+    return Demand(market_, spec(),
+                  {terms.tier, terms.max_price, terms.cap, nullptr, {}, result_.lock ? &*result_.lock : nullptr},
+                  context_.time);
   }
 
   void check_account_and_deadline() {
@@ -226,15 +229,28 @@ class Admitter {
     }
   }
 
+  /// Locks the price where that is asked for. A lock that the job's own limit keeps from any match would be paid for
+  /// nothing.
+  void lock_price() {
+    if (spec().price_lock == 0) return;
+    result_.lock = lock_of(demand(terms_), request_.nodes.places(), terms_.cap, spec().price_lock);
+    if (!demand(terms_).is_priced_out(request_.nodes.places())) return;
+    refuse(RefusalCode::LockAboveLimit, fmt::format("max_price is {} nAGPU per GPU-hour, less than any locked price",
+                                                    terms_.max_price.nagpu_per_gpu_hour));
+  }
+
   void check_escrow() {
     const Agpu burned = result_.boost.burned;
-    const auto sum = checked_add(terms_.cap, burned);
+    const Agpu fee = result_.lock ? result_.lock->fee : Agpu{};
+    const auto beside = checked_add(burned, fee);
+    const auto sum = beside ? checked_add(terms_.cap, *beside) : std::nullopt;
     const Agpu needed = sum.value_or(Agpu{kAmountMax});
     if (sum && request_.available >= needed) return;
     const u128 held = market_.index.live_of(request_.requester).escrow;
     refuse(RefusalCode::EscrowNotCovered,
-           fmt::format("needed {}{}, available {}, held by live jobs {}, missing {}", agpu(needed),
+           fmt::format("needed {}{}{}, available {}, held by live jobs {}, missing {}", agpu(needed),
                        burned.is_zero() ? std::string() : fmt::format(" ({} of it burned with credits)", agpu(burned)),
+                       fee.is_zero() ? std::string() : fmt::format(" ({} of it for the price lock)", agpu(fee)),
                        agpu(request_.available), agpu(Agpu{static_cast<std::uint64_t>(held)}),
                        agpu(Agpu{saturating_sub(needed.base, request_.available.base)})));
   }
@@ -260,6 +276,27 @@ class Admitter {
 };
 
 }  // namespace
+
+PriceLock lock_of(const Demand& demand, const Places& places, Agpu cap, std::uint32_t ticks) {
+  const MarketView& market = demand.market();
+  PriceLock lock;
+  lock.since = demand.now();
+  lock.until = demand.now() + DurationMs{ticks * market.params.get(Parameter::TickMs)};
+  std::uint64_t rate = 0;
+  for (const auto& [place, count] : places) {
+    const ClassId hardware_class = place.first;
+    if (!demand.classes().test(hardware_class)) continue;
+    if (!lock.prices.empty() && lock.prices.back().hardware_class == hardware_class) continue;
+    LockedPrice locked = demand.tier_price(hardware_class);
+    // What the next tick will bring is decided: a lock must not be a bet on what is known.
+    locked.base = std::max(locked.base, market.pricing.price_row(demand.terms().tier, hardware_class).next_price);
+    lock.prices.push_back(locked);
+    rate = std::max(rate, market.pricing.lock_rate(demand.terms().tier, hardware_class, ticks));
+  }
+  constexpr std::uint64_t kOne = std::uint64_t{1} << 32U;
+  lock.fee = {std::min(mul_div(cap.base, rate, kOne, Rounding::Ceil).value_or(kAmountMax), kAmountMax)};
+  return lock;
+}
 
 Agpu minimum_charge(const MarketView& market, const JobSpec& spec, Price unit) {
   const Agpu metered =

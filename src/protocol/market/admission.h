@@ -22,6 +22,7 @@ struct Admission {
   Boost boost;      // what the credits of the job come to
   std::uint64_t key_ms = 0;
   bool parked = false;  // would wait for the price to fall
+  std::optional<PriceLock> lock;
   std::optional<Refusal> refusal;
 };
 
@@ -35,6 +36,9 @@ struct AdmissionRequest {
 
 /// Everything but the client id. Figures are filled in as far as they can be found, also after a refusal.
 [[nodiscard]] Admission admit(const MarketView& market, const AdmissionRequest& request, const BlockContext& context);
+
+/// The lock of a price for so many ticks from now: of the classes of the job that a node has. Requires: ticks is not 0.
+[[nodiscard]] PriceLock lock_of(const Demand& demand, const Places& places, Agpu cap, std::uint32_t ticks);
 
 /// Least sum that a job pays once it ran: MinimumMeterMs at this price, at least MinimumJobFee.
 [[nodiscard]] Agpu minimum_charge(const MarketView& market, const JobSpec& spec, Price unit);

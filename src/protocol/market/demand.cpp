@@ -10,7 +10,11 @@ constexpr Ppm kReliabilityMost{1'200'000};
 }  // namespace
 
 Demand::Demand(const MarketView& market, const JobSpec& spec, const Terms& terms, TimeMs now)
-    : market_(market), spec_(spec), terms_(terms), now_(now) {
+    : market_(market),
+      spec_(spec),
+      terms_(terms),
+      now_(now),
+      lock_(terms.lock != nullptr && now < terms.lock->until ? terms.lock : nullptr) {
   const Registry& registry = market.registry;
   for (const std::string& name : spec.resources.classes) {
     if (const auto found = registry.find_class(name)) classes_.set(*found);
@@ -31,7 +35,8 @@ Demand::Demand(const MarketView& market, const JobSpec& spec, const Terms& terms
 Demand::Demand(const MarketView& market, const JobRow& row, TimeMs now)
     : Demand(market, row.spec,
              {row.tier, row.max_price, row.cap, &row.avoided,
-              row.attempts > 0 ? std::optional<TimeMs>(row.submitted) : std::nullopt},
+              row.attempts > 0 ? std::optional<TimeMs>(row.submitted) : std::nullopt,
+              row.attempts == 0 && row.price_lock ? &*row.price_lock : nullptr},
              now) {}
 
 std::uint32_t Demand::reference_rating(ClassId hardware_class) const {
@@ -45,14 +50,23 @@ bool Demand::avoids(const AccountId& provider) const {
 }
 
 Price Demand::base_price(ClassId hardware_class) const {
-  return spec_.resources.gpus == 0 ? market_.pricing.side_price(spec_.resources)
-                                   : market_.pricing.price(terms_.tier, hardware_class);
+  return spec_.resources.gpus == 0 ? market_.pricing.side_price(spec_.resources) : tier_price(hardware_class).base;
+}
+
+LockedPrice Demand::tier_price(ClassId hardware_class) const {
+  if (lock_ != nullptr) {
+    for (const LockedPrice& locked : lock_->prices) {
+      if (locked.hardware_class == hardware_class) return locked;
+    }
+  }
+  const PriceRow& row = market_.pricing.price_row(terms_.tier, hardware_class);
+  return {hardware_class, row.price, row.log_price, row.slow_log_price};
 }
 
 FactorInput Demand::factor_input(ClassId hardware_class, RegionId region, NodeFigures quality) const {
   FactorInput input;
   input.tier = terms_.tier;
-  input.now = now_;
+  input.now = lock_ != nullptr ? lock_->since : now_;
   input.class_memory_bytes = market_.registry.classes().get(hardware_class).device_memory_bytes;
   input.region_factor = market_.registry.regions().get(region).price_factor;
   if (quality == NodeFigures::Least) input.reliability = {0};
@@ -118,7 +132,7 @@ Price Demand::highest_price_now(ClassId hardware_class, RegionId region) const {
 
 Price Demand::lowest_price(ClassId hardware_class, RegionId region) const {
   FactorInput input = factor_input(hardware_class, region, NodeFigures::Least);
-  input.now = terms_.price_held_since.value_or(now_);
+  if (terms_.price_held_since) input.now = *terms_.price_held_since;
   return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
 }
 

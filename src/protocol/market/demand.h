@@ -30,6 +30,8 @@ class Demand {
     // Set for a later attempt, to the time of submission: max_price is then the price of the first match, and what time
     // and a node's own factors add since does not exclude a node, which serves at that price.
     std::optional<TimeMs> price_held_since{};
+    // Null, or a lock of the price for the first match; one whose time is over counts no more. Must outlive the object.
+    const PriceLock* lock = nullptr;
   };
 
   /// `spec` has its deadline in market time and must outlive the object, as must `terms.avoided`.
@@ -54,6 +56,10 @@ class Demand {
 
   // Prices
   [[nodiscard]] Price base_price(ClassId hardware_class) const;
+  /// Price of the job's tier of a class: locked, or of now.
+  [[nodiscard]] LockedPrice tier_price(ClassId hardware_class) const;
+  /// Null where the price is that of now.
+  [[nodiscard]] const PriceLock* lock() const { return lock_; }
   /// With the node's own factors: what a match there would fix. The unit price is never above a held price.
   [[nodiscard]] NodePrice price_on(const NodeRow& node, const NodeId& id) const;
   /// Of class and region, without the factors of a node (design "matching" section 6): for score and cap.
@@ -90,6 +96,7 @@ class Demand {
   const JobSpec& spec_;
   Terms terms_;
   TimeMs now_;
+  const PriceLock* lock_;
   ClassSet classes_;
   RegionSet regions_;
   std::optional<RegionId> home_;

@@ -137,7 +137,7 @@ bool fails(Constraint constraint, const Demand& demand, const NodeView& view) {
 
 std::uint8_t highest_floor(const Demand& demand, ClassId hardware_class) {
   const MarketView& market = demand.market();
-  return Pricing::highest_floor(market.pricing.price(demand.terms().tier, hardware_class),
+  return Pricing::highest_floor(demand.tier_price(hardware_class).base,
                                 market.registry.classes().get(hardware_class).anchor);
 }
 

@@ -89,10 +89,13 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
   if (row.spec.resources.gpus == 0) {
     made.base = pricing_.side_price(row.spec.resources);  // no controller moves it, so it has no surge part
   } else {
-    const PriceRow& price = pricing_.price_row(row.tier, hardware_class);
-    made.base = price.price;
+    const MarketView market = view();
+    const Demand demand(market, row, context.time);
+    const LockedPrice price = demand.tier_price(hardware_class);
+    made.base = price.base;
     made.log_price = price.log_price;
     made.slow_log_price = price.slow_log_price;
+    if (demand.lock() != nullptr) row.price_lock->held = true;
   }
   if (row.spec.deadline.ms != 0) timers_.cancel(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
   row.state = JobState::Active;
@@ -108,6 +111,14 @@ void Market::set_contract(const JobId& job, const ContractId& contract) {
     row.contract = contract;
     ++row.attempts;
   });
+}
+
+void Market::pay_price_lock(const JobId& job, const AccountId& payee) {
+  const JobRow& row = jobs_.get(job);
+  if (!row.price_lock || !row.price_lock->held || !row.price_lock->paid.is_zero()) return;
+  const Agpu half{row.price_lock->fee.base / 2};
+  ledger_.pay_from_lock(LockPurpose::PriceLock, job.bytes, payee, half);
+  jobs_.update(job, [half](JobRow& changed) { changed.price_lock->paid = half; });
 }
 
 void Market::on_started(const JobId& job, TimeMs now) {
@@ -173,6 +184,12 @@ void Market::finish(const JobId& id, JobState final_state, EndReason reason, Agp
   row.paid = paid;
   row.burned = burned;
   row.refunded = {ledger_.unlock(LockPurpose::Escrow, id.bytes, Asset::Agpu)};
+  if (row.price_lock) {
+    const auto unpaid = checked_sub(row.price_lock->fee, row.price_lock->paid);
+    STARMINER_CHECK(unpaid.has_value());
+    ledger_.burn_from_lock(LockPurpose::PriceLock, id.bytes, *unpaid);
+    static_cast<void>(ledger_.unlock(LockPurpose::PriceLock, id.bytes, Asset::Agpu));
+  }
   ledger_.drop_role(row.requester);
   context.emit({.kind = EventKind::JobEnded,
                 .account = row.requester,

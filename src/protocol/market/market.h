@@ -42,6 +42,7 @@ struct JobSubmit {
     Price max_price;
     Agpu cap;
     Boost boost;
+    std::optional<PriceLock> lock;
   };
   std::string client_id;  // 1..64 printable ASCII characters; empty: the job is not protected against a repeat
   JobSpec spec;           // deadline is Unix time here
@@ -108,7 +109,8 @@ class Market {
   /// Ends a queued job; for an active one does nothing (evidence().queued tells).
   void apply(const Checked<JobCancel>&, const Sender&, const BlockContext&);
 
-  [[nodiscard]] Result<Checked<JobRaise>, Refusal> check(const Valid<JobRaise>&, const Sender&) const;
+  [[nodiscard]] Result<Checked<JobRaise>, Refusal> check(const Valid<JobRaise>&, const Sender&,
+                                                         const BlockContext&) const;
   void apply(const Checked<JobRaise>&, const Sender&, const BlockContext&);
 
   // Dispatch
@@ -121,6 +123,9 @@ class Market {
   // For contracts
   /// The job's run began: its projected end is now + max_s.
   void on_started(const JobId& job, TimeMs now);
+  /// Half of what a lock of the price cost, to the first that is paid for the job at that price; the rest burns with
+  /// the job's end.
+  void pay_price_lock(const JobId& job, const AccountId& payee);
   /// Gives the capacity back and takes the assignment away.
   void release(const JobId& job, const BlockContext& context);
   /// Records the contract id of a match.

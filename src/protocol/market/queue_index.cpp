@@ -16,10 +16,17 @@ struct SignatureInput {
   Agpu cap;
   std::vector<AccountId> avoided;
   bool boosted = false;
+  TimeMs locked;  // when its price was
 };
 
 Hash32 signature_of(const JobRow& row) {
-  SignatureInput input{row.spec, row.tier, row.max_price, row.cap, row.avoided, row.boost.ms != 0};
+  SignatureInput input{row.spec,
+                       row.tier,
+                       row.max_price,
+                       row.cap,
+                       row.avoided,
+                       row.boost.ms != 0,
+                       row.price_lock ? row.price_lock->since : TimeMs{}};
   input.spec.credits = 0;
   input.spec.image = {};
   input.spec.manifest_hash = {};

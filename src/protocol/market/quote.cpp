@@ -109,8 +109,18 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
   const JobId id = job_id_of(requester, ledger_.next_sequence(requester).value_or(0));
   const Place place{admission.key_ms, id};
   pass.reserve_before(place);
-  const Demand demand(market, admission.spec, {admission.tier.tier, admission.max_price, admission.cap, nullptr, {}},
+  const Demand demand(market, admission.spec,
+                      {admission.tier.tier,
+                       admission.max_price,
+                       admission.cap,
+                       nullptr,
+                       {},
+                       admission.lock ? &*admission.lock : nullptr},
                       context.time);
+  quote.lock = admission.lock;
+  for (std::size_t i = 0; i < kLockTicks.size() && spec.resources.gpus > 0; ++i) {
+    quote.lock_fees[i] = lock_of(demand, nodes_->places(), admission.cap, kLockTicks[i]).fee;
+  }
   quote.match = pass.choose(demand, id);
   quote.starts_now = quote.match.has_value() && !quote.refusal;
   quote.exclusions = exclusions_of(demand, pass.nodes());
@@ -125,7 +135,7 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
     const Agpu metered = Pricing::cost(reference->unit, billing_milli(spec.resources), metered_ms, Rounding::Ceil);
     quote.expected = std::min(std::max(metered, params_.agpu(Parameter::MinimumJobFee)), quote.cap);
     const bool side_priced = spec.resources.gpus == 0;
-    const PriceRow& price = pricing_.price_row(quote.tier.tier, reference->hardware_class);
+    const LockedPrice price = demand.tier_price(reference->hardware_class);
     quote.expected_split = pricing_.split(quote.expected, side_priced ? 0 : price.log_price,
                                           side_priced ? 0 : price.slow_log_price, false);
   }

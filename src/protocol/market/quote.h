@@ -2,6 +2,7 @@
 // nobody. Prices range over the envelope; what a node predicts of the start is added outside the state (API).
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "protocol/market/matching.h"
 
 namespace starminer::protocol {
+
+/// Ticks of the locks that every quote has a fee for.
+inline constexpr std::array<std::uint32_t, 2> kLockTicks = {5, 15};
 
 struct ClassQuote {
   ClassId hardware_class = 0;
@@ -26,10 +30,12 @@ struct ClassQuote {
 
 struct Quote {
   TierDecision tier;
-  Price max_price;          // resolved
-  Agpu cap;                 // what would be escrowed
-  Agpu expected;            // expected cost at the winner's (else cheapest) unit price
-  FeeSplit expected_split;  // receivers of the expected cost
+  Price max_price;                // resolved
+  Agpu cap;                       // what would be escrowed
+  Agpu expected;                  // expected cost at the winner's (else cheapest) unit price
+  FeeSplit expected_split;        // receivers of the expected cost
+  std::optional<PriceLock> lock;  // that the job asks for
+  std::array<Agpu, 2> lock_fees;  // of a lock for kLockTicks
   Agpu tx_fee;
   Agpu balance;                     // of the requester
   Boost boost;                      // what the credits of the job come to

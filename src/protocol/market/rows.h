@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/amount.h"
@@ -17,6 +18,24 @@ namespace starminer::protocol {
 enum class JobState : std::uint8_t { Queued = 0, Active = 1, Settled = 2, Refunded = 3 };
 [[nodiscard]] constexpr std::uint8_t enum_count(JobState) { return 4; }
 [[nodiscard]] std::string_view job_state_name(JobState state);
+
+/// The price of a class as it was locked.
+struct LockedPrice {
+  ClassId hardware_class = 0;
+  Price base;
+  std::uint64_t log_price = 0;
+  std::uint64_t slow_log_price = 0;
+};
+
+/// The unit price of a job's first match is that of `since`, if it comes before `until` (CSC-3, protocol section 4).
+struct PriceLock {
+  TimeMs since;
+  TimeMs until;
+  Agpu fee;                         // paid for it, whatever becomes of the job
+  bool held = false;                // the first match was made at the locked price
+  Agpu paid;                        // of the fee, to whoever served the job so; the rest is burned
+  std::vector<LockedPrice> prices;  // of the classes that the job allows, by their ids
+};
 
 struct JobRow {
   AccountId requester;
@@ -45,6 +64,7 @@ struct JobRow {
   std::uint64_t credits = 0;  // spent at the submission, whatever becomes of the job
   DurationMs boost;           // what they move its place ahead
   Agpu credits_burned;        // AGPU burned with them, beside the cap
+  std::optional<PriceLock> price_lock;
 };
 
 /// Who holds what now. One row per job with a live contract.

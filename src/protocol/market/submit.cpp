@@ -87,6 +87,7 @@ Result<Checked<JobSubmit>, Refusal> Market::check(const Valid<JobSubmit>& op, co
   evidence.max_price = admission.max_price;
   evidence.cap = admission.cap;
   evidence.boost = admission.boost;
+  evidence.lock = std::move(admission.lock);
   return Checked<JobSubmit>(op, std::move(evidence));
 }
 
@@ -117,6 +118,10 @@ JobId Market::apply(const Checked<JobSubmit>& op, const Sender& sender, const Bl
     ledger_.burn_from_lock(LockPurpose::Escrow, id.bytes, row.credits_burned);
     staking_.spend_credits(sender.account, row.credits * kPpm, context.time);
   }
+  if (evidence.lock) {
+    row.price_lock = evidence.lock;
+    ledger_.lock(LockPurpose::PriceLock, id.bytes, sender.account, Asset::Agpu, row.price_lock->fee.base);
+  }
   ledger_.add_role(sender.account);
   count_demand(row.spec);
   enter_queue(id, std::move(row), context);
@@ -129,13 +134,19 @@ Result<Checked<JobCancel>, Refusal> Market::check(const Valid<JobCancel>& op, co
   return Checked<JobCancel>(op, {(*row)->state == JobState::Queued});
 }
 
-Result<Checked<JobRaise>, Refusal> Market::check(const Valid<JobRaise>& op, const Sender& sender) const {
+Result<Checked<JobRaise>, Refusal> Market::check(const Valid<JobRaise>& op, const Sender& sender,
+                                                 const BlockContext& context) const {
   const auto found = find_live(jobs_, op->job, sender);
   if (!found) return fail(found.error());
   const JobRow& row = **found;
   if (row.state != JobState::Queued || row.attempts > 0) {
     return fail(Refusal{RefusalCode::JobNotWaiting,
                         fmt::format("it is {} and had {} matches", job_state_name(row.state), row.attempts)});
+  }
+  // Its fee is a part of the cap that it was bought for.
+  if (row.price_lock && context.time < row.price_lock->until) {
+    return fail(Refusal{RefusalCode::PriceIsLocked,
+                        fmt::format("for {} s more", (elapsed(row.price_lock->until, context.time).ms + 999) / 1000)});
   }
   // What is left out stays; what is named must not be less, and something must be more.
   const Agpu budget = op->budget.is_zero() ? row.spec.budget : op->budget;

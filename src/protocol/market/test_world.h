@@ -218,7 +218,7 @@ struct World {
     const Sender sender = next_sender(account);
     const auto valid = JobRaise::validate({job, {budget}, {max_price}});
     if (!valid) return note(valid.error());
-    const auto checked = market.check(*valid, sender);
+    const auto checked = market.check(*valid, sender, context);
     if (!checked) return note(checked.error());
     market.apply(*checked, sender, context);
     return RefusalCode::None;

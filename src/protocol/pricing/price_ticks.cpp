@@ -147,6 +147,17 @@ Envelope Pricing::band(TierId tier, ClassId hardware_class, std::size_t horizon)
   return {std::max(low, certain.low), std::min(high, certain.high)};
 }
 
+std::uint64_t Pricing::lock_rate(TierId tier, ClassId hardware_class, std::uint32_t ticks) const {
+  constexpr std::uint64_t kOne = std::uint64_t{1} << 32U;
+  const PriceRow& row = price_row(tier, hardware_class);
+  const BandRow* learned = bands_.find({tier, hardware_class});
+  const std::size_t horizon = ticks <= kBandTicks[0] ? 0 : 1;
+  const std::uint64_t half = learned != nullptr ? learned->half_width[horizon] : kFirstHalfWidth[horizon];
+  const std::uint64_t rise = saturating_sub(row.controller.target, row.log_price);
+  const std::uint64_t expected = std::min(rise, ticks * params_.get(Parameter::SlewQ32));
+  return exp_q32(std::min(expected + half / 2, params_.get(Parameter::PriceLogMaxQ32))) - kOne;
+}
+
 void Pricing::publish(const PriceKey& key, std::uint64_t tick, TimeMs now) {
   const PriceRow& row = prices_.get(key);
   const BandRow* known = bands_.find(key);

@@ -210,6 +210,10 @@ class Pricing {
   /// The prediction for kBandTicks[horizon] ticks ahead: the share BandCoveragePpm of prices should lie in it. It never
   /// leaves the envelope, and no price depends on it.
   [[nodiscard]] Envelope band(TierId tier, ClassId hardware_class, std::size_t horizon) const;
+  /// What a lock of the price for so many ticks costs, as a part of the job's cap in 2^-32: by how much the price is on
+  /// its way up, at most what the slew allows, and half of the width of the prediction over 5 ticks, or 15 for longer
+  /// ones (protocol section 4). Requires: 1 to kPriceLockTicksMax ticks.
+  [[nodiscard]] std::uint64_t lock_rate(TierId tier, ClassId hardware_class, std::uint32_t ticks) const;
   /// Highest price above the present floor.
   [[nodiscard]] Price ceiling(TierId tier, ClassId hardware_class) const;
   /// The highest floor of a node, in 1/32 of the class's anchor, that a price reaches. A price follows from a
