@@ -186,7 +186,8 @@ constexpr std::array kSchemas = {
         "credits:int, credits_burned:Amount, "
         "credits_micro:Amount, boost_ms:int, starts_now:bool, queue_ahead:int, "
         "predicted:Prediction?, "
-        "classes:ClassOffer[], match:Match?, exclusions:Exclusions, refusal:QuoteRefusal?, missing_runtime:bool, "
+        "classes:ClassOffer[], match:Match?, preemption:Preemption?, notice_ms:int, exclusions:Exclusions, "
+        "refusal:QuoteRefusal?, missing_runtime:bool, "
         "account:Address?, chain_id:string, height:int, time_ms:int, node_signature:NodeSignature?",
         ""},
     // Jobs and contracts
@@ -198,7 +199,7 @@ constexpr std::array kSchemas = {
         "Job",
         "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
         "runtime:string, max_price:Price, cap:Amount, credits:int, credits_burned:Amount, boost_ms:int, "
-        "price_lock:PriceLock?, "
+        "price_lock:PriceLock?, notice:NodeNotice?, compensation:Amount, preemptions:int, "
         "submitted_ms:int, attempts:int, contract:ContractId?, "
         "queue_position:int?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, ended_ms:int?, "
         "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
@@ -209,6 +210,13 @@ constexpr std::array kSchemas = {
                "exclusions:Exclusions?, "
                "relaxations:Relaxation[], held:HeldNode?, predicted:Prediction?, archived:Archived?",
                "Null and empty after the job's end."},
+    SchemaText{"Preemption", "node:NodeId, jobs:JobId[], compensation:Amount",
+               "Jobs that the job would give notice to, and what that takes out of its cap."},
+    SchemaText{"NodeNotice", "node:NodeId, due_ms:int", "The node that others are leaving for the job."},
+    SchemaText{
+        "Notice", "by:JobId, given_ms:int, due_ms:int, open:bool, share:Amount, unsaved:Amount, provider:Amount",
+        "The job must give way to another until then. `share` is its requester's; of `unsaved` the provider gets what "
+        "it ran for nothing, the requester the rest."},
     SchemaText{"QuotedLock", "ticks:int, fee:Amount", "The lock of the price that the job asks for."},
     SchemaText{
         "PriceLock", "until_ms:int, fee:Amount, held:bool, paid:Amount",
@@ -246,6 +254,7 @@ constexpr std::array kSchemas = {
         "outputs:Hash[], proof_hash:Hash?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, "
         "bill:Split, "
         "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, match:MatchReceipt, "
+        "notice:Notice?, "
         "archived:Archived?, job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},
     SchemaText{"Contracts", "contracts:Contract[], next:string?", ""},

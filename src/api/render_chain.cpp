@@ -18,6 +18,7 @@ std::string subject_text(const protocol::LockKey& key) {
     case protocol::LockPurpose::NodeIdentity: return NodeId{key.subject}.text();
     case protocol::LockPurpose::Stake: return AccountId{key.subject}.text();
     case protocol::LockPurpose::Unbonding: return UnbondingId{key.subject}.text();
+    case protocol::LockPurpose::Notice: return ContractId{key.subject}.text();
   }
   return "";
 }
@@ -48,6 +49,7 @@ std::string_view purpose_name(protocol::LockPurpose purpose) {
     case protocol::LockPurpose::Stake: return "stake";
     case protocol::LockPurpose::Unbonding: return "unbonding";
     case protocol::LockPurpose::PriceLock: return "price_lock";
+    case protocol::LockPurpose::Notice: return "notice";
   }
   return "";
 }

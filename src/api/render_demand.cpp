@@ -107,6 +107,31 @@ json render_price_lock(const std::optional<protocol::PriceLock>& lock, const Clo
           {"paid", decimal(lock->paid.base)}};
 }
 
+json render_node_notice(const std::optional<protocol::NodeNotice>& notice, const Clock& clock) {
+  if (!notice) return {};
+  return {{"node", notice->node.text()}, {"due_ms", clock.unix_ms(notice->due)}};
+}
+
+json render_notice(const std::optional<protocol::Notice>& notice, const Clock& clock) {
+  if (!notice) return {};
+  return {{"by", notice->by.text()},
+          {"given_ms", clock.unix_ms(notice->given)},
+          {"due_ms", clock.unix_ms(notice->due)},
+          {"open", notice->open},
+          {"share", decimal(notice->share.base)},
+          {"unsaved", decimal(notice->unsaved.base)},
+          {"provider", decimal(notice->provider.base)}};
+}
+
+json render_preemption(const std::optional<protocol::Preemption>& preemption) {
+  if (!preemption) return {};
+  json jobs = json::array();
+  for (const protocol::Victim& victim : preemption->victims) jobs.push_back(victim.job.text());
+  return {{"node", preemption->node.text()},
+          {"jobs", std::move(jobs)},
+          {"compensation", decimal(preemption->compensation.base)}};
+}
+
 json render_match_receipt(const Machine& machine, const protocol::ContractRow& row) {
   const protocol::TierRow& tier = machine.pricing().tier(row.price.tier);
   json weights = json::object();
@@ -170,6 +195,9 @@ json render_job(const Machine& machine, const JobId& id, const protocol::JobRow&
               {"credits_burned", decimal(row.credits_burned.base)},
               {"boost_ms", row.boost.ms},
               {"price_lock", render_price_lock(row.price_lock, clock)},
+              {"notice", render_node_notice(row.notice, clock)},
+              {"compensation", decimal(row.compensation.base)},
+              {"preemptions", row.preemptions},
               {"submitted_ms", clock.unix_ms(row.submitted)},
               {"attempts", row.attempts},
               {"contract", id_or_null(row.contract)},
@@ -237,6 +265,7 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"prior_bill", render_split(row.prior_bill)},
                    {"refund", decimal(row.refund.base)},
                    {"compute_units_milli", row.compute_units_milli},
+                   {"notice", render_notice(row.notice, clock)},
                    {"match", render_match_receipt(machine, row)}};
   add_end(contract, row.end_reason);
   contract["archived"] = render_place(archived);
@@ -284,6 +313,8 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
           {"queue_ahead", quote.queue_ahead},
           {"classes", std::move(classes)},
           {"match", quote.match ? render_match(machine, *quote.match) : json()},
+          {"preemption", render_preemption(quote.preemption)},
+          {"notice_ms", machine.params().get(protocol::Parameter::NoticeMs)},
           {"exclusions", render_exclusions(quote.exclusions)},
           {"refusal", std::move(refusal)}};
 }

@@ -125,6 +125,7 @@ std::string purpose_text(const std::string& purpose) {
   if (purpose == "node_identity") return "identity of node";
   if (purpose == "stake") return "stake of";
   if (purpose == "price_lock") return "price lock of job";
+  if (purpose == "notice") return "notice to contract";
   return purpose;
 }
 

@@ -75,6 +75,25 @@ std::string state_text(const Found& found) {
   return text;
 }
 
+/// What the job waits for since others were given notice, or what it was given itself.
+void add_preemption(terminal::KeyValues& lines, const Invocation& call, const Found& found) {
+  const json& job = found.job;
+  if (const json& notice = member(job, "notice"); notice.is_object()) {
+    lines.add("Notice", fmt::format("given to work on node {}; starts there at the latest {}", shown(notice, "node"),
+                                    time_text(call, notice, "due_ms")));
+  }
+  if (text_of(job, "compensation") != "0" && has(job, "compensation")) {
+    lines.add("Compensation",
+              fmt::format("{} out of its cap, to those that it pre-empted", agpu_of(job, "compensation")));
+  }
+  if (const json& notice = member(found.contract, "notice"); notice.is_object() && flag_of(notice, "open")) {
+    lines.add("Pre-empted", fmt::format("must give way to job {} until {}; costs nothing, and it is queued again",
+                                        shown(notice, "by"), time_text(call, notice, "due_ms")));
+  } else if (const std::uint64_t times = number_of(job, "preemptions"); times > 0) {
+    lines.add("Pre-empted", fmt::format("{} times so far", times));
+  }
+}
+
 void show_status(const Invocation& call, client::Api& api, const Found& found) {
   const json& job = found.job;
   terminal::KeyValues lines;
@@ -87,6 +106,7 @@ void show_status(const Invocation& call, client::Api& api, const Found& found) {
                                         flag_of(lock, "held") ? "the match was made at the locked price"
                                                               : "no match was made at the locked price so far"));
   }
+  add_preemption(lines, call, found);
   if (const std::uint64_t credits = number_of(job, "credits"); credits > 0) {
     lines.add("Credits",
               fmt::format("{} spent, {} ahead in the queue; {} burned with them", credits,

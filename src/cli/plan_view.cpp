@@ -172,6 +172,14 @@ void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
                                    shown(match, "region")));
     return;
   }
+  if (const json& room = member(facts.quote, "preemption"); room.is_object()) {
+    lines.add("Start",
+              fmt::format("within {}: it gives notice to {} jobs in Economy on one node",
+                          terminal::human_duration(number_of(facts.quote, "notice_ms")), member(room, "jobs").size()));
+    lines.more(
+        fmt::format("that takes {} out of its cap, for those jobs, whatever follows", agpu_of(room, "compensation")));
+    return;
+  }
   const json& exclusions = member(facts.quote, "exclusions");
   const std::uint64_t ahead = number_of(facts.quote, "queue_ahead");
   const std::uint64_t busy = number_of(exclusions, "eligible_busy");

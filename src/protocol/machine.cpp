@@ -236,7 +236,8 @@ void Machine::on_timer(const TimerKey& timer) {
     case TimerKind::StartDue:
     case TimerKind::SilenceDue:
     case TimerKind::RunEnd:
-    case TimerKind::AcceptDue: contracts_.on_timer(timer, context); break;
+    case TimerKind::AcceptDue:
+    case TimerKind::NoticeEnd: contracts_.on_timer(timer, context); break;
   }
 }
 

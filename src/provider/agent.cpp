@@ -157,10 +157,15 @@ void Agent::take_assignments() {
   const auto answer = chain_.get("/v1/assignments");
   if (!answer) return;
   std::set<ContractId> live;
+  std::set<ContractId> noticed;
   for (const json& contract : answer->value("contracts", json::array())) {
-    if (const auto id = ContractId::parse(contract.value("id", ""))) live.insert(*id);
+    const auto id = ContractId::parse(contract.value("id", ""));
+    if (!id) continue;
+    live.insert(*id);
+    if (has_notice(contract)) noticed.insert(*id);
   }
   for (Running& job : jobs_) {
+    if (noticed.contains(job.runner->contract())) job.runner->give_way();
     if (!live.contains(job.runner->contract()) && !job.runner->finished()) job.runner->cancel();
   }
   std::erase_if(done_with_, [&live](const ContractId& contract) { return !live.contains(contract); });

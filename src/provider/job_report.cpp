@@ -76,7 +76,9 @@ std::optional<EndReason> reason_of(const sandbox::ExitReport& report) {
 
 void JobRunner::deliver() {
   if (!write_phase(JobPhase::Uploading)) return;
-  const auto reason = reason_of(*report_);
+  auto reason = reason_of(*report_);
+  // What ended well before it was asked to is delivered as ever.
+  if (gives_way_ && report_->end == sandbox::EndKind::Stopped) reason = EndReason::Preempted;
   const std::filesystem::path directory = context_.sandbox.job_directory(contract_.text());
   if (!reason) {
     deliver_result();

@@ -30,6 +30,11 @@ std::int64_t wall_ms() {
 
 }  // namespace
 
+bool has_notice(const json& contract) {
+  const auto notice = contract.find("notice");
+  return notice != contract.end() && notice->is_object() && notice->value("open", false);
+}
+
 JobRunner::JobRunner(RunnerContext context, const ContractId& contract) : context_(context), contract_(contract) {}
 JobRunner::~JobRunner() = default;
 
@@ -82,6 +87,7 @@ JobRunner::Step JobRunner::learn() {
       grant_.max_s = answer->value("max_s", std::uint64_t{0});
       grant_.input_bytes = answer->value("input_bytes", std::uint64_t{0});
       chain_run_ms_ = answer->value("run_ms", std::uint64_t{0});
+      if (has_notice(*answer)) gives_way_ = true;
       const json allocation = answer->value("allocation", json::object());
       devices_ = allocation.value("devices", std::vector<std::uint8_t>{});
       cpu_milli_ = allocation.value("cpu_milli", std::uint64_t{0});
@@ -300,8 +306,14 @@ JobRunner::Step JobRunner::confirm_start() {
 
 JobRunner::Step JobRunner::follow() {
   LogRelay relay(*api_, contract_, context_.sandbox.job_directory(contract_.text()));
+  bool asked = false;
   while (!report_) {
     if (detach_) return Step::Stop;
+    if (gives_way_ && !asked) {
+      note("its place was given to Premium work; the job is asked to end");
+      running_->request_stop();
+      asked = true;
+    }
     if (cancel_) {
       note("the contract has ended on the chain; the job is ended");
       end_job();

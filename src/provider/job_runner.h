@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/ids.h"
 #include "client/job_file/manifest.h"
 #include "protocol/job/end_reason.h"
@@ -36,6 +38,9 @@ struct RunnerContext {
   const std::vector<NodeRecord>& nodes;
 };
 
+/// Whether a contract, as the node shows it, must give way to another job.
+[[nodiscard]] bool has_notice(const nlohmann::json& contract);
+
 class JobRunner {
  public:
   JobRunner(RunnerContext context, const ContractId& contract);
@@ -45,6 +50,8 @@ class JobRunner {
   void run();
   /// The agent stops: leave the job running, its supervisor stands beside it; the next agent adopts it.
   void detach() { detach_ = true; }
+  /// The contract has notice: the job is asked to end, and its place is given back when it has.
+  void give_way() { gives_way_ = true; }
   /// The chain ended the contract: end the job.
   void cancel() { cancel_ = true; }
   [[nodiscard]] bool finished() const { return finished_; }
@@ -102,6 +109,7 @@ class JobRunner {
   std::optional<sandbox::ExitReport> report_;
   std::atomic<bool> detach_{false};
   std::atomic<bool> cancel_{false};
+  std::atomic<bool> gives_way_{false};
   std::atomic<bool> finished_{false};
   std::uint64_t chain_run_ms_ = 0;  ///< run time that the chain has heard so far
   std::string obstacle_;

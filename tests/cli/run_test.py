@@ -268,6 +268,29 @@ class RunTest(CliTest):
         self.assertEqual(run.returncode, 6)
         self.assertIn("the requester cancelled the job", rest)
 
+    def test_premium_work_pre_empts_economy_that_agreed(self):
+        self.ensure_agent()
+        self.login()
+        cheap = self.write("cheap.yaml", job_text("cheap", "echo began; sleep 60") + "tier: economy\npreemptible: true\n")
+        run = self.start("run", cheap)
+        cheap_id = re.search(r"submitted (j1\w+)", self.read_until(run, "running")).group(1)
+        first = self.json("status", cheap_id)["contract"]["id"]
+        urgent = self.write("urgent.yaml", job_text("urgent", "echo now > /job/out/a.txt") + "tier: premium\n")
+        self.assertRegex(self.cli("plan", urgent).stdout, r"gives notice to 1 job.*\n.*takes \S+ AGPU out of its cap")
+        end = self.json("run", urgent)
+        self.assertEqual(end["state"], "settled")
+        self.assertEqual((self.folder / "urgent/a.txt").read_text(), "now\n")
+        self.assertIn("Compensation", self.cli("status", end["job"]).stdout)
+        # The agent itself gave the place back; the job is queued again, and starts once more.
+        left = self.market.get(f"/v1/contracts/{first}")
+        self.assertEqual((left["state"], left["end_reason"]), ("requeued", "preempted"))
+        self.assertLess(left["ended_ms"], left["notice"]["due_ms"])
+        self.assertEqual(int(left["bill"]["pay"]), 0)
+        self.assertGreater(int(left["notice"]["provider"]), 0)
+        self.assertIn("Pre-empted", self.cli("status", cheap_id).stdout)
+        self.json("cancel", cheap_id, "--yes")
+        run.communicate(timeout=PATIENCE_S)
+
     def kill_node(self):
         node = next(entry for entry in self.market.processes if entry[0] == "starminerd")
         self.market.processes.remove(node)

@@ -9,10 +9,12 @@ INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
 UNKNOWN, NOT_PROVIDER, NOT_REQUESTER, WRONG_STATE, RESULT_INVALID, GOES_BACK, REASON_NOT_ALLOWED = range(5101, 5108)
 ASSIGNED, PREPARING, RUNNING, DELIVERED, SETTLED, REFUNDED, REQUEUED = range(7)
 ACK_DUE, START_DUE, SILENCE_DUE, RUN_END, ACCEPT_DUE = range(3, 8)
+NOTICE_END, PREEMPTED = 14, 22
+ECONOMY, PREMIUM = 0, 2
 (COMPLETED, ACCEPTED, VERIFIED, TIMEOUT_REQUESTER, CANCELLED_REQUESTER, BAD_PAYLOAD, _, RESOURCE_LIMIT, INPUTS_MISSING, _,
  PROVIDER_LOST, PROVIDER_REFUSED, PROVIDER_LATE, PROVIDER_ERROR, DEVICE_ERROR) = range(1, 16)
 REQUESTERS_FAULT = (BAD_PAYLOAD, RESOURCE_LIMIT, INPUTS_MISSING)
-MAY_REPORT = REQUESTERS_FAULT + (PROVIDER_ERROR, DEVICE_ERROR)
+MAY_REPORT = REQUESTERS_FAULT + (PROVIDER_ERROR, DEVICE_ERROR, PREEMPTED)
 # Economy, Standard, Premium: fit, scarce, budget, reputation, speed, proximity, ready, spread (protocol section 3)
 SCORE_WEIGHTS = ((40, 10, 15, 10, 5, 5, 10, 5), (30, 10, 10, 15, 10, 10, 10, 5), (15, 0, 5, 25, 20, 20, 10, 5))
 ZERO20, ZERO32 = bytes(20), bytes(32)
@@ -29,6 +31,7 @@ class Contracts:
             params, money, registry, scores, jobs, timers)
         self.rows = {}
         self.ended = []  # in this step, in order
+        self.preempted = set()  # contracts that went in this block's beginning, as the programs say
         self.hinted = {}  # contract: its state after this step, as the programs say
 
     # Shapes
@@ -81,6 +84,8 @@ class Contracts:
         self.timers.discard((row["timer_due"], row["timer"], key))
         self.timers.discard((row["run_end_due"], RUN_END, key))
         row["run_end_due"] = 0
+        if row["notice"]:
+            self.timers.discard((row["notice"]["due"], NOTICE_END, key))
 
     # Life
     def open(self, key, hint, now):
@@ -99,7 +104,7 @@ class Contracts:
             "manifest_hash": spec["manifest_hash"], "inputs": spec["inputs"], "input_bytes": spec["input_bytes"],
             "state": ASSIGNED, "matched": now, "timer": 0, "timer_due": 0, "result_hash": ZERO32, "outputs": [],
             "proof_hash": ZERO32, "bill": dict(pricing.NOTHING), "prior_claim": ZERO20,
-            "prior_bill": dict(pricing.NOTHING)})
+            "prior_bill": dict(pricing.NOTHING), "notice": None})
         row.update({name: 0 for name in (
             "acknowledged", "started", "last_progress", "progress_run_ms", "stopped", "delivered", "ended", "run_end_due",
             "metered_ms", "end_reason", "party", "refund", "compute_units")})
@@ -163,6 +168,7 @@ class Contracts:
         row["state"], row["delivered"] = DELIVERED, now
         self.stop(row, now)
         self.drop_timers(key)
+        self.pay_notice(key, False)
         window = min(max(1000 * row["max_s"] // 4, self.params["AcceptMinMs"]), self.params["AcceptMaxMs"])
         self.set_timer(key, ACCEPT_DUE, now + window)
         self.release(row, now)
@@ -170,13 +176,17 @@ class Contracts:
     def fail(self, op, sender, now):
         key = op["contract"]
         row = self.mine(key, sender, "provider", (PREPARING, RUNNING))
+        if op["reason"] == PREEMPTED and not row["notice"]:
+            raise Refused(REASON_NOT_ALLOWED)
         if op["run_ms"] < row["progress_run_ms"]:
             raise Refused(GOES_BACK)
         if row["started"]:
             row["last_progress"] = now
         row["progress_run_ms"] = op["run_ms"]
         row["proof_hash"] = op["report_hash"] or ZERO32
-        if op["reason"] in REQUESTERS_FAULT:
+        if op["reason"] == PREEMPTED:
+            self.preempt(key, now)
+        elif op["reason"] in REQUESTERS_FAULT:
             self.requesters_fault(key, op["reason"], now)
         else:
             self.providers_fault(key, op["reason"], now)
@@ -191,12 +201,16 @@ class Contracts:
 
     def timer_is_due(self, key, kind, now):
         row = self.rows[key]
+        if kind in (ACK_DUE, START_DUE) and key in self.preempted:
+            return  # it went before, as a timer before this one let a job give notice
         if kind == ACK_DUE:
             self.providers_fault(key, PROVIDER_REFUSED, now)
         elif kind == START_DUE:
             self.providers_fault(key, PROVIDER_LATE, now)
         elif kind == SILENCE_DUE:
             self.providers_fault(key, PROVIDER_LOST, now)
+        elif kind == NOTICE_END:
+            self.preempt(key, now)
         elif kind == RUN_END:
             unheard = row["last_progress"] == row["started"] and row["progress_run_ms"] == 0
             if unheard:
@@ -247,6 +261,7 @@ class Contracts:
             self.stop(row, now)
             self.release(row, now)
         self.drop_timers(key)
+        self.pay_notice(key, reason == PREEMPTED)
         row["state"], row["end_reason"], row["party"], row["ended"] = state, reason, party_of(reason), now
         self.ended.append(key)
 
@@ -281,6 +296,74 @@ class Contracts:
     def providers_fault(self, key, reason, now):
         self.outcome(self.rows[key], reputation.LATE if reason == PROVIDER_LATE else reputation.FAILURE, now)
         self.again_or_refund(key, reason, now)
+
+    # Pre-emption (protocol section 3)
+    def has_notice(self, key):
+        return key in self.rows and self.rows[key]["notice"] is not None
+
+    def promise(self, given, now):
+        """Money that notices take out of a job's cap: `given` is what the market said of {contract: (row, notice)}. Whom it
+        chose and the price of a minute there are its word."""
+        by = self.jobs.rows[next(iter(given.values()))[1]["by"]]
+        assert by["tier"] == PREMIUM and by["state"] == 0, "only Premium work that waits pre-empts"
+        milli = {key: row["billing_milli"] for key, (row, _) in given.items()}
+        whole, minute = sum(milli.values()), sum(notice["share"] for _, notice in given.values())
+        assert len({row["node"] for row, _ in given.values()}) == 1, "one node"
+        rest = minute - sum(minute * part // whole for part in milli.values())
+        newest = min(given, key=lambda key: (-given[key][0]["matched"], given[key][0]["job"]))
+        for key, (row, notice) in given.items():
+            job = self.jobs.rows[row["job"]]
+            assert job["tier"] == ECONOMY and job["spec"]["preemptible"], "only Economy that agreed gives way"
+            started = self.rows[key]["started"] if key in self.rows else 0
+            ran = now - started if started else 0
+            assert job["preemptions"] == 0 or (started and ran >= self.params["ShieldMs"]), "the shield"
+            share = minute * milli[key] // whole + (rest if key == newest else 0)
+            lost = min(ran, self.params["UnsavedMaxMs"])
+            unsaved = pricing.cost(row["price"]["unit"], milli[key], lost)
+            assert (notice["share"], notice["unsaved"]) == (share, unsaved), f"{share} and {unsaved} for {notice}"
+            self.money.take(ledger.ESCROW, notice["by"], share + unsaved)
+            self.money.locks[ledger.NOTICE, key, ledger.AGPU] = {"owner": by["requester"], "amount": share + unsaved}
+            by["cap"] -= share + unsaved
+            by["compensation"] += share + unsaved
+            by["notice"] = {"node": row["node"], "due": now + self.params["NoticeMs"]}
+
+    def give_notice(self, key, notice, now):
+        """What runs has time to end; what does not has nothing to save."""
+        row = self.rows[key]
+        row["notice"] = {"by": notice["by"], "given": now, "due": now + self.params["NoticeMs"], "open": 1,
+                         "share": notice["share"], "unsaved": notice["unsaved"], "provider": 0}
+        if row["state"] == RUNNING:
+            self.timers.add((row["notice"]["due"], NOTICE_END, key))
+        elif row["state"] in (ASSIGNED, PREPARING):
+            self.preempt(key, now)
+        else:  # it ended in this very step
+            self.pay_notice(key, row["end_reason"] == PREEMPTED)
+
+    def preempt(self, key, now):
+        """Nobody's fault: nothing is billed, no outcome recorded, and no attempt counts."""
+        row = self.rows[key]
+        again = self.jobs.has_time_again(row["job"], now) and self.hinted.get(key) == REQUEUED
+        self.end(key, REQUEUED if again else REFUNDED, PREEMPTED, now)
+        if again:
+            self.jobs.queue_preempted(row["job"])
+        else:
+            row["refund"] = row["cap"]
+            self.jobs.end(row["job"], False, PREEMPTED, 0, 0, now)
+
+    def pay_notice(self, key, preempted):
+        """The provider gets what it ran for nothing, up to the unsaved time; all else is the requester's."""
+        row = self.rows[key]
+        notice = row["notice"]
+        if not notice or not notice["open"]:
+            return
+        notice["open"] = 0
+        if preempted and row["started"]:
+            ran = row["price"]["unit"] * row["billing_milli"] * (row["metered_ms"] // 1000 * 1000) // (1000 * 3_600_000)
+            notice["provider"] = min(notice["unsaved"], ran)
+        amount = self.money.locks.pop((ledger.NOTICE, key, ledger.AGPU))["amount"]
+        payee = row["payout"] if self.money.exists(row["payout"]) else row["provider"]
+        self.money.credit(payee, ledger.AGPU, notice["provider"])
+        self.money.credit(row["requester"], ledger.AGPU, amount - notice["provider"])
 
     def requesters_fault(self, key, reason, now):
         row = self.rows[key]

@@ -151,7 +151,8 @@ class Jobs:
             "requester": sender, "sequence": sequence, "spec": row, "state": QUEUED, "tier": verdict["tier"],
             "max_price": verdict["max_price"], "cap": cap, "submitted": now, "attempts": 0, "unit": 0, "contract": ZERO20,
             "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0,
-            "credits": spent, "boost": ahead, "credits_burned": burned, "price_lock": lock}
+            "credits": spent, "boost": ahead, "credits_burned": burned, "price_lock": lock, "notice": None, "compensation": 0,
+            "preemptions": 0}
         if op["client_id"]:
             self.clients[client] = (job, spec)
         self.money.lock(ledger.ESCROW, job, sender, cap)
@@ -234,6 +235,7 @@ class Jobs:
         need(budget >= spec["budget"] and max_price >= row["max_price"], RAISES_NOTHING)
         need((budget, max_price) != (spec["budget"], row["max_price"]), RAISES_NOTHING)
         cap = min(budget, pricing.cost(max_price, pricing.billing_milli(spec["resources"]), 1000 * spec["max_s"]))
+        cap = max(0, cap - row["compensation"])
         need(self.money.balance(sender) >= cap - row["cap"], ESCROW_NOT_COVERED)
         self.money.debit(sender, ledger.AGPU, cap - row["cap"])
         self.money.locks[ledger.ESCROW, op["job"], ledger.AGPU]["amount"] += cap - row["cap"]
@@ -245,7 +247,7 @@ class Jobs:
     def matched(self, job, contract, unit, now):
         row = self.rows[job]
         assert row["state"] == QUEUED, "a match of a job that does not wait"
-        row["state"], row["contract"], row["unit"] = ACTIVE, contract, unit
+        row["state"], row["contract"], row["unit"], row["notice"] = ACTIVE, contract, unit, None
         if row["price_lock"] and row["attempts"] == 0 and now < row["price_lock"]["until"]:
             row["price_lock"]["held"] = 1
         row["attempts"] += 1
@@ -260,11 +262,20 @@ class Jobs:
     def can_be_queued_again(self, job, now, served):
         """`served`: the index's word that some other node could run it at its first price."""
         row = self.rows[job]
-        if row["attempts"] > self.params["AttemptsMax"]:
+        if row["attempts"] > self.params["AttemptsMax"] + row["preemptions"]:
             return False
-        if row["spec"]["deadline"] and now > self.deadline_due(row["spec"]):
-            return False
-        return served
+        return self.has_time_again(job, now) and served
+
+    def has_time_again(self, job, now):
+        row = self.rows[job]
+        return not row["spec"]["deadline"] or now <= self.deadline_due(row["spec"])
+
+    def queue_preempted(self, job):
+        """Protocol section 3: under its old key, and no provider is avoided for it."""
+        avoided = self.rows[job]["avoided"]
+        self.queue_again(job, ZERO20)
+        self.rows[job]["avoided"] = avoided
+        self.rows[job]["preemptions"] += 1
 
     def queue_again(self, job, provider):
         row = self.rows[job]
@@ -291,6 +302,7 @@ class Jobs:
             self.money.burn(left)
             self.money.unlock(ledger.PRICE_LOCK, job)
         row["state"], row["end_reason"], row["ended"] = SETTLED if settled else REFUNDED, reason, now
+        row["notice"] = None
         row["paid"], row["burned"] = paid, burned
         self.ended.append(job)
         # It stays for a time, up to a whole second.

@@ -108,6 +108,7 @@ class Model:
         # What the chain says only of nodes that were matched in this very step (see Benchmarks.tick).
         asked = dict(hint.of(rows.BENCHMARKS))
         disturbed = {row["node"] for row in opened}
+        self.contracts.preempted = {key for key, row in hint.of(rows.CONTRACTS) if row["end_reason"] == csc.PREEMPTED}
         for table, _, row in hint.changes:
             if table == rows.SEEDS:
                 self.registry.benchmarks.seed = row[:32]
@@ -291,15 +292,31 @@ class Model:
 
     def follow_matches(self, hint):
         """What the market did after a step: contracts that it opened, jobs that it gave up."""
-        for key, row in hint.of(rows.CONTRACTS):
+        stated = hint.of(rows.CONTRACTS)
+        noticed = {key: row for key, row in stated if row["notice"] and not self.contracts.has_notice(key)}
+        for by in {row["notice"]["by"]: None for row in noticed.values()}:
+            self.contracts.promise({key: (row, row["notice"]) for key, row in noticed.items() if row["notice"]["by"] == by},
+                                   self.now)
+        for key in sorted(noticed, key=lambda key: (-noticed[key]["matched"], noticed[key]["job"])):
+            if key in self.contracts.rows:
+                self.contracts.give_notice(key, noticed[key]["notice"], self.now)
+        # What was matched and had to go at once made room for the others.
+        for key, row in sorted(stated, key=lambda pair: (pair[0] not in noticed, pair[1]["attempt"])):
             if key not in self.contracts.rows:
                 self.check_price(row)
                 assert row["match"]["height"] == self.chain["height"], "the block of a match"
                 self.contracts.open(key, row, self.now)
+                if key in noticed:
+                    self.contracts.give_notice(key, noticed[key]["notice"], self.now)
         for key, row in hint.of(rows.JOBS):
             mine = self.jobs.rows.get(key)
             if mine and mine["state"] == queue.QUEUED and row["state"] == queue.REFUNDED:
                 self.give_up(key, mine, row["end_reason"])
+            if mine and mine["notice"] and not row["notice"]:
+                # Its node cannot take it any more; but not while somebody is still leaving for it.
+                live = [c for c in self.contracts.rows.values() if c["notice"] and c["notice"]["open"]]
+                assert all(contract["notice"]["by"] != key for contract in live), "a node given up too early"
+                mine["notice"] = None
 
     def give_up(self, key, mine, reason):
         """Only a job that was matched before may be given up by the market, and it keeps its last fault as the reason."""

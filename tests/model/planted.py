@@ -217,6 +217,12 @@ IN_THE_MODEL = {
             max(0, self.rows[tier, cls]["controller"]["target"] - self.rows[tier, cls]["log_price"]),
             ticks * self.params["SlewQ32"])) - prices.Q32),
     "who serves at a locked price gets nothing for it": lambda: instead(jobs.Jobs, "served_at_lock", lambda self, job, payee: None),
+    "unsaved time of pre-empted work is not paid": lambda: with_parameter("UnsavedMaxMs", lambda v: 0),
+    "a notice is over too early": lambda: with_parameter("NoticeMs", lambda v: v // 2),
+    "who is pre-empted is not counted": lambda: changed(
+        jobs.Jobs, "queue_preempted", lambda self, job: self.rows[job].update(preemptions=0)),
+    "a provider works for nothing after a notice": lambda: changed(
+        contracts.Contracts, "pay_notice", lambda self, key, preempted: self.rows[key]["notice"] and self.rows[key]["notice"].update(provider=0)),
     "a stake returns at once": lambda: with_parameter("UnbondAmaxMs", lambda v: 0),
     "a returned stake goes nowhere": lambda: instead(staking.Staking, "part_returns", stake_lost),
     "a stake may be as small as it likes": lambda: with_parameter("StakeMinimum", lambda v: 0),
@@ -273,12 +279,12 @@ def ended_leaf(record):
 
 
 def an_ended_row_altered(record):
-    """One unit less returned of a job's cap, or another last byte of a contract."""
+    """One unit less returned of a job's cap, or another figure of a contract."""
     index = ended_leaf(record)
     if index is None:
         return False
     leaf = record["leaves"][index]
-    record["leaves"][index] = leaf[:-2] + f"{int(leaf[-2:], 16) ^ 1:02x}"
+    record["leaves"][index] = leaf[:-4] + f"{int(leaf[-4:-2], 16) ^ 1:02x}" + leaf[-2:]
     return True
 
 

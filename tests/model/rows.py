@@ -82,7 +82,8 @@ SCHEMAS = {
     PRICE_BANDS: [("half_width", times(3, U64)), ("matured", times(3, U64)), ("inside", times(3, U64))],
     JOBS: "job",  # see job_row
     ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("tier", U8),
-                  ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64), ("boosted", U8)],
+                  ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64), ("boosted", U8),
+                  ("matched", U64), ("started", U64), ("preempted_by", ID)],
     CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
                 ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
                 ("match", [("height", U64), ("score", U32), ("parts", times(8, U16))]),
@@ -91,7 +92,9 @@ SCHEMAS = {
                 ("last_progress", U64), ("progress_run_ms", U64), ("stopped", U64), ("delivered", U64), ("ended", U64),
                 ("timer", U8), ("timer_due", U64), ("run_end_due", U64), ("metered_ms", U64), ("result_hash", HASH),
                 ("outputs", listed(HASH)), ("proof_hash", HASH), ("end_reason", U8), ("party", U8), ("bill", SPLIT),
-                ("prior_claim", ID), ("prior_bill", SPLIT), ("refund", U64), ("compute_units", U64)],
+                ("prior_claim", ID), ("prior_bill", SPLIT), ("refund", U64), ("compute_units", U64),
+                ("notice", ("optional", [("by", ID), ("given", U64), ("due", U64), ("open", U8), ("share", U64),
+                                         ("unsaved", U64), ("provider", U64)]))],
 }
 PRICE_LOCK = [("since", U64), ("until", U64), ("fee", U64), ("held", U8), ("paid", U64),
               ("prices", listed([("hardware_class", U8), ("price", U64), ("log_price", U64), ("slow_log_price", U64)]))]
@@ -100,7 +103,8 @@ JOB_TAIL = [("state", U8), ("parked", U8), ("tier", U8), ("tier_reason", U8), ("
             ("submitted", U64), ("key_ms", U64), ("attempts", U32), ("unit", U64), ("contract", ID),
             ("avoided", listed(ID)), ("fault_claim", ID), ("end_reason", U8), ("ended", U64), ("paid", U64),
             ("refunded", U64), ("burned", U64), ("credits", U64), ("boost", U64), ("credits_burned", U64),
-            ("price_lock", ("optional", PRICE_LOCK))]
+            ("price_lock", ("optional", PRICE_LOCK)), ("notice", ("optional", [("node", ID), ("due", U64)])),
+            ("compensation", U64), ("preemptions", U32)]
 WHERE = [("prefer", listed("text")), ("allow", listed("text")), ("residency", "text"), ("site_tier_min", U8),
          ("sandbox_tier_min", U8), ("tee_kinds", listed(U8)), ("reputation_min", U8), ("excluded_providers", listed(ID))]
 SPEC = [("kind", U8), ("runtime", "text"), ("image", HASH), ("manifest_hash", HASH), ("inputs", listed(HASH)),

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 
+import contracts
 import history
 import planted
 import rows
@@ -18,7 +19,7 @@ from model import Hint, Model
 
 JOB_FIELDS = ("requester", "sequence", "spec", "state", "tier", "max_price", "cap", "submitted", "attempts", "unit",
               "contract", "avoided", "fault_claim", "end_reason", "ended", "paid", "refunded", "burned",
-              "credits", "boost", "credits_burned", "price_lock")
+              "credits", "boost", "credits_burned", "price_lock", "notice", "compensation", "preemptions")
 
 
 class Difference(Exception):
@@ -151,7 +152,7 @@ class Comparison:
 
     def compare_history(self, leaves, where):
         """What entered the history in a block: the fates of its transactions, and every row that became final."""
-        mine = self.model.leaves
+        mine = self.in_the_order_of_notices(leaves)
         if len(mine) != len(leaves):
             raise Difference(f"{where}: model has {len(mine)} leaves, chain {len(leaves)}")
         for index, ((kind, what), leaf) in enumerate(zip(mine, leaves)):
@@ -173,6 +174,24 @@ class Comparison:
             # The bytes of the leaf are those of the row, which the state keeps for a time.
             if self.bytes[table, what] != leaf[21:]:
                 raise Difference(f"{where}: leaf {index} has other bytes than the row of {what.hex()}")
+
+    def in_the_order_of_notices(self, leaves):
+        """Which of the timers of a block let a job give notice is the index's word, and with it when those that did not run
+        yet went: their leaves stand where the chain has them."""
+        def went_at_once(kind, what):
+            if kind == history.RECEIPT:
+                return False
+            contract = what if kind == history.SETTLEMENT else self.model.jobs.rows[what]["contract"]
+            row = self.model.contracts.rows.get(contract)
+            return row is not None and row["end_reason"] == contracts.PREEMPTED and not row["started"]
+
+        mine = self.model.leaves
+        moved = {(kind, what) for kind, what in mine if went_at_once(kind, what)} if len(mine) == len(leaves) else set()
+        if not moved:
+            return mine
+        others = iter([leaf for leaf in mine if leaf[0] == history.RECEIPT or leaf not in moved])
+        there = [(kind, members.get("id")) for kind, members in map(history.decode_leaf, leaves)]
+        return [leaf if leaf[0] != history.RECEIPT and leaf in moved else next(others, leaf) for leaf in there]
 
     def transaction(self, sent, where):
         self.counts["transactions"] += 1

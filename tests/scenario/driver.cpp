@@ -24,10 +24,10 @@ constexpr std::array<const char*, 10> kEverybody = {"ada",      "bob",    "cleo"
                                                     "borealis", "corona", "operator", "vault",   "newcomer"};
 constexpr std::array<const char*, 6> kClasses = {"A100", "A100", "H100", "RTX4090", "CPU", "NoSuchClass"};
 constexpr std::array<const char*, 4> kRegions = {"eu-central", "eu-north", "us-east", "nowhere"};
-constexpr std::array<EndReason, 8> kReasons = {
+constexpr std::array<EndReason, 9> kReasons = {
     EndReason::BadPayload,    EndReason::BadPayload,  EndReason::ResourceLimitRequester,
     EndReason::InputsMissing, EndReason::DeviceError, EndReason::ProviderError,
-    EndReason::Completed,     EndReason::None};
+    EndReason::Completed,     EndReason::None,        EndReason::Preempted};
 constexpr std::size_t kBlockMost = 5;
 
 std::string hash_text(std::string_view what) { return to_text(sha256(what).view()); }
@@ -36,13 +36,14 @@ std::string hash_text(std::string_view what) { return to_text(sha256(what).view(
 bool is_patient(std::uint64_t seed) { return seed % 5 == 0; }
 
 // What the money that is counted beside the ledger asks the machine for, or needs not know.
-constexpr std::array<protocol::Parameter, 17> kParameters = {
+constexpr std::array<protocol::Parameter, 20> kParameters = {
     protocol::Parameter::TxFee,           protocol::Parameter::AccountDeposit, protocol::Parameter::NodeLock,
     protocol::Parameter::NodeLockMs,      protocol::Parameter::AckMs,          protocol::Parameter::StartMs,
     protocol::Parameter::AttemptsMax,     protocol::Parameter::LiveJobsMax,    protocol::Parameter::StakeMinimum,
     protocol::Parameter::UnbondAmaxMs,    protocol::Parameter::UnbondingsMax,  protocol::Parameter::TickMs,
     protocol::Parameter::CreditRateMicro, protocol::Parameter::CreditSpanMs,   protocol::Parameter::CreditBurn,
-    protocol::Parameter::BoostGain,       protocol::Parameter::BoostMaxMs};
+    protocol::Parameter::BoostGain,       protocol::Parameter::BoostMaxMs,     protocol::Parameter::NoticeMs,
+    protocol::Parameter::ShieldMs,        protocol::Parameter::ReanchorMs};
 
 template <class Table>
 auto nth_key(const Table& table, std::uint64_t n) {
@@ -466,10 +467,17 @@ v1::JobSpec Driver::random_spec() {
   spec.set_urgency(static_cast<v1::Urgency>(dice_.chance(80) ? 0 : dice_.below(3)));
   spec.set_allow_downgrade(dice_.chance(50));
   spec.set_dedicated(dice_.chance(5));
+  spec.set_preemptible(dice_.chance(80));
   if (dice_.chance(30)) spec.set_max_price(dice_.number(2'000'000'000));
   spec.set_budget(dice_.chance(60) ? 5'000 * kBasePerToken : dice_.number(2'000'000'000));
   if (dice_.chance(30)) spec.set_deadline_ms(chain_.now().ms + spec.max_s() * 1000 + dice_.below(7'200'000));
   if (dice_.chance(3)) spec.set_deadline_ms(dice_.number(chain_.now().ms));
+  if (dice_.chance(25)) {  // work that pre-empts and is pre-empted
+    spec.set_tier(dice_.chance(50) ? v1::ECONOMY : v1::PREMIUM);
+    spec.set_max_price(0);
+    spec.set_budget(5'000 * kBasePerToken);
+    spec.set_max_s(4'060);
+  }
   if (dice_.chance(20)) {
     spec.add_inputs(hash_text("input"));
     spec.set_input_bytes(dice_.number(100'000'000));
@@ -541,10 +549,11 @@ Driver::Wish Driver::natural_contract_wish(const ContractId& id, const ContractR
               body.mutable_contract_accept()->set_contract(contract);
             } else if (kind < 8 && row.state != ContractState::Running) {
               body.mutable_contract_decline()->set_contract(contract);
-            } else if (kind < 25 && row.state != ContractState::Assigned) {
+            } else if ((kind < 25 || row.notice) && row.state != ContractState::Assigned) {
               auto& message = *body.mutable_contract_fail();
               message.set_contract(contract);
-              message.set_reason(static_cast<std::uint32_t>(dice_.pick(kReasons)));
+              const bool gives_way = row.notice && dice_.chance(60);
+              message.set_reason(static_cast<std::uint32_t>(gives_way ? EndReason::Preempted : dice_.pick(kReasons)));
               message.set_run_ms(row.started.ms == 0 ? 0 : run_ms);
             } else if (row.state == ContractState::Assigned) {
               body.mutable_contract_acknowledge()->set_contract(contract);

@@ -86,6 +86,18 @@ JobRequest& JobRequest::reputation_min(std::uint32_t score) {
   return *this;
 }
 
+JobRequest& JobRequest::preemptible() {
+  submit_.mutable_spec()->set_tier(static_cast<v1::TierChoice>(protocol::TierChoice::Economy));
+  submit_.mutable_spec()->set_preemptible(true);
+  return *this;
+}
+
+JobRequest& JobRequest::premium() {
+  submit_.mutable_spec()->set_tier(static_cast<v1::TierChoice>(protocol::TierChoice::Premium));
+  submit_.mutable_spec()->set_wait(true);
+  return *this;
+}
+
 JobRequest& JobRequest::named(std::string client_id) {
   submit_.set_client_id(std::move(client_id));
   return *this;

@@ -50,6 +50,10 @@ class JobRequest {
   JobRequest& deadline_in(std::chrono::seconds time);
   JobRequest& input_bytes(std::uint64_t bytes);
   JobRequest& reputation_min(std::uint32_t score);
+  /// In Economy, and it may be pre-empted.
+  JobRequest& preemptible();
+  /// In Premium; it waits where it cannot start.
+  JobRequest& premium();
   JobRequest& named(std::string client_id);
   [[nodiscard]] v1::JobSubmit message(TimeMs now) const;
 

@@ -89,7 +89,7 @@ std::vector<std::string> Money::follow(const protocol::chain_test::Block& block,
         break;
       case protocol::LeafType::EndedJob:
         if (const auto ended = decode<protocol::EndedJob>(content)) {
-          end_unsettled(ended->job);
+          end_unsettled(ended->job, machine);
         } else {
           differences_.emplace_back("the leaf of an ended job does not decode");
         }
@@ -104,14 +104,16 @@ std::vector<std::string> Money::follow(const protocol::chain_test::Block& block,
     }
   }
   return_node_locks(market_time_);
+  for (auto& [id, job] : jobs_) follow_notices(id, job, machine);
   compare(machine);
   return differences_;
 }
 
-void Money::end_unsettled(const JobId& id) {
+void Money::end_unsettled(const JobId& id, const Machine& machine) {
   const auto job = jobs_.find(id);
   if (job == jobs_.end()) return;
   // Ended without a settlement: the deadline came while the job waited.
+  follow_notices(id, job->second, machine);
   burned_ += job->second.lock_fee - job->second.lock_paid;
   balances_[job->second.requester][Asset::Agpu] += job->second.cap;
   jobs_.erase(job);
@@ -149,9 +151,10 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
   } else if (body.has_job_submit()) {
     const JobId id = *JobId::parse(receipt.subject);
     const protocol::JobRow& row = machine.market().jobs().get(id);
-    if (row.sequence != receipt.sequence) return;  // a repeat: the first job was named
-    jobs_[id] = {sender, row.cap.base, billing_milli(body.job_submit().spec().resources()), market_time_};
-    balances_[sender][Asset::Agpu] -= row.cap.base;
+    if (row.sequence != receipt.sequence) return;                 // a repeat: the first job was named
+    const i128 cap = i128{row.cap.base} + row.compensation.base;  // before any notice, which may have come at once
+    jobs_[id] = {sender, cap, billing_milli(body.job_submit().spec().resources()), market_time_};
+    balances_[sender][Asset::Agpu] -= cap;
     if (row.price_lock) jobs_[id].lock_fee = row.price_lock->fee.base;
     balances_[sender][Asset::Agpu] -= jobs_[id].lock_fee;
     const i128 with_credits = i128{row.credits} * parameter(machine, Parameter::CreditBurn);
@@ -167,13 +170,15 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     OpenJob& job = jobs_.at(id);
     const protocol::JobRow& row = machine.market().jobs().get(id);
     const i128 most = cost(row.max_price.nagpu_per_gpu_hour, job.billing_milli, row.spec.max_s * i128{1000});
-    const i128 cap = std::min(i128{row.spec.budget.base}, most);
+    follow_notices(id, job, machine);
+    const i128 cap = std::min(i128{row.spec.budget.base}, most) - job.compensation;
     balances_[sender][Asset::Agpu] -= cap - job.cap;
     job.cap = cap;
   } else if (body.has_job_cancel()) {
     const JobId id = *JobId::parse(receipt.subject);
     const protocol::JobRow& row = machine.market().jobs().get(id);
-    const OpenJob& job = jobs_.at(id);
+    OpenJob& job = jobs_.at(id);
+    follow_notices(id, job, machine);
     if (!row.contract.is_zero() && machine.contracts().table().get(row.contract).state != ContractState::Requeued) {
       return;  // its contract settles it
     }
@@ -184,7 +189,41 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     burned_ += burned + job.lock_fee - job.lock_paid;
     balances_[job.requester][Asset::Agpu] += job.cap - burned;
     jobs_.erase(id);
+  } else if (body.has_contract_complete()) {
+    // Work that is done in time keeps all that was paid for its notice.
+    const ContractId id = *ContractId::from_view(as_bytes(body.contract_complete().contract()));
+    pay_notice(id, machine.contracts().table().get(id), machine);
   }
+}
+
+void Money::follow_notices(const JobId& id, OpenJob& job, const Machine& machine) {
+  const protocol::JobRow* row = machine.market().jobs().find(id);
+  if (row == nullptr) return;
+  const i128 more = i128{row->compensation.base} - job.compensation;
+  job.compensation += more;
+  job.cap -= more;
+  noticed_ += more;
+}
+
+/// A share of the other's minute, and the time lost at the own price: to the provider what it ran for nothing.
+void Money::pay_notice(const ContractId& id, const ContractRow& row, const Machine& machine) {
+  if (!row.notice || !compensated_.insert(id).second) return;
+  const protocol::Notice& notice = *row.notice;
+  const i128 ran = row.started.ms == 0 ? 0 : i128{notice.given.ms} - row.started.ms;
+  const i128 lost = std::min(ran, parameter(machine, Parameter::UnsavedMaxMs));
+  const i128 unsaved = cost(row.price.unit.nagpu_per_gpu_hour, row.billing_milli, lost);
+  differ_of(id, "unsaved time", unsaved, notice.unsaved.base);
+  i128 provider = 0;
+  if (row.end_reason == protocol::EndReason::Preempted && row.started.ms != 0) {
+    const i128 whole_ms = i128{row.metered_ms / 1000} * 1000;
+    provider =
+        std::min(unsaved, i128{row.price.unit.nagpu_per_gpu_hour} * row.billing_milli * whole_ms / kMilliMsPerHour);
+  }
+  differ_of(id, "the provider's part of a compensation", provider, notice.provider.base);
+  const AccountId& payee = open_accounts_.contains(row.payout) ? row.payout : row.provider;
+  balances_[payee][Asset::Agpu] += provider;
+  balances_[row.requester][Asset::Agpu] += notice.share.base + unsaved - provider;
+  noticed_ -= notice.share.base + unsaved;
 }
 
 void Money::bring_credits(const AccountId& account, const Machine& machine) {
@@ -242,8 +281,10 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   const ContractRow& row = settlement.row;
   differ_of(settlement.contract, "metered time", metered_ms(row, machine), row.metered_ms);
   contracts_[settlement.contract] = row;
+  pay_notice(settlement.contract, row, machine);
   if (row.state == ContractState::Requeued) return;
-  const OpenJob& job = jobs_.at(row.job);
+  OpenJob& job = jobs_.at(row.job);
+  follow_notices(row.job, job, machine);
   differ_of(settlement.contract, "cap", job.cap, row.cap.base);
   i128 left = job.cap;
   if (!row.prior_claim.is_zero()) {
@@ -328,7 +369,13 @@ void Money::compare(const Machine& machine) const {
     differ_of(id, "fee of the price lock", job.lock_fee - job.lock_paid,
               ledger.locked(protocol::LockPurpose::PriceLock, id.bytes, Asset::Agpu));
   }
-  locked += escrowed;
+  i128 noticed = 0;
+  for (const ContractId& id : machine.contracts().index().live()) {
+    const ContractRow& row = machine.contracts().table().get(id);
+    if (row.notice && row.notice->open) noticed += i128{row.notice->share.base} + row.notice->unsaved.base;
+  }
+  differ("locked for notices", noticed_, noticed);
+  locked += escrowed + noticed_;
   for (const auto& [id, lock] : node_locks_) locked += lock.amount;
   for (const auto& [account, deposit] : open_accounts_) locked += deposit;
   differ("all locks", locked, static_cast<i128>(ledger.supply(Asset::Agpu).locks));

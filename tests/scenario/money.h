@@ -1,7 +1,7 @@
 // The money of a chain counted a second time, by other means: from the transactions, receipts and settlements of its
 // blocks, in plain 128-bit maps. It knows the fee table of economics 2.6 and the meter of protocol 5 as formulas of its
-// own and shares no code that moves money with the ledger. It reads two figures that only the market decides: the cap
-// and max_price of a job when it is admitted.
+// own and shares no code that moves money with the ledger. It reads figures that only the market decides: the cap and
+// max_price of a job when it is admitted, and what its notices cost.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +34,7 @@ class Money {
     std::uint64_t submitted = 0;  // market time
     i128 lock_fee = 0;            // for a lock of the price; what is not paid of it burns at the end
     i128 lock_paid = 0;
+    i128 compensation = 0;  // taken out of the cap for notices, as the market says
   };
   struct NodeLock {
     AccountId provider;
@@ -56,8 +57,11 @@ class Money {
 
   void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
              const protocol::Machine& machine);
-  void end_unsettled(const JobId& id);
+  void end_unsettled(const JobId& id, const protocol::Machine& machine);
   void settle(const protocol::Settlement& settlement, const protocol::Machine& machine);
+  /// What a job's notices took out of its cap since it was last looked at.
+  void follow_notices(const JobId& id, OpenJob& job, const protocol::Machine& machine);
+  void pay_notice(const ContractId& id, const protocol::ContractRow& row, const protocol::Machine& machine);
   void pay(const protocol::ContractRow& row, const protocol::FeeSplit& bill, i128 at_most,
            const protocol::Machine& machine);
   void return_node_locks(std::uint64_t market_time);
@@ -80,6 +84,8 @@ class Money {
   std::map<JobId, OpenJob> jobs_;
   std::map<ContractId, protocol::ContractRow> contracts_;  // settled before
   std::map<NodeId, NodeLock> node_locks_;
+  std::set<ContractId> compensated_;  // whose notice was paid
+  i128 noticed_ = 0;                  // locked for notices
   i128 burned_ = 0;
   i128 paid_by_requesters_ = 0;
   i128 paid_for_contracts_ = 0;

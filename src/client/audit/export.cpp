@@ -79,7 +79,11 @@ constexpr ExportColumn kContracts[] = {{"history_index", kNumber},
                                        {"manifest_hash", kText},
                                        {"result_hash", kText},
                                        {"proof_hash", kText},
-                                       {"outputs", kText}};
+                                       {"outputs", kText},
+                                       {"notice_by", kText},
+                                       {"notice_share", kAmount},
+                                       {"notice_unsaved", kAmount},
+                                       {"notice_provider", kAmount}};
 constexpr ExportColumn kSettlements[] = {{"history_index", kNumber},
                                          {"height", kNumber},
                                          {"time_ms", kNumber},
@@ -268,7 +272,11 @@ void Exporter::add_settlement(const BlockEnd& end, std::uint64_t index, ByteView
                                  hash_text(row.manifest_hash),
                                  hash_text(row.result_hash),
                                  hash_text(row.proof_hash),
-                                 outputs});
+                                 outputs,
+                                 row.notice ? row.notice->by.text() : std::string(),
+                                 number(row.notice ? row.notice->share.base : 0),
+                                 number(row.notice ? row.notice->unsaved.base : 0),
+                                 number(row.notice ? row.notice->provider.base : 0)});
   sink_(ExportTable::Settlements, {place[0],
                                    place[1],
                                    place[2],

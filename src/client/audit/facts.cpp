@@ -140,7 +140,19 @@ json facts_of(const protocol::JobRow& row) {
           {"boost_ms", row.boost.ms},
           {"credits_burned", number(row.credits_burned.base)},
           {"lock_fee", number(row.price_lock ? row.price_lock->fee.base : 0)},
-          {"lock_paid", number(row.price_lock ? row.price_lock->paid.base : 0)}};
+          {"lock_paid", number(row.price_lock ? row.price_lock->paid.base : 0)},
+          {"compensation", number(row.compensation.base)},
+          {"preemptions", row.preemptions}};
+}
+
+json notice_facts(const std::optional<protocol::Notice>& notice) {
+  if (!notice) return {};
+  return {{"by", notice->by.text()},
+          {"given_market_ms", notice->given.ms},
+          {"due_market_ms", notice->due.ms},
+          {"share", number(notice->share.base)},
+          {"unsaved", number(notice->unsaved.base)},
+          {"provider", number(notice->provider.base)}};
 }
 
 json facts_of(const protocol::ContractRow& row) {
@@ -168,7 +180,8 @@ json facts_of(const protocol::ContractRow& row) {
           {"manifest_hash", row.manifest_hash.hex()},
           {"result_hash", row.result_hash.hex()},
           {"outputs", std::move(outputs)},
-          {"compute_units_milli", row.compute_units_milli}};
+          {"compute_units_milli", row.compute_units_milli},
+          {"notice", notice_facts(row.notice)}};
 }
 
 template <class Row>
@@ -190,6 +203,9 @@ Result<json, std::string> settlement_facts(ByteView bytes) {
   }
   if (parts_of(row.bill) != row.bill.pay.base) {
     return fail(std::string("the parts of the bill do not sum to what was paid"));
+  }
+  if (row.notice && (row.notice->open || row.notice->provider > row.notice->unsaved)) {
+    return fail(std::string("a notice of the ended contract is not paid, or more than its unsaved time was"));
   }
   if (row.bill.pay > row.cap) return fail(std::string("more was paid than the cap allows"));
   json facts = facts_of(row);
@@ -233,6 +249,7 @@ std::string lock_text(const protocol::LockKey& key) {
     case protocol::LockPurpose::Stake: return fmt::format("stake of {}", AccountId{key.subject}.text());
     case protocol::LockPurpose::Unbonding: return fmt::format("unbonding {}", UnbondingId{key.subject}.text());
     case protocol::LockPurpose::PriceLock: return fmt::format("price lock of job {}", JobId{key.subject}.text());
+    case protocol::LockPurpose::Notice: return fmt::format("notice to contract {}", ContractId{key.subject}.text());
   }
   return to_hex(encode(key));
 }

@@ -159,7 +159,8 @@ void add_service(std::vector<Field>& fields) {
   fields.push_back({"dedicated", "--dedicated", heading, "Nobody else's job on the same node.",
                     switch_type([](JobFile& job, bool on) { job.dedicated = on; })});
   fields.push_back({"preemptible", "--preemptible", heading,
-                    "The job may be stopped and started again for a lower price.",
+                    "In Economy: the job may be stopped after a notice of 30 s for Premium work; it costs nothing then "
+                    "and starts again.",
                     switch_type([](JobFile& job, bool on) { job.preemptible = on; })});
   fields.push_back({"credits", "--credits", heading,
                     "Credits of your stake that move the job ahead in its queue: starminer stake show.",

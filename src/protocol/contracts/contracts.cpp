@@ -20,7 +20,27 @@ Contracts::Contracts(state::Store& store, const Params& params, Ledger& ledger, 
 }
 
 void Contracts::dispatch(const BlockContext& context) {
-  while (const auto made = market_.next_match(context)) open(*made, context);
+  for (;;) {
+    const auto made = market_.next_match(context);
+    const auto notices = market_.take_notices();
+    if (!made && notices.empty()) return;
+    if (made) open(*made, context);
+    for (const NoticeGiven& given : notices) give_notice(given, context);
+  }
+}
+
+void Contracts::give_notice(const NoticeGiven& given, const BlockContext& context) {
+  for (const NoticeGiven::Receiver& receiver : given.victims) {
+    const ContractId& id = receiver.contract;
+    ContractRow row = contracts_.get(id);
+    row.notice = Notice{given.by, context.time, given.due, true, receiver.share, receiver.unsaved, {}};
+    if (row.state != ContractState::Running) {
+      preempt(id, std::move(row), context);
+      continue;
+    }
+    timers_.schedule(given.due, TimerKind::NoticeEnd, id.bytes);
+    store(id, row, context);
+  }
 }
 
 void Contracts::open(const MatchMade& made, const BlockContext& context) {
@@ -80,6 +100,7 @@ void Contracts::set_timer(const ContractId& id, ContractRow& row, TimerKind kind
 void Contracts::drop_timers(const ContractId& id, const ContractRow& row) {
   timers_.cancel(row.timer_due, row.timer, id.bytes);
   if (row.run_end_due.ms != 0) timers_.cancel(row.run_end_due, TimerKind::RunEnd, id.bytes);
+  if (row.notice && row.notice->open) timers_.cancel(row.notice->due, TimerKind::NoticeEnd, id.bytes);
 }
 
 void Contracts::cancel(const JobId& job, const BlockContext& context) {
@@ -116,6 +137,7 @@ void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
       }
       break;
     case TimerKind::AcceptDue: settle(id, std::move(row), EndReason::Completed, context); break;
+    case TimerKind::NoticeEnd: preempt(id, std::move(row), context); break;
     case TimerKind::Tick:
     case TimerKind::Epoch:
     case TimerKind::JobDeadline:
@@ -130,10 +152,22 @@ void Contracts::on_timer(const TimerKey& timer, const BlockContext& context) {
 
 std::vector<Settlement> Contracts::take_settlements() { return std::exchange(settlements_, {}); }
 
+/// Money is locked under a contract exactly while a notice stands that it has not followed.
+bool Contracts::notice_is_sound(const ContractId& id, const ContractRow& row) const {
+  const LockRow* lock = ledger_.locks().find({LockPurpose::Notice, id.bytes, Asset::Agpu});
+  if (!row.notice || !row.notice->open) return lock == nullptr;
+  const Notice& notice = *row.notice;
+  return row.state == ContractState::Running && lock != nullptr &&
+         u128{lock->amount} == u128{notice.share.base} + notice.unsaved.base &&
+         timers_.is_armed({notice.due, TimerKind::NoticeEnd, id.bytes}) &&
+         market_.assignments().get(row.job).preempted_by == notice.by;
+}
+
 bool Contracts::live_is_sound(const ContractId& id, const ContractRow& row) const {
   const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
   const bool holds_devices = row.state != ContractState::Delivered;
   const JobRow* job = market_.jobs().find(row.job);
+  if (!notice_is_sound(id, row)) return false;
   return job != nullptr && timers_.is_armed({row.timer_due, row.timer, id.bytes}) &&
          run_end == (row.state == ContractState::Running) && market_.assignments().contains(row.job) == holds_devices &&
          row.end_reason == EndReason::None && row.bill.pay.is_zero() && job->state == JobState::Active &&
@@ -142,6 +176,7 @@ bool Contracts::live_is_sound(const ContractId& id, const ContractRow& row) cons
 
 bool Contracts::final_is_sound(const ContractId& id, const ContractRow& row) const {
   if (timers_.is_armed({row.timer_due, row.timer, id.bytes}) || row.run_end_due.ms != 0) return false;
+  if ((row.notice && row.notice->open) || !notice_is_sound(id, row)) return false;
   if (row.end_reason == EndReason::None || row.party != end_reason_info(row.end_reason).party) return false;
   const u128 paid = u128{row.bill.pay.base} + row.prior_bill.pay.base;
   const JobRow* job = market_.jobs().find(row.job);

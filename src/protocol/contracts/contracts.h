@@ -115,7 +115,7 @@ class Contracts {
   void dispatch(const BlockContext& context);
   /// JobArchive: the job and all its contracts leave the state. Their final rows stay in the history.
   void archive(const JobId& job);
-  /// AckDue, StartDue, SilenceDue, RunEnd, AcceptDue.
+  /// AckDue, StartDue, SilenceDue, RunEnd, AcceptDue, NoticeEnd.
   void on_timer(const TimerKey& timer, const BlockContext& context);
 
   /// Contracts that became final since the last call, in order.
@@ -130,6 +130,8 @@ class Contracts {
   [[nodiscard]] Result<Checked<Op>, Refusal> check_provider_op(const Valid<Op>& op, const Sender& sender,
                                                                std::initializer_list<ContractState> states) const;
   void open(const MatchMade& made, const BlockContext& context);
+  /// Contracts that run get a timer; the others have nothing to save and end at once.
+  void give_notice(const NoticeGiven& given, const BlockContext& context);
   void set_timer(const ContractId& id, ContractRow& row, TimerKind kind, TimeMs due);
   void drop_timers(const ContractId& id, const ContractRow& row);
   void store(const ContractId& id, const ContractRow& row, const BlockContext& context);
@@ -140,12 +142,17 @@ class Contracts {
   void settle(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
   void fail_by_provider(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
   void claim_requester_fault(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context);
+  /// It gives way to another job: costs nothing, and the job is matched again where that is possible.
+  void preempt(const ContractId& id, ContractRow row, const BlockContext& context);
+  /// Pays what stands locked for a notice: to the provider what it ran for nothing, the rest to the requester.
+  void pay_notice(const ContractId& id, ContractRow& row, bool preempted);
   [[nodiscard]] FeeSplit pay(const ContractRow& row, Agpu at_most);
   void finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
               const BlockContext& context);
   void record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context);
   /// An earlier contract of the same job that ended for this reason at a provider without a link to this one.
   [[nodiscard]] std::optional<ContractId> equal_claim(const ContractRow& row, EndReason reason) const;
+  [[nodiscard]] bool notice_is_sound(const ContractId& id, const ContractRow& row) const;
   [[nodiscard]] bool live_is_sound(const ContractId& id, const ContractRow& row) const;
   [[nodiscard]] bool index_is_sound() const;
   [[nodiscard]] bool final_is_sound(const ContractId& id, const ContractRow& row) const;

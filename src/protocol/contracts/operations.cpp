@@ -211,6 +211,7 @@ void Contracts::apply(const Checked<ContractComplete>& op, const Sender& /*sende
   row.proof_hash = op->proof_hash;
   row.run_end_due = {};
   stop_meter(row, context.time);
+  pay_notice(id, row, false);
   // The devices are free as soon as the result is there; the window is about money only.
   market_.release(row.job, context);
   const std::uint64_t quarter_ms = seconds(row.max_s).ms / 4;
@@ -224,6 +225,9 @@ Result<Checked<ContractFail>, Refusal> Contracts::check(const Valid<ContractFail
   auto checked = check_provider_op(op, sender, {ContractState::Preparing, ContractState::Running});
   if (!checked) return checked;
   const ContractRow& row = contracts_.get(op->contract);
+  if (op->reason == EndReason::Preempted && !row.notice) {
+    return fail(Refusal{RefusalCode::ReasonNotAllowed, "preempted: the contract has no notice"});
+  }
   if (op->run_ms < row.progress_run_ms) {
     return fail(
         Refusal{RefusalCode::ProgressGoesBack, fmt::format("{} ms after {} ms", op->run_ms, row.progress_run_ms)});
@@ -237,7 +241,9 @@ void Contracts::apply(const Checked<ContractFail>& op, const Sender& /*sender*/,
   row.progress_run_ms = op->run_ms;
   if (row.started.ms != 0) row.last_progress = context.time;
   row.proof_hash = op->report_hash;
-  if (end_reason_info(op->reason).party == Party::Requester) {
+  if (op->reason == EndReason::Preempted) {
+    preempt(id, std::move(row), context);
+  } else if (end_reason_info(op->reason).party == Party::Requester) {
     claim_requester_fault(id, std::move(row), op->reason, context);
   } else {
     fail_by_provider(id, std::move(row), op->reason, context);

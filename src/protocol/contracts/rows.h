@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -50,6 +51,17 @@ struct MatchReceipt {
   std::array<std::uint16_t, kScoreTermCount> parts{};
 };
 
+/// A notice that the contract's job must give way to another, and what is paid for it (protocol section 3).
+struct Notice {
+  JobId by;
+  TimeMs given;
+  TimeMs due;
+  bool open = true;  // the money below is still locked
+  Agpu share;        // of the price of a minute of that job's GPUs: the requester's
+  Agpu unsaved;   // price of the time that is lost: the provider's, as far as it ran for nothing, else the requester's
+  Agpu provider;  // of that, paid to the provider
+};
+
 struct ContractRow {
   JobId job;
   std::uint32_t attempt = 0;
@@ -94,6 +106,7 @@ struct ContractRow {
   FeeSplit prior_bill;     // what its provider is paid with this settlement
   Agpu refund;
   std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x rating; 0 for a job without GPU
+  std::optional<Notice> notice;
 };
 
 }  // namespace starminer::protocol

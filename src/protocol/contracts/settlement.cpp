@@ -69,6 +69,7 @@ void Contracts::record_outcome(const ContractRow& row, Outcome outcome, const Bl
 void Contracts::finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
                        const BlockContext& context) {
   drop_timers(id, row);
+  pay_notice(id, row, reason == EndReason::Preempted);
   row.state = state;
   row.end_reason = reason;
   row.party = end_reason_info(reason).party;
@@ -112,6 +113,37 @@ void Contracts::fail_by_provider(const ContractId& id, ContractRow row, EndReaso
   } else {
     market_.end(job, JobState::Refunded, reason, {}, context);
   }
+}
+
+/// Nobody is at fault: no outcome is recorded, and the provider stays open to the job.
+void Contracts::preempt(const ContractId& id, ContractRow row, const BlockContext& context) {
+  stop_meter(row, context.time);
+  const JobId job = row.job;
+  market_.release(job, context);
+  const bool again = market_.can_queue_preempted(job, context);
+  if (!again) row.refund = market_.jobs().get(job).cap;
+  finish(id, std::move(row), again ? ContractState::Requeued : ContractState::Refunded, EndReason::Preempted, context);
+  if (again) {
+    market_.queue_preempted(job, context);
+  } else {
+    market_.end(job, JobState::Refunded, EndReason::Preempted, {}, context);
+  }
+}
+
+void Contracts::pay_notice(const ContractId& id, ContractRow& row, bool preempted) {
+  if (!row.notice || !row.notice->open) return;
+  Notice& notice = *row.notice;
+  notice.open = false;
+  if (preempted && row.started.ms != 0) {
+    const std::uint64_t whole_seconds_ms = row.metered_ms / 1000 * 1000;
+    const Agpu ran = Pricing::cost(row.price.unit, row.billing_milli, whole_seconds_ms, Rounding::Floor);
+    notice.provider = std::min(notice.unsaved, ran);
+    const AccountId& payee = ledger_.exists(row.payout) ? row.payout : row.provider;
+    ledger_.pay_from_lock(LockPurpose::Notice, id.bytes, payee, notice.provider);
+  }
+  const Agpu rest{ledger_.locked(LockPurpose::Notice, id.bytes, Asset::Agpu)};
+  ledger_.pay_from_lock(LockPurpose::Notice, id.bytes, row.requester, rest);
+  static_cast<void>(ledger_.unlock(LockPurpose::Notice, id.bytes, Asset::Agpu));
 }
 
 std::optional<ContractId> Contracts::equal_claim(const ContractRow& row, EndReason reason) const {

@@ -35,12 +35,19 @@ struct AccountRow {
   std::uint64_t deposit = 0;  // AGPU that closing returns, counted with the locks; 0: closed, or never opened
 };
 
-enum class LockPurpose : std::uint8_t { Escrow = 0, NodeIdentity = 1, Stake = 2, Unbonding = 3, PriceLock = 4 };
-[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 5; }
+enum class LockPurpose : std::uint8_t {
+  Escrow = 0,
+  NodeIdentity = 1,
+  Stake = 2,
+  Unbonding = 3,
+  PriceLock = 4,
+  Notice = 5
+};
+[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 6; }
 
 struct LockKey {
   LockPurpose purpose{};
-  std::array<std::uint8_t, 20> subject{};  // job, node, staking account or unbonding
+  std::array<std::uint8_t, 20> subject{};  // job, node, staking account, unbonding or contract
   Asset asset{};
 
   auto operator<=>(const LockKey&) const = default;

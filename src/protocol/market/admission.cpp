@@ -144,6 +144,14 @@ class Admitter {
                        [&](const NodeView& node) { return !first_failure(wanted, node, ignored); });
   }
 
+  /// Whom the job would pre-empt now, after the reservations of those before it.
+  [[nodiscard]] std::optional<Preemption> room_by_notice(const Terms& terms) {
+    const Place place = last_place(queue_key(market_, spec(), terms.tier, result_.boost.ahead, context_.time));
+    pass().reserve_before(place);
+    const Demand wanted = demand(terms);
+    return pass().preemption(wanted, place.job, wanted.classes());
+  }
+
   [[nodiscard]] std::string why_not_served(TierId tier) const {
     const std::uint64_t least = market_.params.get(Parameter::MaxSecondsMin);
     const std::uint64_t most = market_.params.get(Parameter::MaxSecondsCap);
@@ -168,6 +176,8 @@ class Admitter {
     if (!waiting_excluded_) return;
     constexpr ConstraintSet kMoney = constraint_set(Constraint::Price) | constraint_set(Constraint::Budget);
     if (can_start(terms_, kMoney)) return;
+    // What it costs to make room is the question of later checks, too.
+    if (room_by_notice({terms_.tier, {}, {}, {}})) return;
     const auto fit = pass().earliest_fit(demand({terms_.tier, {}, {}, {}}), ClassSet().set());
     refuse(RefusalCode::PremiumCannotStart,
            fit ? fmt::format("the first node that could take it is free in {} s at the latest",
@@ -258,11 +268,20 @@ class Admitter {
   void check_price() {
     const Demand priced = demand(terms_);
     result_.parked = priced.is_priced_out(request_.nodes.places());
-    if (waiting_excluded_ && !can_start(terms_, 0)) {
-      refuse(RefusalCode::PriceAboveCap,
-             fmt::format("max_price is {} nAGPU per GPU-hour; no free node serves that in Premium",
-                         terms_.max_price.nagpu_per_gpu_hour));
-    }
+    if (!waiting_excluded_ || can_start(terms_, 0) || room_by_notice(terms_)) return;
+    refuse(RefusalCode::PriceAboveCap,
+           fmt::format("max_price is {} nAGPU per GPU-hour; no free node serves that in Premium{}",
+                       terms_.max_price.nagpu_per_gpu_hour, cost_of_room()));
+  }
+
+  /// What is missing where only the cap is too small to pre-empt others.
+  [[nodiscard]] std::string cost_of_room() {
+    Terms open = terms_;
+    open.cap = {};
+    const auto room = room_by_notice(open);
+    if (!room) return {};
+    return fmt::format(", and the cap of {} has no room for the {} that giving notice to others would cost",
+                       agpu(terms_.cap), agpu(room->compensation));
   }
 
   const MarketView& market_;

@@ -35,8 +35,8 @@ Demand::Demand(const MarketView& market, const JobSpec& spec, const Terms& terms
 Demand::Demand(const MarketView& market, const JobRow& row, TimeMs now)
     : Demand(market, row.spec,
              {row.tier, row.max_price, row.cap, &row.avoided,
-              row.attempts > 0 ? std::optional<TimeMs>(row.submitted) : std::nullopt,
-              row.attempts == 0 && row.price_lock ? &*row.price_lock : nullptr},
+              row.attempts > 0 || row.notice ? std::optional<TimeMs>(row.submitted) : std::nullopt,
+              row.attempts == 0 && row.price_lock ? &*row.price_lock : nullptr, row.preemptions > 0},
              now) {}
 
 std::uint32_t Demand::reference_rating(ClassId hardware_class) const {
@@ -90,7 +90,7 @@ NodePrice Demand::price_on(const NodeRow& node, const NodeId& id) const {
 }
 
 bool Demand::is_over_price(const NodeRow& node, const NodeId& id) const {
-  if (terms_.max_price.nagpu_per_gpu_hour == 0) return false;
+  if (terms_.max_price.nagpu_per_gpu_hour == 0 || terms_.any_price) return false;
   const Price asked =
       terms_.price_held_since ? lowest_price(node.hardware_class, node.offer.region) : price_on(node, id).unit;
   return asked > terms_.max_price;
@@ -156,7 +156,7 @@ Agpu Demand::expected_cost(ClassId hardware_class, Price unit) const {
 }
 
 bool Demand::is_priced_out(const Places& places) const {
-  if (terms_.max_price.nagpu_per_gpu_hour == 0) return false;
+  if (terms_.max_price.nagpu_per_gpu_hour == 0 || terms_.any_price) return false;
   bool any = false;
   for (const auto& [place, count] : places) {
     const auto [hardware_class, region] = place;

@@ -32,6 +32,8 @@ class Demand {
     std::optional<TimeMs> price_held_since{};
     // Null, or a lock of the price for the first match; one whose time is over counts no more. Must outlive the object.
     const PriceLock* lock = nullptr;
+    // What was pre-empted goes on at its price, whatever the class costs by then.
+    bool any_price = false;
   };
 
   /// `spec` has its deadline in market time and must outlive the object, as must `terms.avoided`.

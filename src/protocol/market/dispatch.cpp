@@ -17,27 +17,23 @@ Fragmentation fragmentation_of(const QueueIndex& index, const JobSpec* asking) {
   return {demand.shapes, demand.total};
 }
 
-void give_back(CapacityRow& free, const Allocation& allocation) {
-  for (const std::uint8_t device : allocation.devices) {
-    free.device_free_milli[device] =
-        static_cast<std::uint16_t>(free.device_free_milli[device] + allocation.milli_per_device);
-  }
-  free.cpu_free_milli += allocation.cpu_milli;
-  free.ram_free_bytes += allocation.ram_bytes;
-  free.disk_free_bytes += allocation.disk_bytes;
-  --free.jobs;
-}
-
 }  // namespace
 
 DispatchPass::DispatchPass(const MarketView& market, const BlockContext& context, const JobSpec* asking)
     : market_(market),
       context_(context),
       asking_(asking),
-      indexed_(market.nodes != nullptr && market.nodes->prepare(market, context.time)) {}
+      indexed_(market.nodes != nullptr && market.nodes->prepare(market, context.time)) {
+  for (const auto& [node, job] : market.index.noticed()) {
+    const TimeMs due = market.jobs.get(job).notice->due;
+    reservations_.push_back({job, node, market.registry.nodes().get(node).dense_id, due, true});
+  }
+}
 
 const NodeList& DispatchPass::nodes() {
-  if (!nodes_) nodes_.emplace(market_);
+  if (nodes_) return *nodes_;
+  nodes_.emplace(market_);
+  for (const auto& [node, job] : market_.index.noticed()) nodes_->reserve(node, context_.time);
   return *nodes_;
 }
 
@@ -55,7 +51,9 @@ std::optional<Candidate> DispatchPass::winner(const Demand& demand, const JobId&
   }
   std::vector<std::uint32_t> withheld;
   for (const Reservation& held : reservations_) {
-    if (latest_end(market_.params, demand.spec(), demand.now()) > held.start) withheld.push_back(held.dense_id);
+    if (held.by_notice || latest_end(market_.params, demand.spec(), demand.now()) > held.start) {
+      withheld.push_back(held.dense_id);
+    }
   }
   const std::uint32_t start = tie_start(context_.seed, job, market_.registry.total_nodes());
   const auto chosen = market_.nodes->choose(demand, start, withheld);
@@ -69,7 +67,7 @@ NodeView DispatchPass::view_of(const NodeId& node) const {
   const CapacityRow& capacity = market_.registry.capacity().get(node);
   NodeView view{node, &market_.registry.nodes().get(node), &capacity, is_held_whole(market_, node, capacity), {}};
   for (const Reservation& held : reservations_) {
-    if (held.node == node) view.reserved_from = held.start;
+    if (held.node == node) view.reserved_from = held.by_notice ? context_.time : held.start;
   }
   return view;
 }
@@ -78,24 +76,56 @@ std::uint64_t DispatchPass::total_milli(ClassId hardware_class) {
   return indexed_ ? market_.nodes->total_milli(hardware_class) : nodes().room(hardware_class).total_milli;
 }
 
+bool DispatchPass::waits_for_others(const JobId& job, const NodeId& node) const {
+  const auto* occupants = market_.index.occupants(node);
+  return occupants != nullptr && std::any_of(occupants->begin(), occupants->end(), [&](const auto& occupant) {
+           return market_.assignments.get(occupant.second).preempted_by == job;
+         });
+}
+
+/// It paid for the node, so neither a price that moved nor its own hold on the node keeps it away.
+std::optional<Candidate> DispatchPass::start_on_notice(const JobId& job, const JobRow& row) {
+  constexpr ConstraintSet kSettled =
+      constraint_set(Constraint::Price) | constraint_set(Constraint::Floor) | constraint_set(Constraint::Reserved);
+  const NodeId& node = row.notice->node;
+  const Demand demand(market_, row, context_.time);
+  const NodeView view = view_of(node);
+  if (first_failure(demand, view, kSettled)) {
+    if (!waits_for_others(job, node)) lost_nodes_.push_back(job);
+    return std::nullopt;
+  }
+  if (!indexed_ && !fragmentation_) fragmentation_ = fragmentation_of(market_.index, asking_);
+  const Fragmentation& fragmentation = indexed_ ? market_.nodes->fragmentation() : *fragmentation_;
+  return Scorer(demand, fragmentation, tie_start(context_.seed, job, market_.registry.total_nodes())).candidate(view);
+}
+
+std::optional<Preemption> DispatchPass::preemption(const Demand& demand, const JobId& job, const ClassSet& classes) {
+  return find_preemption(demand, nodes(), classes, tie_start(context_.seed, job, market_.registry.total_nodes()));
+}
+
 std::optional<DispatchPass::Start> DispatchPass::next_start() {
   std::optional<Start> yielded;
   std::optional<Start> yielded_lane;
   for (const auto& [place, waiting] : market_.index.waiting()) {
+    if (waiting.row->notice) {
+      if (auto ready = start_on_notice(place.job, *waiting.row)) return Start{place.job, std::move(*ready), {}};
+      continue;
+    }
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
     const auto best = without_node_.contains(waiting.signature) ? std::nullopt : winner(demand, place.job);
     if (!best) {
-      block(place.job, *waiting.row, waiting.signature, demand);
+      auto notice = block(place.job, *waiting.row, waiting.signature, demand, true);
+      if (notice) return Start{place.job, {}, std::move(notice)};
       continue;
     }
     const Turn turn = turn_of(place, waiting, *best, yielded.has_value());
-    if (turn == Turn::Own) return Start{place.job, *best};
+    if (turn == Turn::Own) return Start{place.job, *best, {}};
     // It yields only while the other job really starts: where in the end nobody does, it starts after all.
     yielding_.insert({waiting.row->requester, waiting.signature});
     std::optional<Start>& first = turn == Turn::OfAnother ? yielded : yielded_lane;
-    if (!first) first = Start{place.job, *best};
+    if (!first) first = Start{place.job, *best, {}};
   }
   return yielded ? yielded : yielded_lane;
 }
@@ -103,27 +133,33 @@ std::optional<DispatchPass::Start> DispatchPass::next_start() {
 void DispatchPass::reserve_before(const Place& until) {
   for (const auto& [place, waiting] : market_.index.waiting()) {
     if (!(place < until)) break;
+    if (waiting.row->notice) continue;  // its node is reserved already
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
     if (!without_node_.contains(waiting.signature) && winner(demand, place.job)) {
       blocked_.insert(waiting.signature);
     } else {
-      block(place.job, *waiting.row, waiting.signature, demand);
+      static_cast<void>(block(place.job, *waiting.row, waiting.signature, demand, false));
     }
   }
 }
 
 /// Those behind a boosted job whose lane is full go on as if it were not there.
-void DispatchPass::block(const JobId& job, const JobRow& row, const Hash32& signature, const Demand& demand) {
+std::optional<Preemption> DispatchPass::block(const JobId& job, const JobRow& row, const Hash32& signature,
+                                              const Demand& demand, bool preempts) {
   without_node_.insert(signature);
   const ClassSet classes = open_lanes(row, demand);
   if (classes.none()) {
     yielding_.insert({row.requester, signature});
-    return;
+    return std::nullopt;
+  }
+  if (preempts && row.tier == kPremium) {
+    if (auto found = preemption(demand, job, classes)) return found;
   }
   blocked_.insert(signature);
   reserve(job, demand, classes);
+  return std::nullopt;
 }
 
 ClassSet DispatchPass::open_lanes(const JobRow& job, const Demand& demand) {
@@ -166,6 +202,7 @@ std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand
   for (std::size_t i = 0; i < all.size(); ++i) {
     const NodeView& node = all[i];
     if (!classes.test(node.node->hardware_class) || first_failure(demand, node, kBusy)) continue;
+    if (node.reserved_from) continue;  // a job that gave notice comes next there
     const auto start = fits_from(demand, node);
     if (!start) continue;
     const auto rank = [&all](std::size_t position) { return all[position].node->dense_id; };

@@ -1,6 +1,7 @@
 // One pass over the waiting jobs in the order of their keys: who may start now, and which nodes are held for whom
 // (protocol section 2). EASY backfill: the first job of a class that cannot start reserves one node, namely the one
 // where it fits earliest as its occupants reach their latest ends; later jobs may use it if they surely end before.
+// A Premium job that cannot start gives notice to work that it pre-empts, and waits for that node alone (preemption.h).
 // A pass reads one moment of the state and writes nothing; after a match a new pass begins.
 // Proven by test: no job with a later key delays the projected start of a job that reserves.
 #pragma once
@@ -15,6 +16,7 @@
 #include "protocol/market/fragmentation.h"
 #include "protocol/market/matching.h"
 #include "protocol/market/node_list.h"
+#include "protocol/market/preemption.h"
 #include "protocol/operation/context.h"
 
 namespace starminer::protocol {
@@ -25,6 +27,7 @@ struct Reservation {
   NodeId node;
   std::uint32_t dense_id = 0;
   TimeMs start;
+  bool by_notice = false;  // then for nobody else, however soon it would end
 };
 
 class DispatchPass {
@@ -32,11 +35,13 @@ class DispatchPass {
   /// `asking` is a job that does not wait yet and is asked about: its shape counts as demand.
   DispatchPass(const MarketView& market, const BlockContext& context, const JobSpec* asking = nullptr);
 
+  /// What the first job in the order that can go on does: start on the winner, or give notice.
   struct Start {
     JobId job;
     Candidate winner;
+    std::optional<Preemption> notice;  // then there is no winner yet
   };
-  /// The first job in the order that may start, with the node it gets. Jobs before it have their reservations.
+  /// Jobs before it have their reservations.
   [[nodiscard]] std::optional<Start> next_start();
   /// Lets the waiting jobs before a place make their reservations, for a question about a job that would stand there.
   void reserve_before(const Place& place);
@@ -46,6 +51,10 @@ class DispatchPass {
   [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
   /// Jobs met on the way that no node serves at their max_price.
   [[nodiscard]] const std::vector<JobId>& priced_out() const { return priced_out_; }
+  /// Jobs met on the way whose node cannot take them although all that had notice are gone.
+  [[nodiscard]] const std::vector<JobId>& lost_nodes() const { return lost_nodes_; }
+  /// Whom the job would pre-empt now.
+  [[nodiscard]] std::optional<Preemption> preemption(const Demand& demand, const JobId& job, const ClassSet& classes);
   /// The node that would win the job now, by a look at every node, with the second best and how many could take it.
   [[nodiscard]] std::optional<Match> choose(const Demand& demand, const JobId& job);
   /// When the job fits on a node at the latest, and on which; among nodes of these classes that only lack room.
@@ -59,8 +68,14 @@ class DispatchPass {
   /// The same winner, by the index where this pass decides.
   [[nodiscard]] std::optional<Candidate> winner(const Demand& demand, const JobId& job);
   [[nodiscard]] NodeView view_of(const NodeId& node) const;
+  /// The noticed node, if the job can start there now.
+  [[nodiscard]] std::optional<Candidate> start_on_notice(const JobId& job, const JobRow& row);
+  [[nodiscard]] bool waits_for_others(const JobId& job, const NodeId& node) const;
   [[nodiscard]] std::uint64_t total_milli(ClassId hardware_class);
-  void block(const JobId& job, const JobRow& row, const Hash32& signature, const Demand& demand);
+  /// The job, and those of its signature, cannot start in this pass: it reserves what it may. With `preempts`, and
+  /// where it can, it gives notice instead.
+  std::optional<Preemption> block(const JobId& job, const JobRow& row, const Hash32& signature, const Demand& demand,
+                                  bool preempts);
   void reserve(const JobId& job, const Demand& demand, const ClassSet& classes);
   /// Classes in which the job may hold a node: where its lane is full and others wait, a boosted job may not.
   [[nodiscard]] ClassSet open_lanes(const JobRow& job, const Demand& demand);
@@ -84,6 +99,7 @@ class DispatchPass {
   std::set<std::pair<AccountId, Hash32>> yielding_;
   std::vector<Reservation> reservations_;
   std::vector<JobId> priced_out_;
+  std::vector<JobId> lost_nodes_;
 };
 
 }  // namespace starminer::protocol

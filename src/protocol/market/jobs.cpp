@@ -66,10 +66,49 @@ std::optional<MatchMade> Market::next_match(const BlockContext& context) {
   DispatchPass pass(market, context);
   const auto start = pass.next_start();
   for (const JobId& job : pass.priced_out()) park(job, context);
-  if (start) return place(start->job, start->winner, context);
-  triggered_ = false;
+  if (!pass.lost_nodes().empty()) {
+    // Without its node it is a waiting job like any other, and may come before what this pass found.
+    for (const JobId& job : pass.lost_nodes()) jobs_.update(job, [](JobRow& row) { row.notice.reset(); });
+    return next_match(context);
+  }
+  if (start && !start->notice) return place(start->job, start->winner, context);
+  if (start) {
+    give_notice(start->job, *start->notice, context);
+  } else {
+    triggered_ = false;
+  }
   return std::nullopt;
 }
+
+void Market::give_notice(const JobId& id, const Preemption& preemption, const BlockContext& context) {
+  const TimeMs due = context.time + params_.duration(Parameter::NoticeMs);
+  NoticeGiven notice{id, preemption.node, due, {}};
+  for (const Victim& victim : preemption.victims) {
+    const ContractId contract = jobs_.get(victim.job).contract;
+    const auto both = checked_add(victim.share, victim.unsaved);
+    STARMINER_CHECK(both.has_value() && !contract.is_zero());
+    ledger_.split_lock({LockPurpose::Escrow, id.bytes, Asset::Agpu}, {LockPurpose::Notice, contract.bytes, Asset::Agpu},
+                       both->base);
+    assignments_.update(victim.job, [&id](AssignmentRow& row) { row.preempted_by = id; });
+    notice.victims.push_back({contract, victim.share, victim.unsaved});
+  }
+  JobRow row = jobs_.get(id);
+  const auto cap = checked_sub(row.cap, preemption.compensation);
+  const auto compensation = checked_add(row.compensation, preemption.compensation);
+  STARMINER_CHECK(cap.has_value() && !cap->is_zero() && compensation.has_value());
+  row.cap = *cap;
+  row.compensation = *compensation;
+  row.notice = NodeNotice{preemption.node, due};
+  context.emit({.kind = EventKind::NoticeGiven,
+                .account = row.requester,
+                .node = preemption.node,
+                .job = id,
+                .amount = preemption.compensation.base});
+  jobs_.put(id, std::move(row));
+  notices_.push_back(std::move(notice));
+}
+
+std::vector<NoticeGiven> Market::take_notices() { return std::exchange(notices_, {}); }
 
 MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockContext& context) {
   JobRow row = jobs_.get(id);
@@ -81,8 +120,17 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
 
   const std::uint64_t milli = gpu_milli(row.spec.resources);
   const ClassId hardware_class = node.hardware_class;
-  assignments_.put(id, {node_id, row.requester, hardware_class, row.tier, *allocation, milli,
-                        latest_end(params_, row.spec, context.time), row.boost.ms != 0});
+  assignments_.put(id, {node_id,
+                        row.requester,
+                        hardware_class,
+                        row.tier,
+                        *allocation,
+                        milli,
+                        latest_end(params_, row.spec, context.time),
+                        row.boost.ms != 0,
+                        context.time,
+                        {},
+                        {}});
   count_assignment({hardware_class, node.provider}, milli);
 
   MatchMade made{id, winner, *allocation, {row.tier, hardware_class}, {}, 0, 0};
@@ -101,6 +149,7 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
   row.state = JobState::Active;
   row.unit = winner.unit;
   row.contract = {};
+  row.notice.reset();
   jobs_.put(id, std::move(row));
   return made;
 }
@@ -123,7 +172,10 @@ void Market::pay_price_lock(const JobId& job, const AccountId& payee) {
 
 void Market::on_started(const JobId& job, TimeMs now) {
   const TimeMs end = now + seconds(jobs_.get(job).spec.max_s);
-  assignments_.update(job, [end](AssignmentRow& row) { row.projected_end = end; });
+  assignments_.update(job, [end, now](AssignmentRow& row) {
+    row.projected_end = end;
+    row.started = now;
+  });
 }
 
 void Market::release(const JobId& job, const BlockContext& context) {
@@ -144,13 +196,25 @@ bool Market::can_ever_run(const JobId& job, const AccountId& also_avoid, const B
 
 bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const {
   const JobRow& row = jobs_.get(job);
-  if (row.attempts > params_.get(Parameter::AttemptsMax)) return false;
-  if (row.spec.deadline.ms != 0 && latest_start(row.spec) < context.time) return false;
+  // What gave way to others was nobody's fault.
+  if (row.attempts > params_.get(Parameter::AttemptsMax) + row.preemptions) return false;
   std::vector<AccountId> avoided = row.avoided;
   add_sorted(avoided, failed_provider);
+  return is_served_again(row, avoided, row.preemptions > 0, context);
+}
+
+bool Market::can_queue_preempted(const JobId& job, const BlockContext& context) const {
+  const JobRow& row = jobs_.get(job);
+  return is_served_again(row, row.avoided, true, context);
+}
+
+bool Market::is_served_again(const JobRow& row, const std::vector<AccountId>& avoided, bool any_price,
+                             const BlockContext& context) const {
+  if (row.spec.deadline.ms != 0 && latest_start(row.spec) < context.time) return false;
   const MarketView market = view();
   const Price ceiling = first_unit(row);
-  const Demand demand(market, row.spec, {row.tier, ceiling, row.cap, &avoided, row.submitted}, context.time);
+  const Demand demand(market, row.spec, {row.tier, ceiling, row.cap, &avoided, row.submitted, nullptr, any_price},
+                      context.time);
   // A job that nobody serves at its first price now would wait for a price that may never come: its money returns.
   const bool served = nodes_->supply().any_node(demand, [&demand](const NodeView& node) {
     return could_ever_run(demand, node) && !fails(Constraint::Price, demand, node);
@@ -167,6 +231,15 @@ void Market::requeue(const JobId& job, const AccountId& failed_provider, const B
   enter_queue(job, std::move(row), context);
 }
 
+void Market::queue_preempted(const JobId& job, const BlockContext& context) {
+  STARMINER_CHECK(!assignments_.contains(job));
+  JobRow row = jobs_.get(job);
+  STARMINER_CHECK(row.state == JobState::Active);
+  row.max_price = first_unit(row);
+  ++row.preemptions;
+  enter_queue(job, std::move(row), context);
+}
+
 void Market::end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context) {
   finish(job, final_state, reason, paid, {}, context);
 }
@@ -179,6 +252,7 @@ void Market::finish(const JobId& id, JobState final_state, EndReason reason, Agp
   if (row.spec.deadline.ms != 0) timers_.cancel(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
   row.state = final_state;
   row.parked = false;
+  row.notice.reset();
   row.end_reason = reason;
   row.ended = context.time;
   row.paid = paid;

@@ -94,6 +94,11 @@ bool Market::job_is_sound(const JobId& id, const JobRow& row) const {
           {{saturating_sub(row.spec.deadline.ms, seconds(row.spec.max_s).ms)}, TimerKind::JobDeadline, id.bytes});
   const bool deadline_due = row.state == JobState::Queued && row.spec.deadline.ms != 0;
   if ((row.credits == 0) != (row.boost.ms == 0)) return false;
+  if (row.notice && (row.state != JobState::Queued || row.parked || row.tier != kPremium)) return false;
+  if (row.notice) {
+    const auto noticed = index_->noticed().find(row.notice->node);
+    if (noticed == index_->noticed().end() || noticed->second != id) return false;
+  }
   const LockRow* fee = ledger_.locks().find({LockPurpose::PriceLock, id.bytes, Asset::Agpu});
   if ((fee != nullptr) != (live && row.price_lock.has_value())) return false;
   if (fee != nullptr && u128{fee->amount} + row.price_lock->paid.base != row.price_lock->fee.base) return false;

@@ -86,6 +86,19 @@ struct MatchMade {
   std::uint64_t slow_log_price = 0;
 };
 
+/// Notice given to work that makes room for a job; what is paid for each is locked under its contract.
+struct NoticeGiven {
+  struct Receiver {
+    ContractId contract;
+    Agpu share;
+    Agpu unsaved;
+  };
+  JobId by;
+  NodeId node;
+  TimeMs due;
+  std::vector<Receiver> victims;  // newest first
+};
+
 /// A job that reached a final state, for the history tree.
 struct EndedJob {
   JobId job;
@@ -117,8 +130,12 @@ class Market {
   /// Something happened that may let a waiting job start: arrival, release, node activation, tick.
   void trigger() { triggered_ = true; }
   /// The next match in queue order, its capacity taken and its assignment written; empty when no waiting job can
-  /// start, after which reservations stand. Call until empty.
+  /// start, after which reservations stand. Call until empty. It is empty, too, where a job gave notice instead: then
+  /// `take_notices` is not, and calling again goes on.
   [[nodiscard]] std::optional<MatchMade> next_match(const BlockContext& context);
+  /// Notices given since the last call. Their receivers' contracts must end by the time they name, whatever becomes of
+  /// the job that gave them.
+  [[nodiscard]] std::vector<NoticeGiven> take_notices();
 
   // For contracts
   /// The job's run began: its projected end is now + max_s.
@@ -130,13 +147,18 @@ class Market {
   void release(const JobId& job, const BlockContext& context);
   /// Records the contract id of a match.
   void set_contract(const JobId& job, const ContractId& contract);
-  /// Whether the job may be queued again: fewer than AttemptsMax times so far, deadline ahead, cap covers the minimum
+  /// Whether the job may be queued again: fewer than AttemptsMax faults so far, deadline ahead, cap covers the minimum
   /// charge, and some node could run it at its first price. Where not, the job ends with the provider's fault as its
   /// reason: the party that caused the end stays named.
   [[nodiscard]] bool can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const;
   /// Queues the job again under its old key, with its first unit price as ceiling and without that provider.
   /// Requires: released, can_requeue.
   void requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context);
+  /// Whether a job that is pre-empted now may be queued again: deadline ahead, cap covers the minimum charge, and some
+  /// node could run it. It keeps its price whatever others pay by then, and no attempt is counted.
+  [[nodiscard]] bool can_queue_preempted(const JobId& job, const BlockContext& context) const;
+  /// Queues it again under its old key, with its first unit price as ceiling. Requires: released, can_queue_preempted.
+  void queue_preempted(const JobId& job, const BlockContext& context);
   /// Ends the job: what is left of the escrow returns to the requester. Requires: released. `paid` is the sum that the
   /// contracts module took from the escrow.
   void end(const JobId& job, JobState final_state, EndReason reason, Agpu paid, const BlockContext& context);
@@ -177,6 +199,9 @@ class Market {
   void park(const JobId& id, const BlockContext& context);
   void finish(const JobId& id, JobState final_state, EndReason reason, Agpu paid, Agpu burned,
               const BlockContext& context);
+  void give_notice(const JobId& id, const Preemption& preemption, const BlockContext& context);
+  [[nodiscard]] bool is_served_again(const JobRow& row, const std::vector<AccountId>& avoided, bool any_price,
+                                     const BlockContext& context) const;
   [[nodiscard]] MatchMade place(const JobId& id, const Candidate& winner, const BlockContext& context);
   // Demand, shares and ticks (ticks.cpp)
   void count_demand(const JobSpec& spec);
@@ -206,6 +231,7 @@ class Market {
   std::unique_ptr<NodeIndex> nodes_;
   std::unique_ptr<LoadIndex> load_;
   std::vector<EndedJob> ended_;
+  std::vector<NoticeGiven> notices_;
   bool triggered_ = false;  // no part of the state: every block ends with nothing left to match
 };
 

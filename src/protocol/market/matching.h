@@ -59,6 +59,19 @@ struct Match {
   std::uint32_t considered = 0;
 };
 
+/// A job that gives way, and what is paid for it.
+struct Victim {
+  JobId job;
+  Agpu share;    // of the price of NoticeMinimumMs of the GPUs that the other job asks for
+  Agpu unsaved;  // its own price of the time that it ran, at most UnsavedMaxMs
+};
+
+struct Preemption {
+  NodeId node;
+  std::vector<Victim> victims;  // newest first
+  Agpu compensation;            // sum over all of them
+};
+
 /// For each constraint: how many nodes fail it first in the order above, and how many fail nothing else.
 struct Exclusions {
   std::array<std::uint32_t, kConstraintCount> first{};

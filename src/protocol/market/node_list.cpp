@@ -30,6 +30,17 @@ bool is_held_whole(const MarketView& market, const NodeId& node, const CapacityR
   return occupants != nullptr && market.jobs.get(occupants->begin()->second).spec.dedicated;
 }
 
+void give_back(CapacityRow& free, const Allocation& allocation) {
+  for (const std::uint8_t device : allocation.devices) {
+    free.device_free_milli[device] =
+        static_cast<std::uint16_t>(free.device_free_milli[device] + allocation.milli_per_device);
+  }
+  free.cpu_free_milli += allocation.cpu_milli;
+  free.ram_free_bytes += allocation.ram_bytes;
+  free.disk_free_bytes += allocation.disk_bytes;
+  --free.jobs;
+}
+
 bool fits_free(const CapacityRow& free, const Resources& resources) {
   return resources.cpu_milli <= free.cpu_free_milli && resources.ram_bytes <= free.ram_free_bytes &&
          resources.disk_bytes <= free.disk_free_bytes &&
@@ -55,6 +66,12 @@ NodeList::NodeList(const MarketView& market) {
     room.device_milli_max = std::max(room.device_milli_max, largest_share(free));
     room.cpu_milli_max = std::max(room.cpu_milli_max, free.cpu_free_milli);
   }
+}
+
+void NodeList::reserve(const NodeId& node, TimeMs from) {
+  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), node,
+                                   [](const NodeView& view, const NodeId& id) { return view.id < id; });
+  if (at != nodes_.end() && at->id == node) at->reserved_from = from;
 }
 
 bool NodeList::may_fit(const Resources& resources, const ClassSet& classes) const {

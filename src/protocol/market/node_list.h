@@ -48,6 +48,8 @@ class NodeList {
   /// False only where no node of these classes has this much free.
   [[nodiscard]] bool may_fit(const Resources& resources, const ClassSet& classes) const;
   void reserve(std::size_t position, TimeMs from) { nodes_[position].reserved_from = from; }
+  /// The same by id; nothing where the node has left.
+  void reserve(const NodeId& node, TimeMs from);
 
  private:
   std::vector<NodeView> nodes_;
@@ -61,6 +63,8 @@ class NodeList {
 /// Whether a dedicated job holds the node.
 [[nodiscard]] bool is_held_whole(const MarketView& market, const NodeId& node, const CapacityRow& capacity);
 
+/// What is free once the holder of an allocation is gone.
+void give_back(CapacityRow& free, const Allocation& allocation);
 /// Whether a job of these resources fits into what is free; the node's size is no question here.
 [[nodiscard]] bool fits_free(const CapacityRow& free, const Resources& resources);
 

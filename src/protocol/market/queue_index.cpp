@@ -17,6 +17,7 @@ struct SignatureInput {
   std::vector<AccountId> avoided;
   bool boosted = false;
   TimeMs locked;  // when its price was
+  bool any_price = false;
 };
 
 Hash32 signature_of(const JobRow& row) {
@@ -26,7 +27,8 @@ Hash32 signature_of(const JobRow& row) {
                        row.cap,
                        row.avoided,
                        row.boost.ms != 0,
-                       row.price_lock ? row.price_lock->since : TimeMs{}};
+                       row.price_lock ? row.price_lock->since : TimeMs{},
+                       row.preemptions > 0};
   input.spec.credits = 0;
   input.spec.image = {};
   input.spec.manifest_hash = {};
@@ -65,6 +67,7 @@ void QueueIndex::remove(const JobId& id, const JobRow& row) {
     parked_.erase(place);
   } else {
     waiting_.erase(place);
+    if (row.notice) noticed_.erase(row.notice->node);
     count_waiting(row, false);
   }
 }
@@ -83,6 +86,7 @@ void QueueIndex::insert(const JobId& id, const JobRow& row) {
     parked_[place] = &row;
   } else {
     waiting_[place] = {&row, signature_of(row)};
+    if (row.notice) noticed_[row.notice->node] = id;
     count_waiting(row, true);
   }
 }

@@ -56,6 +56,8 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
 
   [[nodiscard]] const std::map<Place, WaitingJob>& waiting() const { return waiting_; }
   [[nodiscard]] const std::map<Place, const JobRow*>& parked() const { return parked_; }
+  /// Nodes that wait for a job for which work is leaving them, with that job.
+  [[nodiscard]] const std::map<NodeId, JobId>& noticed() const { return noticed_; }
   using Submitted = std::pair<std::uint64_t, JobId>;  // by the sequence of the submission
   /// Jobs of an account that the state has, newest first, of sequences below this one.
   [[nodiscard]] std::vector<Submitted> jobs_of(const AccountId& requester, std::uint64_t below,
@@ -110,6 +112,7 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
 
   std::map<Place, WaitingJob> waiting_;
   std::map<Place, const JobRow*> parked_;
+  std::map<NodeId, JobId> noticed_;
   std::map<AccountId, std::map<std::uint64_t, JobId>> by_requester_;
   std::map<AccountId, LiveJobs> live_;
   std::array<std::uint64_t, enum_count(JobState{})> counts_{};

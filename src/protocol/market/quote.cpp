@@ -122,6 +122,7 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
     quote.lock_fees[i] = lock_of(demand, nodes_->places(), admission.cap, kLockTicks[i]).fee;
   }
   quote.match = pass.choose(demand, id);
+  if (!quote.match) quote.preemption = pass.preemption(demand, id, demand.classes());
   quote.starts_now = quote.match.has_value() && !quote.refusal;
   quote.exclusions = exclusions_of(demand, pass.nodes());
   for (const auto& [other, waiting] : market.index.waiting()) {

@@ -37,6 +37,12 @@ struct PriceLock {
   std::vector<LockedPrice> prices;  // of the classes that the job allows, by their ids
 };
 
+/// A node that work is about to leave for this job (protocol section 3, "Pre-emption").
+struct NodeNotice {
+  NodeId node;
+  TimeMs due;  // when all that were given notice are gone
+};
+
 struct JobRow {
   AccountId requester;
   std::uint64_t sequence = 0;
@@ -48,7 +54,7 @@ struct JobRow {
   TierId tier = 0;
   TierReason tier_reason{};
   Price max_price;           // resolved: never 0; later attempts keep the first unit price as their ceiling
-  Agpu cap;                  // held in escrow
+  Agpu cap;                  // held in escrow; a notice makes it smaller
   TimeMs submitted;          // first entry into the queue; a job queued again keeps it
   std::uint64_t key_ms = 0;  // place in the order; smallest first, ties by job id
   std::uint32_t attempts = 0;
@@ -65,6 +71,9 @@ struct JobRow {
   DurationMs boost;           // what they move its place ahead
   Agpu credits_burned;        // AGPU burned with them, beside the cap
   std::optional<PriceLock> price_lock;
+  std::optional<NodeNotice> notice;  // it waits for this node and for no other
+  Agpu compensation;                 // taken out of the cap for those that it pre-empted
+  std::uint32_t preemptions = 0;     // how often it was pre-empted itself
 };
 
 /// Who holds what now. One row per job with a live contract.
@@ -77,6 +86,9 @@ struct AssignmentRow {
   std::uint64_t gpu_milli = 0;
   TimeMs projected_end;  // latest end by max_s: what EASY counts with
   bool boosted = false;  // counts in the lane of boosted jobs
+  TimeMs matched;
+  TimeMs started;      // 0: it does not run yet
+  JobId preempted_by;  // zero: no notice stands
 };
 
 /// A shape of demand: what a job asks of a node.

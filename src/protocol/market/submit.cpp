@@ -160,7 +160,7 @@ Result<Checked<JobRaise>, Refusal> Market::check(const Valid<JobRaise>& op, cons
   }
   const Agpu most =
       Pricing::cost(max_price, billing_milli(row.spec.resources), seconds(row.spec.max_s).ms, Rounding::Ceil);
-  const Agpu cap = std::min(budget, most);
+  const Agpu cap{saturating_sub(std::min(budget, most).base, row.compensation.base)};
   const Agpu more{saturating_sub(cap.base, row.cap.base)};
   const Agpu available{ledger_.balance(sender.account, Asset::Agpu)};
   if (available < more) {

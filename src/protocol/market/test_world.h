@@ -73,6 +73,19 @@ class JobOf {
   JobOf& credits(std::uint64_t n) {
     return set([n](JobSpec& s) { s.credits = n; });
   }
+  JobOf& preemptible() {
+    return set([](JobSpec& s) {
+      s.tier = TierChoice::Economy;
+      s.preemptible = true;
+    });
+  }
+  /// In Premium, and it waits where it cannot start.
+  JobOf& premium() {
+    return set([](JobSpec& s) {
+      s.tier = TierChoice::Premium;
+      s.wait = true;
+    });
+  }
   JobOf& deadline(TimeMs at) {
     return set([at](JobSpec& s) { s.deadline = at; });
   }
@@ -140,7 +153,8 @@ struct World {
   std::vector<Event> events;
   BlockContext context{
       .height = 1, .epoch = 0, .time = kStart, .halted = {}, .seed = sha256("seed"), .events = &events};
-  std::string detail;  // of the last refusal
+  std::vector<NoticeGiven> notices;  // so far
+  std::string detail;                // of the last refusal
   JobId last_job;
 
   explicit World(Preset preset = Preset::Main) {
@@ -227,11 +241,15 @@ struct World {
   /// All matches that can be made now, each with a contract as the contracts module opens it.
   std::vector<MatchMade> match() {
     std::vector<MatchMade> made;
-    while (auto one = market.next_match(context)) {
+    for (;;) {
+      auto one = market.next_match(context);
+      const auto given = market.take_notices();
+      notices.insert(notices.end(), given.begin(), given.end());
+      if (!one && given.empty()) return made;
+      if (!one) continue;
       market.set_contract(one->job, contract_id_of(one->job, job(one->job).attempts));
       made.push_back(std::move(*one));
     }
-    return made;
   }
   /// The node that the job got when everything that can start was started; empty: it waits.
   std::optional<NodeId> match_one(const JobId& id) {
@@ -259,6 +277,21 @@ struct World {
       market.end(id, JobState::Refunded, EndReason::ProviderError, {}, context);
     }
     return again;
+  }
+
+  void start(JobId id) { market.on_started(id, context.time); }
+  /// A job that was given notice goes, and what is paid for it, as the contracts module does it.
+  void leave(JobId id) {
+    const ContractId contract = job(id).contract;
+    const Agpu locked{ledger.locked(LockPurpose::Notice, contract.bytes, Asset::Agpu)};
+    ledger.pay_from_lock(LockPurpose::Notice, contract.bytes, job(id).requester, locked);
+    static_cast<void>(ledger.unlock(LockPurpose::Notice, contract.bytes, Asset::Agpu));
+    market.release(id, context);
+    if (market.can_queue_preempted(id, context)) {
+      market.queue_preempted(id, context);
+    } else {
+      market.end(id, JobState::Refunded, EndReason::Preempted, {}, context);
+    }
   }
 
   void wait_ms(std::uint64_t ms) { context.time = context.time + DurationMs{ms}; }

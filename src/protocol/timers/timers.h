@@ -27,8 +27,9 @@ enum class TimerKind : std::uint8_t {
   BenchmarkDue = 11,    // subject node: the result of its benchmark is overdue
   AttestationEnd = 12,  // subject node: an attestation of it is over
   AttestorSweep = 13,   // subject attestor: nodes that it attested to are looked at again
+  NoticeEnd = 14,       // subject contract: pre-empted work must be gone
 };
-[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 14; }
+[[nodiscard]] constexpr std::uint8_t enum_count(TimerKind) { return 15; }
 
 using Subject = std::array<std::uint8_t, 20>;
 
