@@ -21,7 +21,7 @@ constexpr std::uint32_t kTicksPerHour = 60;
 World::World(const WorldOptions& options, std::uint32_t attacker_nodes, const Change& change)
     : market_({kModel}, {options.prices_move, options.seed, options.parameters}),
       crowd_(market_, {static_cast<double>(options.nodes) * options.devices, options.devices, options.mean_run_s,
-                       2 * options.mean_run_s, options.elasticity, options.seed}) {
+                       2 * options.mean_run_s, options.elasticity, options.seed, options.preemptible}) {
   crowd_.set_demand(options.demand_times);
   std::set<AccountId> funded;
   for (std::uint32_t i = 0; i < options.nodes; ++i) {

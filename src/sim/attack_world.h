@@ -20,6 +20,7 @@ struct WorldOptions {
   double elasticity = 1;
   double mean_run_s = 3'600;
   bool prices_move = true;
+  bool preemptible = false;     // what the crowd runs in Economy
   bool attacker_first = false;  // its nodes are registered before all others; else after them
   std::map<protocol::Parameter, std::uint64_t> parameters;
 };

@@ -239,17 +239,58 @@ AttackRun flood_queue(const Case& run) {
   return {-crowd - paid_minutes, 0, run.attacks ? lost : 0};
 }
 
+/// Four accounts ask for a whole node in Premium each, and cancel as soon as others have their notice.
+void give_notices(World& world) {
+  std::vector<JobId> posted;
+  for (std::uint32_t i = 0; i < kPumpAccounts; ++i) {
+    const auto job = world.crowd().add(world.account(i), world.crowd().spec_for(kPremium, 8, kMinuteMs, 40), kMinuteMs);
+    if (job) posted.push_back(*job);
+  }
+  world.crowd().start();
+  for (const JobId& job : posted) world.crowd().cancel(job);
+}
+
+/// Every ten minutes of six hours, in a market that is short of GPUs and whose Economy may be pre-empted.
+AttackRun with_notices(const Case& run, bool own_work) {
+  WorldOptions options;
+  options.seed = run.seed;
+  options.demand_times = 1.5;
+  options.preemptible = true;
+  World world(options, 0);
+  world.pass_hours(12);
+  const double before = world.crowd().lost_minutes();
+  constexpr std::uint32_t kTimes = 36;
+  for (std::uint32_t time = 0; time < kTimes; ++time) {
+    for (std::uint32_t i = 0; own_work && i < kPumpAccounts; ++i) {
+      static_cast<void>(
+          world.crowd().add(world.account(i), world.crowd().spec_for(kStandard, 8, 10 * kMinuteMs, 2), 10 * kMinuteMs));
+    }
+    world.crowd().start();
+    if (run.attacks) give_notices(world);
+    world.pass_ticks(10);
+  }
+  const double lost = run.attacks || own_work ? world.lost_agpu() : 0;
+  world.crowd().close();
+  const double gained = own_work ? world.received().gpu_minutes : world.crowd().lost_minutes() - before;
+  return {gained, 0, lost};
+}
+
+// Work in Standard waits, and notices that are not meant make room for it.
+AttackRun abuse_notices(const Case& run) { return with_notices(run, true); }
+// What the crowd's jobs lose, as they begin anew.
+AttackRun harm_by_notices(const Case& run) { return with_notices(run, false); }
+
 struct Kind {
   AttackRow row;
-  AttackRun (*run)(const Case&) = nullptr;
+  AttackRun (*run)(const Case&);
   bool in_agpu = false;
 };
 
 constexpr const char* kMinutes = "GPU-minutes";
 constexpr const char* kAgpu = "AGPU";
 
-const std::array<Kind, 13>& kinds() {
-  static const std::array<Kind, 13> list = {{
+const std::array<Kind, 14>& kinds() {
+  static const std::array<Kind, 14> list = {{
       {{"split-requester", "300 jobs from 300 accounts while GPUs are short and prices stand",
         "the same jobs from one account", kMinutes, "share limit of all unstaked accounts together"},
        split_requester,
@@ -301,8 +342,15 @@ const std::array<Kind, 13>& kinds() {
         "escrow, the burn of a cancelled job, the share limit"},
        flood_queue,
        false},
-      {{"notice-abuse", "notices of pre-emption", "none", kMinutes, "there is no pre-emption yet", false, false},
-       nullptr,
+      {{"notice-abuse",
+        "work in Standard waits while 24 times an hour a whole node in Premium is asked for and cancelled as soon as "
+        "others have notice",
+        "the same work alone", kMinutes, "compensation that is not returned; who is first in the order gets the room"},
+       abuse_notices,
+       false},
+      {{"notice-harm", "the same notices without work of its own: what the crowd's jobs lose", "nothing", kMinutes,
+        "compensation that is not returned; the newest go first, and not again within ten minutes"},
+       harm_by_notices,
        false},
   }};
   return list;
@@ -311,10 +359,6 @@ const std::array<Kind, 13>& kinds() {
 AttackResult measure(const Kind& kind, const AttackOptions& options) {
   AttackResult result;
   result.name = kind.row.name;
-  if (kind.run == nullptr) {
-    result.verdict = AttackVerdict::NotThere;
-    return result;
-  }
   std::vector<double> gains;
   double price = 0;
   double honest_price = 0;

@@ -26,7 +26,7 @@ struct AttackOptions {
   bool undefended = false;
 };
 
-enum class AttackVerdict : std::uint8_t { Holds = 0, Broken, NotThere };
+enum class AttackVerdict : std::uint8_t { Holds = 0, Broken };
 
 struct AttackResult {
   std::string name;
@@ -47,7 +47,6 @@ struct AttackRow {
   std::string_view unit;     // of gain
   std::string_view defence;  // what stands against it, and what `undefended` switches off
   bool can_be_undefended = false;
-  bool is_there = true;  // the protocol has what is attacked
 };
 
 [[nodiscard]] std::span<const AttackRow> attacks();

@@ -21,7 +21,6 @@ std::string_view verdict_text(AttackVerdict verdict) {
   switch (verdict) {
     case AttackVerdict::Holds: return "holds";
     case AttackVerdict::Broken: return "broken";
-    case AttackVerdict::NotThere: return "not there yet";
   }
   return "";
 }
@@ -44,7 +43,6 @@ ordered_json report(const AttacksRequest& request, const std::vector<Measured>& 
              {"unit", row.unit},
              {"defence", row.defence},
              {"verdict", verdict_text(result.verdict)}};
-    if (result.verdict == AttackVerdict::NotThere) continue;
     found["honest"] = result.control;
     found["attacked"] = result.attack;
     found["gain"] = result.gain;
@@ -69,9 +67,7 @@ void print(const config::Invocation& call, const std::vector<Measured>& measured
                          {"PRICE", Align::Right, "%"},
                          {"VERDICT"}});
   for (const auto& [row, result] : measured) {
-    const auto number = [&result = result](double value) {
-      return result.verdict == AttackVerdict::NotThere ? std::string() : fmt::format("{:.2f}", value);
-    };
+    const auto number = [](double value) { return fmt::format("{:.2f}", value); };
     table.add({std::string(row.name), std::string(row.unit), number(result.control), number(result.attack),
                number(result.gain), number(result.gain_error), number(result.spent), number(result.bound),
                number(100 * result.price_change), std::string(verdict_text(result.verdict))});

@@ -51,14 +51,21 @@ TEST(Attacks, AFullQueueTakesNoMoreFromTheCrowdThanWasPaidFor) {
   EXPECT_GT(result.spent, 0.0) << "who cancels after a tick burns";
 }
 
+TEST(Attacks, NoticesCostWhoGivesThem) {
+  const AttackResult result = small("notice-harm");
+  EXPECT_GT(result.attack, 0.0) << "notices are given";
+  EXPECT_GT(result.spent, 0.0) << "and what they cost is not returned";
+}
+
 TEST(Attacks, TheCommandTellsOfEach) {
   std::ostringstream out;
   std::ostringstream err;
   AttacksRequest request;
-  request.only = {"notice-abuse"};
+  request.only = {"pump-impossible"};
+  request.seeds = 1;
   const config::Invocation call{terminal::Terminal(out, {}), terminal::Terminal(err, {})};
   EXPECT_EQ(run_attacks(call, request), config::ExitCode::Ok);
-  EXPECT_THAT(out.str(), HasSubstr("not there yet"));
+  EXPECT_THAT(out.str(), HasSubstr("pump-impossible"));
   request.only = {"kindness"};
   EXPECT_EQ(run_attacks(call, request), config::ExitCode::Usage);
   request.only.clear();

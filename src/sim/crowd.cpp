@@ -62,7 +62,7 @@ Crowd::Crowd(LiveMarket& market, const CrowdOptions& options)
 void Crowd::pass_tick() {
   const TimeMs tick = market_.next_tick();
   end_until({tick.ms - 1});
-  market_.advance(tick);
+  advance(tick);
   while (!patience_.empty() && patience_.top().at_ms <= tick.ms) {
     const JobId job = patience_.top().job;
     patience_.pop();
@@ -74,14 +74,25 @@ void Crowd::pass_tick() {
 
 void Crowd::pass_until(TimeMs moment) {
   end_until(moment);
+  advance(moment);
+}
+
+void Crowd::advance(TimeMs moment) {
   market_.advance(moment);
+  for (const JobId& job : market_.take_preempted()) {
+    const auto asked = asked_.find(job);
+    if (asked == asked_.end()) continue;
+    lost_minutes_ += static_cast<double>(market_.now().ms - asked->second.started_ms) / kMsPerMinute *
+                     static_cast<double>(asked->second.gpu_milli) / 1000;
+    asked->second.ends_ms = 0;  // it begins anew
+  }
 }
 
 void Crowd::end_until(TimeMs moment) {
   while (!ends_.empty() && ends_.top().at_ms <= moment.ms) {
     const Event end = ends_.top();
     ends_.pop();
-    market_.advance({end.at_ms});
+    advance({end.at_ms});
     finish(end);
     start();
   }
@@ -177,7 +188,9 @@ void Crowd::come(TierId tier) {
   // Who comes at the price of now would pay more with the chance that makes demand fall by the elasticity.
   const double worth = std::exp(dice_.exponential(1 / options_.elasticity));
   ++submitted_;
-  const auto job = add(account, spec_for(tier, gpus, run_ms, worth), run_ms);
+  JobSpec spec = spec_for(tier, gpus, run_ms, worth);
+  spec.preemptible = options_.preemptible && tier == kEconomy;
+  const auto job = add(account, spec, run_ms);
   if (!job) {
     ++refused_;
     return;

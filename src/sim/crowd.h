@@ -25,6 +25,7 @@ struct CrowdOptions {
   double patience_s = 14'400;  // mean; exponential
   double elasticity = 1;
   std::uint64_t seed = 42;
+  bool preemptible = false;  // its jobs in Economy agree to be pre-empted
 };
 
 /// What an account got and paid.
@@ -70,6 +71,8 @@ class Crowd {
   [[nodiscard]] std::uint64_t gave_up() const { return gave_up_; }
   [[nodiscard]] double paid_agpu() const { return paid_; }
   [[nodiscard]] double burned_agpu() const { return burned_; }
+  /// GPU-minutes of jobs that were pre-empted and had to begin anew.
+  [[nodiscard]] double lost_minutes() const { return lost_minutes_; }
   void forget_payments() { paid_ = burned_ = 0; }
 
  private:
@@ -90,6 +93,8 @@ class Crowd {
     std::uint64_t gpu_milli = 0;
   };
 
+  /// What was pre-empted meanwhile begins anew.
+  void advance(TimeMs moment);
   void end_until(TimeMs moment);
   void finish(const Event& end);
   void count(const Asked& asked);
@@ -116,6 +121,7 @@ class Crowd {
   std::uint64_t gave_up_ = 0;
   double paid_ = 0;
   double burned_ = 0;
+  double lost_minutes_ = 0;
 };
 
 }  // namespace starminer::sim

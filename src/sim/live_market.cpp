@@ -1,6 +1,7 @@
 #include "sim/live_market.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -89,6 +90,7 @@ void LiveMarket::lose(std::vector<NodeId> nodes) {
   chain_.registry.apply(*checked, sender, context_);
   for (const JobId& job : lost) {
     const AccountId provider = running_.at(job).provider;
+    pay_notice(job, false);
     running_.erase(job);
     chain_.market.release(job, context_);
     if (chain_.market.can_requeue(job, provider, context_)) {
@@ -108,8 +110,14 @@ void LiveMarket::pass_tick() {
 }
 
 void LiveMarket::advance(TimeMs now) {
-  while (std::min(next_tick_, next_epoch_) <= now) {
-    context_.time = std::min(next_tick_, next_epoch_);
+  const auto next = [this] {
+    TimeMs first = std::min(next_tick_, next_epoch_);
+    for (const auto& [job, leaving] : leaving_) first = std::min(first, leaving.due);
+    return first;
+  };
+  while (next() <= now) {
+    context_.time = next();
+    leave();
     if (next_epoch_ == context_.time) {
       chain_.market.on_epoch(context_);
       ++context_.epoch;
@@ -161,7 +169,12 @@ bool LiveMarket::cancel(const AccountId& requester, const JobId& job) {
 
 std::vector<MatchMade> LiveMarket::start() {
   std::vector<MatchMade> started;
-  while (auto made = chain_.market.next_match(context_)) {
+  for (;;) {
+    auto made = chain_.market.next_match(context_);
+    const auto notices = chain_.market.take_notices();
+    for (const NoticeGiven& given : notices) give_notice(given);
+    if (!made && notices.empty()) break;
+    if (!made) continue;
     const std::uint32_t attempt = chain_.market.jobs().get(made->job).attempts;
     chain_.market.set_contract(made->job, contract_id_of(made->job, attempt));
     chain_.market.on_started(made->job, context_.time);
@@ -173,6 +186,53 @@ std::vector<MatchMade> LiveMarket::start() {
   return started;
 }
 
+void LiveMarket::give_notice(const NoticeGiven& given) {
+  for (const auto& [job, running] : running_) {
+    const ContractId& contract = chain_.market.jobs().get(job).contract;
+    for (const NoticeGiven::Receiver& receiver : given.victims) {
+      if (receiver.contract == contract) leaving_[job] = {given.due, contract, receiver.unsaved};
+    }
+  }
+}
+
+void LiveMarket::leave() {
+  std::vector<JobId> gone;
+  for (const auto& [job, leaving] : leaving_) {
+    if (leaving.due <= context_.time) gone.push_back(job);
+  }
+  for (const JobId& job : gone) {
+    pay_notice(job, true);
+    running_.erase(job);
+    chain_.market.release(job, context_);
+    if (chain_.market.can_queue_preempted(job, context_)) {
+      chain_.market.queue_preempted(job, context_);
+    } else {
+      chain_.market.end(job, JobState::Refunded, EndReason::Preempted, {}, context_);
+    }
+    preempted_.push_back(job);
+  }
+}
+
+void LiveMarket::pay_notice(const JobId& job, bool preempted) {
+  const auto found = leaving_.find(job);
+  if (found == leaving_.end()) return;
+  const Leaving leaving = found->second;
+  leaving_.erase(found);
+  const JobRow& row = chain_.market.jobs().get(job);
+  const Running& running = running_.at(job);
+  const auto& subject = leaving.contract.bytes;
+  if (preempted) {
+    const Agpu ran = Pricing::cost(running.unit, billing_milli(row.spec.resources),
+                                   elapsed(context_.time, running.started).ms, Rounding::Floor);
+    chain_.ledger.pay_from_lock(LockPurpose::Notice, subject, running.provider, std::min(ran, leaving.unsaved));
+  }
+  const Agpu rest{chain_.ledger.locked(LockPurpose::Notice, subject, Asset::Agpu)};
+  chain_.ledger.pay_from_lock(LockPurpose::Notice, subject, row.requester, rest);
+  static_cast<void>(chain_.ledger.unlock(LockPurpose::Notice, subject, Asset::Agpu));
+}
+
+std::vector<JobId> LiveMarket::take_preempted() { return std::exchange(preempted_, {}); }
+
 Agpu LiveMarket::due(const JobRow& row, const Running& running) const {
   const std::uint64_t ran_ms =
       std::max(elapsed(context_.time, running.started).ms, chain_.params.get(Parameter::MinimumMeterMs));
@@ -182,6 +242,7 @@ Agpu LiveMarket::due(const JobRow& row, const Running& running) const {
 
 FeeSplit LiveMarket::finish(const JobId& job) {
   const Running running = running_.at(job);
+  pay_notice(job, false);
   running_.erase(job);
   const Agpu paid = due(chain_.market.jobs().get(job), running);
   const FeeSplit bill = chain_.pricing.split(paid, running.log_price, running.slow_log_price, false);

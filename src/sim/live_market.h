@@ -58,6 +58,8 @@ class LiveMarket {
   [[nodiscard]] Result<JobId, protocol::Refusal> submit(const AccountId& requester, const protocol::JobSpec& spec);
   /// A queued job leaves the queue at the protocol's price for that. False where it does not wait any more.
   bool cancel(const AccountId& requester, const JobId& job);
+  /// Jobs that were pre-empted since the last call: they wait again, with nothing saved.
+  [[nodiscard]] std::vector<JobId> take_preempted();
   /// Everything that starts now, in order.
   [[nodiscard]] std::vector<protocol::MatchMade> start();
   /// A started job is done: it pays for the time since its start, at least the minimum.
@@ -72,8 +74,19 @@ class LiveMarket {
     TimeMs started;
   };
 
+  struct Leaving {
+    TimeMs due;
+    ContractId contract;
+    Agpu unsaved;
+  };
+
   void pass_tick();
   void serve_timers();
+  void give_notice(const protocol::NoticeGiven& given);
+  /// Those whose notice is over.
+  void leave();
+  /// What is locked for a notice of the job: to the provider what it ran for nothing, the rest to the requester.
+  void pay_notice(const JobId& job, bool preempted);
   [[nodiscard]] Agpu due(const protocol::JobRow& row, const Running& running) const;
 
   Chain chain_;
@@ -81,6 +94,8 @@ class LiveMarket {
   bool prices_move_;
   std::function<void(std::uint64_t)> listener_;
   std::map<JobId, Running> running_;
+  std::map<JobId, Leaving> leaving_;
+  std::vector<JobId> preempted_;
   std::uint64_t ticks_ = 0;
   TimeMs next_tick_;
   TimeMs next_epoch_;
