@@ -78,7 +78,7 @@ Price plain_price(const Machine& machine, protocol::TierId tier, const NodeId& i
   input.tier = tier;
   input.now = now;
   input.class_memory_bytes = machine.registry().classes().get(row.hardware_class).device_memory_bytes;
-  input.region_factor = machine.registry().regions().get(row.offer.region).price_factor;
+  input.region_factor = row.offer.price_factor(machine.registry().regions().get(row.offer.region));
   input.energy_verified = row.offer.energy.verified;
   input.reliability = machine.pricing().reliability(id, row, machine.reputation(), now);
   return protocol::Pricing::unit_price(machine.pricing().price(tier, row.hardware_class),

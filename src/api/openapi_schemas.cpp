@@ -110,7 +110,7 @@ constexpr std::array kSchemas = {
         "RatingReports", "training:Hash?, inference:Hash?, rendering:Hash?, simulation:Hash?",
         "Where each rating comes from: the digest that the seed of `benchmark` gives on a correct device, or the "
         "report of the registration."},
-    SchemaText{"Claims", "energy:Claim, site_tier:Claim", ""},
+    SchemaText{"Claims", "energy:Claim, site_tier:Claim, region:Claim", ""},
     SchemaText{"Benchmark",
                "round:int, seed:Hash, reason:string, open:bool, asked_ms:int, due_ms:int?, answered_ms:int?, "
                "confirmed:bool?, node?:NodeId",
@@ -120,7 +120,8 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Node",
         "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
-        "region:string, country:string, site_tier:int, site_tier_verified:bool, sandbox_tier:int, devices:int, "
+        "region:string, country:string, region_verified:bool, site_tier:int, site_tier_verified:bool, "
+        "sandbox_tier:int, devices:int, "
         "device_memory_bytes:int, "
         "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
         "network_down_mbps:int, free:FreeCapacity, ratings:int{}, rating_reports:RatingReports, reputation:int{}, "

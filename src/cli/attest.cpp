@@ -1,4 +1,8 @@
 // attest, set-attestor: what attestors confirm of nodes, and who they are.
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,6 +22,7 @@ using config::ExitCode;
 using config::Invocation;
 using nlohmann::json;
 
+constexpr std::array<std::string_view, 3> kAspects = {"energy", "site-tier", "region"};  // by number
 constexpr std::uint64_t kDayMs = 86'400'000;
 constexpr std::uint64_t kDaysMax = 10'000;
 
@@ -40,6 +45,7 @@ ExitCode wrong_use(const Invocation& call, std::string what, std::string why) {
 /// What the node states of the aspect, in words, for the question.
 std::string claim_in_words(const json& node, const std::string& aspect) {
   if (aspect == "site-tier") return fmt::format("site tier {}", number_of(node, "site_tier"));
+  if (aspect == "region") return fmt::format("its place in {}, {}", shown(node, "region"), shown(node, "country"));
   const json& energy = member(node, "energy");
   return fmt::format("{} g CO2 per kWh, {} ppm renewable, PUE {} ppm, certificate {}",
                      number_of(energy, "g_co2_per_kwh"), number_of(energy, "renewable_ppm"),
@@ -59,8 +65,10 @@ ExitCode show_done(const Invocation& call, const client::Receipt& receipt, const
 ExitCode attest(const Invocation& call, const Settings& settings, const AttestRequest& request) {
   const auto id = NodeId::parse(request.node);
   if (!id) return wrong_use(call, fmt::format("\"{}\" is no node", request.node), "a node id begins with n1");
-  if (request.aspect != "energy" && request.aspect != "site-tier") {
-    return wrong_use(call, fmt::format("\"{}\" cannot be attested", request.aspect), "it is energy or site-tier");
+  const auto aspect = std::find(kAspects.begin(), kAspects.end(), request.aspect);
+  if (aspect == kAspects.end()) {
+    return wrong_use(call, fmt::format("\"{}\" cannot be attested", request.aspect),
+                     "it is energy, site-tier or region");
   }
   if (request.days == 0 || request.days > kDaysMax) {
     return wrong_use(call, fmt::format("--days is {}", request.days), fmt::format("it is 1 to {}", kDaysMax));
@@ -71,7 +79,7 @@ ExitCode attest(const Invocation& call, const Settings& settings, const AttestRe
   if (!node) return report(call, node.error());
   const json& claims = member(*node, "attestations");
   const auto claim =
-      Hash32::from_hex(text_of(member(claims, request.aspect == "energy" ? "energy" : "site_tier"), "claim"));
+      Hash32::from_hex(text_of(member(claims, request.aspect == "site-tier" ? "site_tier" : request.aspect), "claim"));
   if (!claim && !request.withdraw) {
     return call.fail(ExitCode::Refused, {fmt::format("{} states nothing that could be attested", request.node),
                                          "",
@@ -81,7 +89,7 @@ ExitCode attest(const Invocation& call, const Settings& settings, const AttestRe
   v1::TransactionBody body;
   auto& message = *body.mutable_node_attest();
   message.set_node(to_text(id->view()));
-  message.set_aspect(request.aspect == "energy" ? 0 : 1);
+  message.set_aspect(static_cast<std::uint32_t>(std::distance(kAspects.begin(), aspect)));
   if (!request.withdraw) {
     const auto answer = terminal::ask(call.err, {fmt::format("Attest for {} days that {} has {}?", request.days,
                                                              request.node, claim_in_words(*node, request.aspect)),
@@ -123,13 +131,13 @@ ExitCode set_attestor(const Invocation& call, const Settings& settings, const At
 void add_attest_commands(config::Command& root, const Settings& settings) {
   const auto request = std::make_shared<AttestRequest>();
   config::Command& command =
-      root.add("attest", "Confirm what a node states of its energy or site, with an attestor's key");
+      root.add("attest", "Confirm what a node states of its energy, site or region, with an attestor's key");
   command.describe(
       "A statement of a node counts as verified while as many attestors as the network asks for (AttestorsNeeded) "
       "confirm exactly what it states now. Verified energy earns its premium, a verified site tier counts in searches "
-      "and for jobs that ask for one.");
+      "and for jobs that ask for one, and a verified region may make the node dearer than others.");
   command.positional("node", request->node, "The node.").required().placeholder("NODE");
-  command.positional("aspect", request->aspect, "energy or site-tier.").required().placeholder("ASPECT");
+  command.positional("aspect", request->aspect, "energy, site-tier or region.").required().placeholder("ASPECT");
   command.option("--days", request->days, "How long the word holds.");
   command.option("--withdraw", request->withdraw, "Take the word back.");
   command.prints().asks();

@@ -108,10 +108,11 @@ void show_node(const Invocation& call, const json& node) {
             fmt::format("{} devices, {} CPU threads, {} memory, {} disk; {} jobs run", milli_text(free_devices(node)),
                         milli_text(number_of(free, "cpu_milli")), terminal::human_memory(number_of(free, "ram_bytes")),
                         terminal::human_memory(number_of(free, "disk_bytes")), number_of(free, "jobs")));
-  lines.add("Place", fmt::format("{} {}, site tier {}{}, isolation tier {}", shown(node, "region"),
-                                 shown(node, "country"), number_of(node, "site_tier"),
-                                 flag_of(node, "site_tier_verified") ? " (verified)" : " (not verified, counts as 0)",
-                                 number_of(node, "sandbox_tier")));
+  lines.add("Place",
+            fmt::format("{} {}{}, site tier {}{}, isolation tier {}", shown(node, "region"), shown(node, "country"),
+                        flag_of(node, "region_verified") ? " (verified)" : "", number_of(node, "site_tier"),
+                        flag_of(node, "site_tier_verified") ? " (verified)" : " (not verified, counts as 0)",
+                        number_of(node, "sandbox_tier")));
   const json& energy = member(node, "energy");
   if (has(energy, "certificate")) {
     lines.add("Energy", fmt::format("{} g CO2 per kWh, {} % renewable; {}", number_of(energy, "g_co2_per_kwh"),

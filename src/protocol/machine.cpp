@@ -198,7 +198,7 @@ void Machine::on_timer(const TimerKey& timer) {
       ++row.ticks;
       chain_.put(kChainKey, row);
       // Prices first, so that jobs wake at the prices of this tick (economics 12.1).
-      pricing_.on_tick(market_.loads(), row.ticks, context.time);
+      pricing_.on_tick(market_.weigh_load(context), row.ticks, context.time);
       registry_.on_tick(context);
       market_.on_tick(context);
       timers_.schedule(context.time + params_.duration(Parameter::TickMs), TimerKind::Tick, {});

@@ -32,8 +32,8 @@ double fees(World& world, double operations) {
 }
 
 // A requester wants 300 GPUs for an hour while the market is short of them and prices cannot answer: the share limit
-// alone decides. From one account, or from one for each job.
-AttackRun split_requester(const Case& run) {
+// alone decides. From one account, or from one for each job; without stake, or with as much of it in all.
+AttackRun split_requests(const Case& run, bool staked) {
   WorldOptions options;
   options.seed = run.seed;
   options.prices_move = false;
@@ -42,8 +42,11 @@ AttackRun split_requester(const Case& run) {
   world.pass_hours(6);
   constexpr std::uint32_t kJobs = 300;
   for (std::uint32_t i = 0; i < kJobs; ++i) {
+    const bool is_new = run.attacks || i == 0;
     const AccountId account = world.account(run.attacks ? i : 0);
-    world.crowd().add(account, world.crowd().spec_for(kStandard, 1, kHourMs, 2), kHourMs);
+    const std::uint64_t least = world.market().chain().params.get(Parameter::StakeMinimum);
+    if (staked && is_new) world.market().stake(account, run.attacks ? least : kJobs * least);
+    static_cast<void>(world.crowd().add(account, world.crowd().spec_for(kStandard, 1, kHourMs, 2), kHourMs));
   }
   world.crowd().start();
   world.pass_hours(2);
@@ -51,6 +54,9 @@ AttackRun split_requester(const Case& run) {
   // An account more is a transfer more.
   return {world.received().gpu_minutes, 0, run.attacks ? fees(world, kJobs) : 0};
 }
+
+AttackRun split_requester(const Case& run) { return split_requests(run, false); }
+AttackRun split_requester_staked(const Case& run) { return split_requests(run, true); }
 
 // A provider of half of the nodes, with room to spare everywhere, so that `spread` decides who gets the work.
 AttackRun split_provider(const Case& run) {
@@ -86,7 +92,6 @@ AttackRun rated(const Case& run, std::uint32_t percent, bool first) {
   options.prices_move = false;
   options.demand_times = 0.5;
   options.attacker_first = first;
-  if (run.undefended) options.parameters[Parameter::RatingClassNodesMin] = 100;  // too few nodes for a check
   World world(options, kQuarter, [&run, percent](std::uint32_t, AccountId&, NodeRegister& node) {
     std::uint32_t& claim = node.ratings.front().rating.cu_x1000;
     if (run.attacks) claim = claim * percent / 100;
@@ -172,6 +177,19 @@ AttackRun pump_cancelled(const Case& run) {
   return pump(run, press, parameters);
 }
 
+// Jobs of a whole node come at every tick with a deadline that lets them wait for five minutes: they leave by it.
+AttackRun pump_expiring(const Case& run) {
+  Press press;
+  press.before = [](World& world) {
+    for (std::uint32_t i = 0; i < kPumpAccounts; ++i) {
+      JobSpec spec = world.crowd().spec_for(kStandard, 8, kMinuteMs, 1.2);
+      spec.deadline = world.market().now() + seconds(spec.max_s) + DurationMs{5 * kMinuteMs};
+      static_cast<void>(world.crowd().add(world.account(i), spec, kMinuteMs));
+    }
+  };
+  return pump(run, press, {});
+}
+
 // Jobs wait for a runtime that one node of the attacker alone has, and on which a job of its own runs all the time.
 AttackRun wait_for_own_node(const Case& run, double elasticity) {
   bool begun = false;
@@ -190,7 +208,9 @@ AttackRun wait_for_own_node(const Case& run, double elasticity) {
   };
   std::map<Parameter, std::uint64_t> parameters;
   if (run.undefended)
-    parameters = {{Parameter::QueuedLoadMaxPpm, 1'000'000}, {Parameter::RequesterSharePpm, 1'000'000}};
+    parameters = {{Parameter::QueuedLoadMaxPpm, 1'000'000},
+                  {Parameter::RequesterSharePpm, 1'000'000},
+                  {Parameter::QueuedLoadServedPpm, 0}};
   const auto rare = [](std::uint32_t node, AccountId&, NodeRegister& registration) {
     if (node == WorldOptions{}.nodes - 1) registration.offer.runtimes = {"rare"};
   };
@@ -289,30 +309,34 @@ struct Kind {
 constexpr const char* kMinutes = "GPU-minutes";
 constexpr const char* kAgpu = "AGPU";
 
-const std::array<Kind, 14>& kinds() {
-  static const std::array<Kind, 14> list = {{
+const std::array<Kind, 16>& kinds() {
+  static const std::array<Kind, 16> list = {{
       {{"split-requester", "300 jobs from 300 accounts while GPUs are short and prices stand",
-        "the same jobs from one account", kMinutes, "share limit of all unstaked accounts together"},
+        "the same jobs from one account", kMinutes, "accounts without stake count as one, and go before nobody"},
        split_requester,
        false},
+      {{"split-requester-staked", "the same from 300 accounts with the lowest stake each",
+        "from one account with all of that stake", kMinutes, "300 AMAX locked for three weeks or more"},
+       split_requester_staked,
+       false},
       {{"split-provider", "half of the nodes under 20 providers while nodes are free",
-        "the same nodes under one provider", kMinutes, "weight 5 of 100 on spread"},
+        "the same nodes under one provider", kMinutes, "providers without stake count as one in spread"},
        split_provider,
        false},
       {{"false-region", "a quarter of the nodes names the dearest region", "they name their own", kAgpu,
-        "none: a region is the owner's word"},
+        "without attestors no region makes a node dearer"},
        false_region,
        true},
       {{"false-rating", "a quarter of the nodes claims five times its speed", "they claim their speed", kMinutes,
-        "rating check: nodes out of line with their class get no work", true},
+        "rating check: nodes out of line with their class get no work"},
        false_rating,
        false},
       {{"false-rating-within", "a quarter of the nodes claims 1.49 times its speed, inside the check's band",
-        "they claim their speed", kMinutes, "none inside the band but the weight of speed"},
+        "they claim their speed", kMinutes, "a claim above the median counts as the median"},
        false_rating_within,
        false},
       {{"false-rating-first", "the same five times, by nodes that are registered before all others",
-        "they claim their speed", kMinutes, "none: the first nodes of a class make its median"},
+        "they claim their speed", kMinutes, "the class's reference, until there are five nodes"},
        false_rating_first,
        false},
       {{"floors-together", "six in ten nodes ask for 1.5 times the anchor", "they ask for nothing", kAgpu,
@@ -322,12 +346,15 @@ const std::array<Kind, 14>& kinds() {
       {{"pump-cancelled",
         "whole-node jobs come a second before each tick and are cancelled after it; the attacker has a quarter of the "
         "nodes",
-        "nothing", kAgpu, "load that waits counts up to a quarter, of one requester up to its share; the surge burn",
-        true},
+        "nothing", kAgpu, "who waits counts after a whole tick, up to a quarter; the surge burn", true},
        pump_cancelled,
        true},
+      {{"pump-expiring", "whole-node jobs come at each tick and leave by a deadline five minutes later; the same nodes",
+        "nothing", kAgpu, "leaving by a deadline burns what a cancellation does"},
+       pump_expiring,
+       true},
       {{"pump-unfillable", "whole-node jobs wait for a runtime that one busy node of the attacker has", "nothing",
-        kAgpu, "load that waits counts up to a quarter, of one requester up to its share; the surge burn", true},
+        kAgpu, "a job that few nodes could serve is no load", true},
        pump_unfillable,
        true},
       {{"pump-unfillable-inelastic", "the same where demand hardly falls with the price: elasticity 0.3", "nothing",
@@ -339,7 +366,7 @@ const std::array<Kind, 14>& kinds() {
        pump_impossible,
        true},
       {{"flood-queue", "800 whole-node Premium jobs an hour, cancelled after two minutes", "nothing", kMinutes,
-        "escrow, the burn of a cancelled job, the share limit"},
+        "escrow, the burn of a cancelled job"},
        flood_queue,
        false},
       {{"notice-abuse",

@@ -1,6 +1,7 @@
 // Cheating in small: what the protocol bounds stays bounded, and a defence that is switched off is missed.
 #include "sim/attacks.h"
 
+#include <cmath>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -13,8 +14,8 @@ namespace {
 
 using testing::HasSubstr;
 
-AttackResult small(std::string_view name, bool undefended = false) {
-  const AttackResult result = run_attack(name, {7, 2, undefended});
+AttackResult small(std::string_view name, bool undefended = false, std::uint32_t worlds = 2) {
+  const AttackResult result = run_attack(name, {7, worlds, undefended});
   std::ostringstream text;
   text << result.name << ": honest " << result.control << ", attacked " << result.attack << ", gain " << result.gain
        << " +- " << result.gain_error << ", spent " << result.spent;
@@ -38,15 +39,31 @@ TEST(Attacks, FloorsRaisedTogetherEarnLess) {
 }
 
 TEST(Attacks, AClaimOutOfLineEarnsNothingWhereTheCheckStands) {
-  const AttackResult checked = small("false-rating");
-  EXPECT_EQ(checked.verdict, AttackVerdict::Holds);
-  EXPECT_EQ(checked.attack, 0.0) << "suspect nodes get no work";
-  const AttackResult unchecked = small("false-rating", true);
-  EXPECT_GT(unchecked.gain, 0.0) << "without the check such a claim pays";
+  for (const char* name : {"false-rating", "false-rating-first"}) {
+    const AttackResult checked = small(name);
+    EXPECT_EQ(checked.verdict, AttackVerdict::Holds);
+    EXPECT_EQ(checked.attack, 0.0) << "suspect nodes get no work";
+    EXPECT_GT(checked.control, 0.0);
+  }
+}
+
+// REQ: MAT-8
+TEST(Attacks, AThousandAccountsGetNoMoreThanOne) {
+  const AttackResult result = small("split-requester");
+  EXPECT_EQ(result.verdict, AttackVerdict::Holds);
+  EXPECT_GT(result.control, 0.0);
+}
+
+// REQ: MTP-3
+TEST(Attacks, WhatOneNodeCouldServeMovesNoPrice) {
+  const AttackResult result = small("pump-unfillable-inelastic", false, 6);
+  EXPECT_EQ(result.verdict, AttackVerdict::Holds);
+  EXPECT_LT(std::abs(result.price_change), 0.25) << "worlds differ by as much";
+  EXPECT_GT(small("pump-unfillable-inelastic", true).price_change, 0.5) << "without the defence it does";
 }
 
 TEST(Attacks, AFullQueueTakesNoMoreFromTheCrowdThanWasPaidFor) {
-  const AttackResult result = small("flood-queue");
+  const AttackResult result = small("flood-queue", false, 6);  // worlds differ much
   EXPECT_EQ(result.verdict, AttackVerdict::Holds);
   EXPECT_GT(result.spent, 0.0) << "who cancels after a tick burns";
 }

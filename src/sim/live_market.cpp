@@ -59,6 +59,14 @@ void LiveMarket::fund(const AccountId& account, Agpu balance) {
   STARMINER_CHECK(chain_.ledger.mint_at_genesis(account, Asset::Agpu, balance.base));
 }
 
+void LiveMarket::stake(const AccountId& account, std::uint64_t amax) {
+  STARMINER_CHECK(chain_.ledger.mint_at_genesis(account, Asset::Amax, amax));
+  const Sender sender = next_sender(chain_.ledger, account);
+  auto checked = check_in(chain_.staking, StakeLock{Asset::Amax, amax}, sender);
+  STARMINER_CHECK(checked.has_value());
+  chain_.staking.apply(*checked, sender, context_);
+}
+
 Result<void, std::string> LiveMarket::add_nodes(const std::vector<TraceNode>& nodes) {
   auto added = register_nodes(chain_.registry, chain_.ledger, chain_.params, context_, nodes);
   chain_.store.commit();
@@ -104,7 +112,7 @@ void LiveMarket::lose(std::vector<NodeId> nodes) {
 
 void LiveMarket::pass_tick() {
   ++ticks_;
-  if (prices_move_) chain_.pricing.on_tick(chain_.market.loads(), ticks_, context_.time);
+  if (prices_move_) chain_.pricing.on_tick(chain_.market.weigh_load(context_), ticks_, context_.time);
   chain_.market.on_tick(context_);
   if (listener_) listener_(ticks_);
 }

@@ -43,6 +43,8 @@ class LiveMarket {
   // Before the first tick
   /// Requires: all balances together stay below the cap of AGPU.
   void fund(const AccountId& account, Agpu balance);
+  /// AMAX out of nothing, staked at once. For an account that was funded.
+  void stake(const AccountId& account, std::uint64_t amax);
   /// Called after every tick with its number, from 1 on.
   void on_tick(std::function<void(std::uint64_t)> listener) { listener_ = std::move(listener); }
 

@@ -42,6 +42,7 @@ class NodesTest : public ::testing::Test {
     v1::NodeRegister& node = *body.mutable_node_register();
     node.set_name(shape.name);
     node.mutable_hardware()->set_hardware_class(shape.hardware_class);
+    if (shape.hardware_class == "H100") node.mutable_ratings(0)->set_cu_per_device_x1000(1'500);  // 1,104 to 2,760 pass
     node.mutable_hardware()->set_devices(shape.devices);
     node.mutable_offer()->set_region(shape.region);
     node.mutable_offer()->set_floor_32nds(shape.floor_32nds);
@@ -88,7 +89,8 @@ TEST_F(NodesTest, AreFoundByAFilterOverAnyAttribute) {
   EXPECT_EQ(names("vram >= 80 and cpu >= 32 and ram = 128GiB and disk > 499 GiB"), List({"a", "b", "c", "d"}));
   EXPECT_EQ(names("floor > 0"), List({"b", "c"}));
   EXPECT_EQ(names("floor = 1"), List({"b"})) << "the anchor of an A100 is 1 AGPU";
-  EXPECT_EQ(names("runtimes ~ pytorch and rating.training = 1 and rating.inference = 0"), List({"a", "b", "c", "d"}));
+  EXPECT_EQ(names("runtimes ~ pytorch and rating.training = 1 and rating.inference = 0"), List({"a", "b"}));
+  EXPECT_EQ(names("rating.training = 1.5"), List({"c", "d"}));
   EXPECT_EQ(names("reputation > 0.5 or reputation.training = 0"), List({}));
   EXPECT_EQ(names("provider = " + fay_->address() + " and country = de and not energy_verified"),
             List({"a", "b", "c", "d"}));

@@ -19,7 +19,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "durability
 from wire import Key, field  # noqa: E402
 
 KINDS = ("training", "inference", "rendering", "simulation")
-CLAIM = 100  # compute units x 1000 that the strangers claim: far above what a machine of this test gives
+CLAIM = 100  # compute units x 1000 that most strangers claim: far above what a machine of this test gives
+# Two nodes within reach of the class's reference (10) first: else the others would be in doubt themselves.
+CLAIMS = {"first": [50, 50], "second": [CLAIM, CLAIM, CLAIM]}
 
 
 class SupplyTest(CliTest):
@@ -74,7 +76,7 @@ class Doubted(SupplyTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.strangers = [Key(name) for name in ("first", "second")]
+        cls.strangers = [Key(name) for name in CLAIMS]
         provider, cls.provider = cls.provider, None
         super().setUpClass()
         cls.provider = provider
@@ -92,11 +94,12 @@ class Doubted(SupplyTest):
         hardware = (field(1, b"CPU") + field(2, b"imagined") + field(3, 1) + field(4, 1 << 30) + field(6, 4) +
                     field(7, 1 << 33) + field(8, 1 << 33))
         offer = field(1, b"local") + field(2, b"ZZ") + field(4, 1)
-        ratings = b"".join(field(3, field(1, kind) + field(2, CLAIM) + field(3, digest)) for kind in range(len(KINDS)))
-        for key in self.strangers:
+        for key, claims in zip(self.strangers, CLAIMS.values()):
             self.json("transfer", key.address, "3", "--yes")
             self.send(key, 0, 20, field(1, b"stranger"))
-            self.send(key, 1, 21, field(1, hardware) + field(2, offer) + ratings + field(4, b"imagined"))
+            for sequence, claim in enumerate(claims, 1):
+                ratings = b"".join(field(3, field(1, kind) + field(2, claim) + field(3, digest)) for kind in range(len(KINDS)))
+                self.send(key, sequence, 21, field(1, hardware) + field(2, offer) + ratings + field(4, b"imagined"))
         own = self.market.json("starminer-provider", "address", "--json", *self.market.state_of(self.provider))["address"]
         self.json("transfer", own, "10", "--yes")
         self.market.set_up_provider(self.provider, show=False)

@@ -6,7 +6,7 @@ from wire import Refused, tagged
 INVALID_FIELD, UNKNOWN_NODE, WRONG_NODE_STATUS = 1008, 3103, 3107
 NOT_ATTESTOR, CLAIM_MISMATCH, TOO_LONG, UNCHANGED, TOO_MANY, NOTHING_ATTESTED = range(3119, 3125)
 ATTESTATION_END, ATTESTOR_SWEEP = 12, 13
-ENERGY, SITE_TIER = 0, 1
+ENERGY, SITE_TIER, REGION = 0, 1, 2
 LEFT = 3
 MOST, SWEPT = 32, 1000
 
@@ -16,6 +16,9 @@ def claim_of(key, node, aspect):
     offer, head = node["offer"], key + bytes([aspect])
     if aspect == SITE_TIER:
         return tagged("starminer/claim/1", head + bytes([offer["site_tier"]])) if offer["site_tier"] else None
+    if aspect == REGION:
+        country = offer["country"].encode()
+        return tagged("starminer/claim/1", head + bytes([offer["region"]]) + len(country).to_bytes(4, "big") + country)
     energy = offer["energy"]
     if energy["certificate"] == bytes(32):
         return None
@@ -33,7 +36,7 @@ class Attestors:
             raise Refused(INVALID_FIELD)
 
     def attest_shape(self, op):
-        if len(op["node"]) != 20 or op["aspect"] > SITE_TIER or len(op["claim"]) not in (0, 32):
+        if len(op["node"]) != 20 or op["aspect"] > REGION or len(op["claim"]) not in (0, 32):
             raise Refused(INVALID_FIELD)
 
     def set(self, op, sender, now):
@@ -78,7 +81,7 @@ class Attestors:
 
     def look_again(self, key, now):
         node = self.registry.nodes[key]
-        for aspect in (ENERGY, SITE_TIER):
+        for aspect in (ENERGY, SITE_TIER, REGION):
             if (key, aspect) not in self.given:
                 continue
             claim = claim_of(key, node, aspect)
@@ -90,7 +93,7 @@ class Attestors:
             if aspect == ENERGY:
                 node["offer"]["energy"]["verified"] = verified
             else:
-                node["offer"]["site_tier_verified"] = verified
+                node["offer"]["site_tier_verified" if aspect == SITE_TIER else "region_verified"] = verified
 
     def sweep(self, attestor, now):
         if attestor in self.rows:

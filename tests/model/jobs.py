@@ -152,7 +152,7 @@ class Jobs:
             "max_price": verdict["max_price"], "cap": cap, "submitted": now, "attempts": 0, "unit": 0, "contract": ZERO20,
             "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0,
             "credits": spent, "boost": ahead, "credits_burned": burned, "price_lock": lock, "notice": None, "compensation": 0,
-            "preemptions": 0}
+            "preemptions": 0, "weighed": 0}
         if op["client_id"]:
             self.clients[client] = (job, spec)
         self.money.lock(ledger.ESCROW, job, sender, cap)
@@ -211,11 +211,19 @@ class Jobs:
         if row["state"] == ACTIVE:
             contracts.cancel(row["contract"], now)
             return
-        burned = 0
-        if now - row["submitted"] >= self.params["TickMs"]:
-            minute = pricing.cost(row["max_price"], pricing.billing_milli(row["spec"]["resources"]), 60_000)
-            burned = min(pricing.ceil_div(row["cap"] * self.params["CancelBurnPpm"], 10**6), minute)
+        burned = self.leaving_burn(row) if now - row["submitted"] >= self.params["TickMs"] else 0
         self.end(op["job"], False, CANCELLED_REQUESTER, 0, burned, now)
+
+    def leaving_burn(self, row):
+        """What it costs to leave the queue without a start (economics 2.6)."""
+        minute = pricing.cost(row["max_price"], pricing.billing_milli(row["spec"]["resources"]), 60_000)
+        return min(pricing.ceil_div(row["cap"] * self.params["CancelBurnPpm"], 10**6), minute)
+
+    def weighs(self, job, now):
+        """Whether a waiting job may count as load; which of these do is the index's word."""
+        row = self.rows.get(job)
+        return bool(row and row["state"] == QUEUED and row["spec"]["resources"]["gpus"] > 0
+                    and now - row["submitted"] >= self.params["TickMs"])
 
     def raise_shape(self, op):
         need(len(op["job"]) == 20 and op["job"] != ZERO20)
@@ -287,7 +295,9 @@ class Jobs:
             self.timers.add((self.deadline_due(row["spec"]), JOB_DEADLINE, job))
 
     def deadline_is_due(self, job, now):
-        self.end(job, False, DEADLINE_REASON, 0, 0, now)
+        row = self.rows[job]
+        burned = self.leaving_burn(row) if row["weighed"] and not row["unit"] else 0
+        self.end(job, False, DEADLINE_REASON, 0, burned, now)
 
     def end(self, job, settled, reason, paid, burned, now):
         row = self.rows[job]

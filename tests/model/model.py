@@ -135,7 +135,7 @@ class Model:
                 if key in self.jobs.assigned:
                     node = self.registry.nodes[self.contracts.rows[job["contract"]]["node"]]
                     busy[job["tier"]] += milli * (node["hardware_class"] == cls)
-                elif job["state"] == queue.QUEUED:
+                elif self.jobs.weighs(key, self.now):
                     waiting[job["tier"]] += milli
             for row in opened:
                 job = self.jobs.rows[row["job"]]
@@ -144,6 +144,9 @@ class Model:
             return busy, more, waiting
 
         self.prices.tick(self.chain["ticks"] + 1, self.now, stated, held)
+        for key, row in hint.of(rows.JOBS):
+            if row["weighed"] and self.jobs.weighs(key, self.now):
+                self.jobs.rows[key]["weighed"] = 1
 
     def fire(self, timer, matched, asked, disturbed):
         _, kind, subject = timer
@@ -341,6 +344,8 @@ class Model:
         for name in ("log_price", "slow_log_price"):
             assert price[name] == ((locked or there)[name] if there else 0), f"the {name} of the match"
         region = self.registry.regions[node["offer"]["region"]]["price_factor"]
+        if not node["offer"]["region_verified"]:
+            region = min(region, 10**6)
         # The quality of a node is its own history; only its bounds are known here.
         quality = price["factors"]["ppm"][9]
         assert 900_000 <= quality <= 1_100_000, "the bounds of the quality"

@@ -130,6 +130,11 @@ def one_unit_more_escrowed(self, op, sender, now):
     self.money.debit(sender, ledger.AGPU, 1)
 
 
+def judged_in_company(self, ratings, hardware_class, original=registry.Registry.is_doubtful):
+    company = sum(node["status"] == registry.ACTIVE and node["hardware_class"] == hardware_class for node in self.nodes.values())
+    return company >= self.params["RatingClassNodesMin"] and original(self, ratings, hardware_class)
+
+
 def known_beforehand(self, key, reason, now, original=benchmarks.Benchmarks.ask):
     with mock.patch.object(self, "seed", bytes(32)):
         original(self, key, reason, now)
@@ -175,6 +180,11 @@ IN_THE_MODEL = {
     "an account is opened without a deposit": lambda: instead(
         ledger.Ledger, "take_deposit", lambda self, account: self.accounts[account].update(deposit=1)),
     "a cancelled job in the queue burns nothing": lambda: with_parameter("CancelBurnPpm", lambda v: 0),
+    "a deadline is a free way out for jobs that weighed": lambda: instead(
+        jobs.Jobs, "deadline_is_due", lambda self, job, now: self.end(job, False, jobs.DEADLINE_REASON, 0, 0, now)),
+    "jobs weigh that came within the tick": lambda: instead(
+        jobs.Jobs, "weighs", lambda self, job, now: self.rows.get(job, {}).get("state") == jobs.QUEUED and job.startswith(b"\0")),
+    "the first nodes of a class are not judged": lambda: instead(registry.Registry, "is_doubtful", judged_in_company),
     "the meter forgets its minimum": lambda: with_parameter("MinimumMeterMs", lambda v: 0),
     "the meter forgets the last report": lambda: with_parameter("ProgressSlackMs", lambda v: 10**9),
     "a job is given up after two attempts": lambda: instead(

@@ -144,15 +144,16 @@ class Registry:
             raise Refused(RATING_IMPLAUSIBLE)
 
     def is_doubtful(self, ratings, hardware_class):
-        """Against the lower median of the class's Active nodes as they stand, in each kind where there are enough of them."""
+        """Against the lower median of the class's Active nodes as they stand; where there are too few, the reference."""
         row = self.classes[hardware_class]
         for kind, rating in enumerate(ratings):
             others = sorted(node["ratings"][kind]["cu"] for node in self.nodes.values()
                             if node["status"] == ACTIVE and node["hardware_class"] == hardware_class
                             and node["ratings"][kind]["cu"])
-            if rating["cu"] == 0 or len(others) < self.params["RatingClassNodesMin"]:
+            enough = len(others) >= self.params["RatingClassNodesMin"]
+            median = others[(len(others) - 1) // 2] if enough else row["rating"][kind]
+            if rating["cu"] == 0 or median == 0:
                 continue
-            median = others[(len(others) - 1) // 2]
             if not median * row["rating_low"] <= rating["cu"] * PPM <= median * row["rating_high"]:
                 return True
         return False
@@ -168,7 +169,7 @@ class Registry:
     def offer_row(offer, region):
         energy = offer["energy"]
         row = {name: offer[name] for name in ("country", "site_tier", "sandbox_tier", "last_mile_level", "floor_32nds")}
-        row["region"], row["site_tier_verified"] = region, 0
+        row["region"], row["site_tier_verified"], row["region_verified"] = region, 0, 0
         row["energy"] = {"g_co2_per_kwh": energy["g_co2_per_kwh"], "renewable_ppm": energy["renewable_ppm"],
                          "pue_ppm": energy["pue_ppm"], "certificate": energy["certificate"] or bytes(32), "verified": 0}
         row["runtime_names"] = offer["runtimes"]
@@ -235,6 +236,8 @@ class Registry:
         node["offer"] = self.offer_row(op["offer"], region)
         if dict(verified, verified=0) == node["offer"]["energy"]:
             node["offer"]["energy"] = verified
+        if all(node["offer"][name] == before[name] for name in ("region", "country")):
+            node["offer"]["region_verified"] = before["region_verified"]
         if node["offer"]["site_tier"] == before["site_tier"]:
             node["offer"]["site_tier_verified"] = before["site_tier_verified"]
         if moved:

@@ -28,7 +28,7 @@ def times(count, kind):
 ENERGY = [("g_co2_per_kwh", U32), ("renewable_ppm", U32), ("pue_ppm", U32), ("certificate", HASH), ("verified", U8)]
 HARDWARE = [("model", "text"), ("devices", U32), ("device_memory_bytes", U64), ("interconnect", U8), ("cpu_threads", U32),
             ("ram_bytes", U64), ("disk_bytes", U64), ("network_up_mbps", U32), ("network_down_mbps", U32)]
-OFFER = [("region", U8), ("country", "text"), ("site_tier", U8), ("site_tier_verified", U8), ("sandbox_tier", U8),
+OFFER = [("region", U8), ("country", "text"), ("region_verified", U8), ("site_tier", U8), ("site_tier_verified", U8), ("sandbox_tier", U8),
          ("last_mile_level", U8), ("floor_32nds", U8), ("energy", ENERGY), ("runtimes", listed(U64)), ("runtime_names", listed("text")),
          ("images", listed(U64))]
 ALLOCATION = [("devices", listed(U8)), ("milli_per_device", U16), ("cpu_milli", U32), ("ram_bytes", U64),
@@ -99,7 +99,7 @@ SCHEMAS = {
 PRICE_LOCK = [("since", U64), ("until", U64), ("fee", U64), ("held", U8), ("paid", U64),
               ("prices", listed([("hardware_class", U8), ("price", U64), ("log_price", U64), ("slow_log_price", U64)]))]
 # The part of a job's row after its specification.
-JOB_TAIL = [("state", U8), ("parked", U8), ("tier", U8), ("tier_reason", U8), ("max_price", U64), ("cap", U64),
+JOB_TAIL = [("state", U8), ("parked", U8), ("weighed", U8), ("tier", U8), ("tier_reason", U8), ("max_price", U64), ("cap", U64),
             ("submitted", U64), ("key_ms", U64), ("attempts", U32), ("unit", U64), ("contract", ID),
             ("avoided", listed(ID)), ("fault_claim", ID), ("end_reason", U8), ("ended", U64), ("paid", U64),
             ("refunded", U64), ("burned", U64), ("credits", U64), ("boost", U64), ("credits_burned", U64),

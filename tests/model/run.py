@@ -19,7 +19,7 @@ from model import Hint, Model
 
 JOB_FIELDS = ("requester", "sequence", "spec", "state", "tier", "max_price", "cap", "submitted", "attempts", "unit",
               "contract", "avoided", "fault_claim", "end_reason", "ended", "paid", "refunded", "burned",
-              "credits", "boost", "credits_burned", "price_lock", "notice", "compensation", "preemptions")
+              "credits", "boost", "credits_burned", "price_lock", "notice", "compensation", "preemptions", "weighed")
 
 
 class Difference(Exception):

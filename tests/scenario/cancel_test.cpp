@@ -137,6 +137,18 @@ TEST(Deadline, TakesAJobOutOfTheQueueWhenItCanNoLongerBeMet) {
   market.expect(job).is(JobState::Queued);
   market.passes(1ms);
   market.expect(job).is(JobState::Refunded).ended(EndReason::DeadlinePassed, Party::Network);
+  const Agpu cap = market.row(job).cap;
+  const Agpu share{(cap.base + 99) / 100};
+  market.expect(job).paid({}).burned(share).refunded({cap.base - share.base});
+}
+
+TEST(Deadline, IsFreeForAJobThatNeverCountedAsLoad) {
+  Market market;
+  const Provider aurora = market.provider("aurora").registers(a100());
+  occupies(market, aurora);
+  const Job job = market.requester("ada").submits(rendering().max(30min).deadline_in(30min + 50s));
+  market.passes(50s);
+  market.expect(job).is(JobState::Refunded).ended(EndReason::DeadlinePassed, Party::Network);
   market.expect(job).paid({}).burned({}).refunded(market.row(job).cap);
 }
 

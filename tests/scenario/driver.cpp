@@ -391,7 +391,7 @@ Driver::Wish Driver::attest_wish() {
   const auto& nodes = chain_.machine().registry().nodes();
   const NodeId id =
       dice_.chance(70) ? nth_key(nodes, dice_.below(std::min<std::size_t>(nodes.size(), 2))) : random_node_id();
-  const auto aspect = static_cast<protocol::Aspect>(dice_.below(2));
+  const auto aspect = static_cast<protocol::Aspect>(dice_.below(3));
   const auto* row = nodes.find(id);
   const auto claim = row != nullptr ? protocol::Registry::claim_of(id, *row, aspect) : std::nullopt;
   const AccountId account = nth_key(attestors, dice_.below(attestors.size()));
@@ -470,7 +470,10 @@ v1::JobSpec Driver::random_spec() {
   spec.set_preemptible(dice_.chance(80));
   if (dice_.chance(30)) spec.set_max_price(dice_.number(2'000'000'000));
   spec.set_budget(dice_.chance(60) ? 5'000 * kBasePerToken : dice_.number(2'000'000'000));
-  if (dice_.chance(30)) spec.set_deadline_ms(chain_.now().ms + spec.max_s() * 1000 + dice_.below(7'200'000));
+  if (dice_.chance(30)) {
+    const std::uint64_t slack_ms = dice_.chance(50) ? 7'200'000 : 300'000;  // many wait for it, or few ticks
+    spec.set_deadline_ms(chain_.now().ms + spec.max_s() * 1000 + dice_.below(slack_ms));
+  }
   if (dice_.chance(3)) spec.set_deadline_ms(dice_.number(chain_.now().ms));
   if (dice_.chance(25)) {  // work that pre-empts and is pre-empted
     spec.set_tier(dice_.chance(50) ? v1::ECONOMY : v1::PREMIUM);

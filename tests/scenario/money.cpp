@@ -109,13 +109,20 @@ std::vector<std::string> Money::follow(const protocol::chain_test::Block& block,
   return differences_;
 }
 
+i128 Money::burned_for_leaving(const OpenJob& job, const protocol::JobRow& row) {
+  return std::min(ceil_div(job.cap, 100), cost(row.max_price.nagpu_per_gpu_hour, job.billing_milli, 60'000));
+}
+
 void Money::end_unsettled(const JobId& id, const Machine& machine) {
   const auto job = jobs_.find(id);
   if (job == jobs_.end()) return;
-  // Ended without a settlement: the deadline came while the job waited.
+  // Ended without a settlement: the deadline came while the job waited. One that counted as load and never had a match
+  // burns what a cancellation burns.
   follow_notices(id, job->second, machine);
-  burned_ += job->second.lock_fee - job->second.lock_paid;
-  balances_[job->second.requester][Asset::Agpu] += job->second.cap;
+  const protocol::JobRow& row = machine.market().jobs().get(id);
+  const i128 burned = row.weighed && row.attempts == 0 ? burned_for_leaving(job->second, row) : 0;
+  burned_ += burned + job->second.lock_fee - job->second.lock_paid;
+  balances_[job->second.requester][Asset::Agpu] += job->second.cap - burned;
   jobs_.erase(job);
 }
 
@@ -184,7 +191,7 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
     }
     i128 burned = 0;
     if (market_time_ - job.submitted >= machine.params().get(Parameter::TickMs)) {
-      burned = std::min(ceil_div(job.cap, 100), cost(row.max_price.nagpu_per_gpu_hour, job.billing_milli, 60'000));
+      burned = burned_for_leaving(job, row);
     }
     burned_ += burned + job.lock_fee - job.lock_paid;
     balances_[job.requester][Asset::Agpu] += job.cap - burned;

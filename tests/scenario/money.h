@@ -57,6 +57,7 @@ class Money {
 
   void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
              const protocol::Machine& machine);
+  [[nodiscard]] static i128 burned_for_leaving(const OpenJob& job, const protocol::JobRow& row);
   void end_unsettled(const JobId& id, const protocol::Machine& machine);
   void settle(const protocol::Settlement& settlement, const protocol::Machine& machine);
   /// What a job's notices took out of its cap since it was last looked at.

@@ -99,6 +99,26 @@ TEST(Attestors, AnUnverifiedSiteTierCountsAsZero) {
 }
 
 // REQ: REG-5
+TEST(Attestors, ARegionIsConfirmedWithItsCountry) {
+  Attested market;
+  const RegionRow dear{"dear", Ppm{1'200'000}};
+  const RegionRow cheap{"cheap", Ppm{900'000}};
+  EXPECT_EQ(market.node(market.id).offer.price_factor(dear), Ppm{kPpm}) << "nobody has confirmed it";
+  EXPECT_EQ(market.node(market.id).offer.price_factor(cheap), Ppm{900'000});
+  EXPECT_EQ(market.attest(kThree[0], kYear, Aspect::Region), RefusalCode::None);
+  EXPECT_EQ(market.attest(kThree[1], kYear, Aspect::Region), RefusalCode::None);
+  EXPECT_TRUE(market.node(market.id).offer.region_verified);
+  EXPECT_EQ(market.node(market.id).offer.price_factor(dear), Ppm{1'200'000});
+  NodeUpdate op = update_of(market.id);
+  op.offer.offer.floor_32nds = 9;
+  EXPECT_EQ(market.submit(op), RefusalCode::None);
+  EXPECT_TRUE(market.node(market.id).offer.region_verified) << "it stands where it stood";
+  op.offer.offer.country = "AT";
+  EXPECT_EQ(market.submit(op), RefusalCode::None);
+  EXPECT_FALSE(market.node(market.id).offer.region_verified);
+}
+
+// REQ: REG-5
 TEST(Attestors, AChangedClaimIsNotWhatWasAttested) {
   Attested market;
   EXPECT_EQ(market.attest(kThree[0]), RefusalCode::None);
@@ -171,8 +191,8 @@ TEST(Attestors, Refusals) {
     EXPECT_EQ(market.send(op, account, &given), code);
     EXPECT_TRUE(given.starts_with(detail)) << given;
   };
-  expect(RefusalCode::InvalidField, "aspect is 2; allowed 0 to 1",
-         [](auto&, auto& op, auto&) { op.aspect = static_cast<Aspect>(2); });
+  expect(RefusalCode::InvalidField, "aspect is 3; allowed 0 to 2",
+         [](auto&, auto& op, auto&) { op.aspect = static_cast<Aspect>(3); });
   expect(RefusalCode::NotAttestor, "account ", [](auto&, auto& op, auto& account) {
     account = kStranger;
     op.node = kNobody;

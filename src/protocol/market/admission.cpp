@@ -210,7 +210,7 @@ class Admitter {
     const Demand priced = demand(terms_);
     Price cheapest{std::numeric_limits<std::uint64_t>::max()};
     for (const auto& [hardware_class, region] : runnable_) {
-      cheapest = std::min(cheapest, priced.lowest_price(hardware_class, region));
+      cheapest = std::min(cheapest, priced.lowest_price(hardware_class, region, false));
     }
     const Agpu least = minimum_charge(market_, spec(), std::min(cheapest, terms_.max_price));
     if (terms_.cap >= least) return;

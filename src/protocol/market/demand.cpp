@@ -79,6 +79,7 @@ FactorInput Demand::factor_input(ClassId hardware_class, RegionId region, NodeFi
 
 NodePrice Demand::price_on(const NodeRow& node, const NodeId& id) const {
   FactorInput input = factor_input(node.hardware_class, node.offer.region, NodeFigures::Neutral);
+  input.region_factor = node.offer.price_factor(market_.registry.regions().get(node.offer.region));
   input.energy_verified = node.offer.energy.verified;
   input.reliability = market_.pricing.reliability(id, node, market_.reputation, now_);
   NodePrice price;
@@ -91,8 +92,9 @@ NodePrice Demand::price_on(const NodeRow& node, const NodeId& id) const {
 
 bool Demand::is_over_price(const NodeRow& node, const NodeId& id) const {
   if (terms_.max_price.nagpu_per_gpu_hour == 0 || terms_.any_price) return false;
-  const Price asked =
-      terms_.price_held_since ? lowest_price(node.hardware_class, node.offer.region) : price_on(node, id).unit;
+  const Price asked = terms_.price_held_since
+                          ? lowest_price(node.hardware_class, node.offer.region, node.offer.region_verified)
+                          : price_on(node, id).unit;
   return asked > terms_.max_price;
 }
 
@@ -130,8 +132,9 @@ Price Demand::highest_price_now(ClassId hardware_class, RegionId region) const {
   return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
 }
 
-Price Demand::lowest_price(ClassId hardware_class, RegionId region) const {
+Price Demand::lowest_price(ClassId hardware_class, RegionId region, bool confirmed) const {
   FactorInput input = factor_input(hardware_class, region, NodeFigures::Least);
+  if (!confirmed) input.region_factor = std::min(input.region_factor, Ppm{kPpm});
   if (terms_.price_held_since) input.now = *terms_.price_held_since;
   return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
 }
@@ -158,11 +161,11 @@ Agpu Demand::expected_cost(ClassId hardware_class, Price unit) const {
 bool Demand::is_priced_out(const Places& places) const {
   if (terms_.max_price.nagpu_per_gpu_hour == 0 || terms_.any_price) return false;
   bool any = false;
-  for (const auto& [place, count] : places) {
+  for (const auto& [place, nodes] : places) {
     const auto [hardware_class, region] = place;
     if (!classes_.test(hardware_class) || !allows_region(region)) continue;
     any = true;
-    if (lowest_price(hardware_class, region) <= terms_.max_price) return false;
+    if (lowest_price(hardware_class, region, nodes.unconfirmed == 0) <= terms_.max_price) return false;
   }
   return any;
 }

@@ -72,8 +72,9 @@ class Demand {
   [[nodiscard]] Price highest_price_now(ClassId hardware_class, RegionId region) const;
   /// Whether the node's price is above max_price.
   [[nodiscard]] bool is_over_price(const NodeRow& node, const NodeId& id) const;
-  /// Lowest price that any node of this class and region can ask now, or could ask when a held price was first offered.
-  [[nodiscard]] Price lowest_price(ClassId hardware_class, RegionId region) const;
+  /// Lowest price that any node of this class and region can ask now, or could ask when a held price was first offered:
+  /// one whose region is confirmed, or one whose is not, which is never dearer.
+  [[nodiscard]] Price lowest_price(ClassId hardware_class, RegionId region, bool confirmed) const;
   /// Expected time on a class: expected_s as stated for the fastest allowed class, longer on slower ones as their
   /// reference ratings say, up to what could be billed.
   [[nodiscard]] std::uint64_t expected_ms(ClassId hardware_class) const;

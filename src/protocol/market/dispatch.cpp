@@ -231,30 +231,35 @@ std::optional<TimeMs> DispatchPass::fits_from(const Demand& demand, const NodeVi
   return std::nullopt;
 }
 
-/// Share limits (MAT-8): a requester that holds something of a class, of which all accounts without stake together hold
-/// more than their share.
+/// Share limits (MAT-8) are of identities: accounts are free, so all without stake are one (decision 0027).
 bool DispatchPass::is_over_share(const JobRow& job, ClassId hardware_class) {
-  if (market_.index.held_by(hardware_class, job.requester).jobs == 0) return false;
-  const u128 held = u128{market_.index.held(hardware_class).gpu_milli} * kPpm;
-  const std::uint64_t share = market_.params.get(Parameter::RequesterSharePpm);
-  return held > u128{total_milli(hardware_class)} * share;
+  const u128 held = market_.index.held_by_identity(hardware_class, job.requester).gpu_milli;
+  return held * kPpm > u128{total_milli(hardware_class)} * market_.params.get(Parameter::RequesterSharePpm);
 }
 
-/// Who is over its share lets another go first that holds nothing, and a boosted job over its lane one that is not,
+bool DispatchPass::stays_in_share(const JobRow& job, ClassId hardware_class) {
+  const Holding held = market_.index.held_by_identity(hardware_class, job.requester);
+  const u128 then = u128{held.gpu_milli} + gpu_milli(job.spec.resources);
+  return held.jobs == 0 ||
+         then * kPpm <= u128{total_milli(hardware_class)} * market_.params.get(Parameter::RequesterSharePpm);
+}
+
+/// Who is over its share lets another go first that stays in its own, and a boosted job over its lane one that is not,
 /// where that one's job fits the chosen node now.
 DispatchPass::Turn DispatchPass::turn_of(const Place& place, const WaitingJob& waiting, const Candidate& winner,
                                          bool one_before_yields) {
   const ClassId hardware_class = market_.registry.nodes().get(winner.node).hardware_class;
-  const bool is_boosted = waiting.row->boost.ms != 0;
-  if (!is_boosted && market_.index.held_by(hardware_class, waiting.row->requester).jobs == 0) return Turn::Own;
   const std::uint64_t total = total_milli(hardware_class);
   const bool over_lane = is_over_lane(market_, *waiting.row, hardware_class, total);
   const bool over_share = is_over_share(*waiting.row, hardware_class);
   if (!over_lane && !over_share) return Turn::Own;
   if (over_lane && one_before_yields) return Turn::OfThoseInTheirLanes;
+  const AccountId own = market_.index.identity_of(waiting.row->requester);
+  if (!over_lane && own.is_zero() && market_.index.waiting_staked() == 0) return Turn::Own;  // there is nobody else
   const auto goes_first = [&](const JobRow& other) {
-    const bool new_here = over_share && market_.index.held_by(hardware_class, other.requester).jobs == 0;
-    return is_over_lane(market_, other, hardware_class, total) ? over_lane && new_here : over_lane || new_here;
+    const bool shares =
+        over_share && market_.index.identity_of(other.requester) != own && stays_in_share(other, hardware_class);
+    return is_over_lane(market_, other, hardware_class, total) ? over_lane && shares : over_lane || shares;
   };
   const NodeView view = view_of(winner.node);
   std::set<Hash32> unfit;

@@ -85,7 +85,10 @@ class DispatchPass {
   /// start and lets another go first.
   [[nodiscard]] Turn turn_of(const Place& place, const WaitingJob& waiting, const Candidate& winner,
                              bool one_before_yields);
+  /// Of a class that its identity holds more than its share of; of one in which the job leaves it within its share, or
+  /// is all that it holds there.
   [[nodiscard]] bool is_over_share(const JobRow& job, ClassId hardware_class);
+  [[nodiscard]] bool stays_in_share(const JobRow& job, ClassId hardware_class);
 
   const MarketView& market_;
   const BlockContext& context_;

@@ -1,6 +1,8 @@
 // The order of the queues, EASY backfill and share limits.
 #include "protocol/market/dispatch.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -247,9 +249,10 @@ RC_GTEST_PROP(Easy, NoLaterJobDelaysAReservedStart, ()) {
   RC_TAG(compared > 5 ? "many reservations" : "few reservations");
 }
 
-// REQ: QUE-2, MAT-8. Who holds something lets another that holds nothing go first, but only while that job fits.
-TEST(Shares, YieldToWhoHoldsNothing) {
+// REQ: QUE-2, MAT-8. Who is over its share lets another with stake go first, but only while that job fits.
+TEST(Shares, YieldToAStakedRequester) {
   World world;
+  world.stake(kBob, kAgpu);
   world.add_node(NodeOf().devices(4));
   std::vector<JobId> mine;
   for (int i = 0; i < 4; ++i) mine.push_back(world.queue(JobOf(), kAda));
@@ -261,11 +264,51 @@ TEST(Shares, YieldToWhoHoldsNothing) {
   world.complete(mine[0]);
   EXPECT_EQ(started(world), std::vector<JobId>{bob_first});
   world.complete(mine[1]);
-  EXPECT_EQ(started(world), std::vector<JobId>{fifth}) << "both hold something: the order decides";
+  EXPECT_EQ(started(world), std::vector<JobId>{fifth}) << "Bob has his quarter: the order decides";
+}
+
+// REQ: MAT-8. Accounts are free: one more is no way to the front.
+TEST(Shares, AccountsWithoutStakeAreOneRequester) {
+  World world;
+  world.add_node(NodeOf().devices(4));
+  std::vector<JobId> held;
+  for (int i = 0; i < 4; ++i) held.push_back(world.queue(JobOf(), kAda));
+  ASSERT_EQ(started(world).size(), 4U);
+  const JobId fifth = world.queue(JobOf(), kAda);
+  world.wait_s(5);
+  const JobId other = world.queue(JobOf(), kBob);
+  world.complete(held[0]);
+  EXPECT_EQ(started(world), std::vector<JobId>{fifth});
+  world.stake(kCleo, kAgpu);
+  world.wait_s(5);
+  const JobId staked = world.queue(JobOf(), kCleo);
+  world.complete(held[1]);
+  EXPECT_EQ(started(world), std::vector<JobId>{staked});
+  world.complete(held[2]);
+  EXPECT_EQ(started(world), std::vector<JobId>{other});
+}
+
+// Those without stake have their quarter, too: nobody who is over its own goes before them there.
+TEST(Shares, AStakedRequesterOverItsShareYieldsToThoseWithoutStake) {
+  World world;
+  world.stake(kAda, kAgpu);
+  world.add_node(NodeOf().devices(4));
+  std::vector<JobId> mine;
+  for (int i = 0; i < 4; ++i) mine.push_back(world.queue(JobOf(), kAda));
+  ASSERT_EQ(started(world).size(), 4U);
+  const JobId fifth = world.queue(JobOf(), kAda);
+  world.wait_s(5);
+  const JobId bob = world.queue(JobOf(), kBob);
+  world.queue(JobOf(), kCleo);
+  world.complete(mine[0]);
+  EXPECT_EQ(started(world), std::vector<JobId>{bob});
+  world.complete(mine[1]);
+  EXPECT_EQ(started(world), std::vector<JobId>{fifth}) << "Bob and Cleo are one, and have their quarter";
 }
 
 TEST(Shares, DoNotHoldAnIdleDevice) {
   World world;
+  world.stake(kBob, kAgpu);
   world.add_node(NodeOf().devices(4));
   for (int i = 0; i < 4; ++i) world.queue(JobOf(), kAda);
   world.match();
@@ -279,6 +322,7 @@ TEST(Shares, DoNotHoldAnIdleDevice) {
 
 TEST(Shares, BelowTheShareTheOrderDecides) {
   World world;
+  world.stake(kBob, kAgpu);
   world.add_node(NodeOf().devices(8));
   world.add_node(NodeOf("H100").devices(1).rating(1'840));
   world.queue(JobOf(), kAda);
@@ -288,6 +332,123 @@ TEST(Shares, BelowTheShareTheOrderDecides) {
   world.wait_s(1);
   const JobId other = world.queue(JobOf(), kBob);
   EXPECT_EQ(started(world), (std::vector<JobId>{mine, other}));
+}
+
+void unbond(World& world, const AccountId& account) {
+  const std::uint64_t bonded = world.staking.stake(account, Asset::Amax).bonded;
+  const auto checked = world.staking.check(*StakeUnbond::validate({Asset::Amax, bonded}), {account, 0});
+  ASSERT_TRUE(checked.has_value());
+  world.staking.apply(*checked, {account, world.context.height++}, world.context);
+}
+
+/// Jobs come from some accounts and end; what started, by the number of the submission.
+std::vector<std::size_t> starts_of(World& world, const std::vector<int>& steps,
+                                   const std::vector<AccountId>& accounts) {
+  world.add_node(NodeOf().devices(6));  // one, so that ties, which go by the ids of jobs, decide nothing
+  std::map<JobId, std::size_t> numbers;
+  std::vector<std::size_t> order;
+  for (const int step : steps) {
+    world.wait_s(1);
+    if (step < 7) {
+      const auto& account = accounts[numbers.size() % accounts.size()];
+      const JobOf job = JobOf().gpus(step % 2 == 0 ? 1 : 2).max_s(step % 3 == 0 ? 600 : 3'600).budget(100 * kAgpu);
+      numbers.emplace(world.queue(job, account), numbers.size());
+    } else if (!order.empty()) {
+      // The one that started first of those that run.
+      const auto oldest = std::find_if(order.begin(), order.end(), [&](std::size_t number) {
+        return std::any_of(numbers.begin(), numbers.end(), [&](const auto& entry) {
+          return entry.second == number && world.market.assignments().contains(entry.first);
+        });
+      });
+      if (oldest == order.end()) continue;
+      const auto job =
+          std::find_if(numbers.begin(), numbers.end(), [&](const auto& entry) { return entry.second == *oldest; });
+      world.complete(job->first);
+    }
+    for (const JobId& job : started(world)) order.push_back(numbers.at(job));
+  }
+  return order;
+}
+
+// REQ: MAT-8. Where nobody has stake the order of keys is all there is, from however many accounts jobs come.
+RC_GTEST_PROP(Shares, AMarketWithoutStakeKeepsThePlainOrder, ()) {
+  const auto steps = draw(rc::gen::container<std::vector<int>>(40, rc::gen::inRange(0, 10)));
+  World plain;
+  ASSERT_TRUE(plain.params.set(Parameter::RequesterSharePpm, 1'000'000));  // no limit
+  World limited;
+  ASSERT_TRUE(limited.params.set(Parameter::RequesterSharePpm, 100'000));
+  World split;
+  ASSERT_TRUE(split.params.set(Parameter::RequesterSharePpm, 100'000));
+  const auto order = starts_of(plain, steps, {kAda});
+  RC_ASSERT(starts_of(limited, steps, {kAda}) == order);
+  RC_ASSERT(starts_of(split, steps, {kAda, kBob, kCleo, kFarm, kBarn}) == order);
+}
+
+// At every start: an earlier job is passed over only where its identity is over its share and the later one's is not.
+// So whoever is within its share waits for those before it alone, and those without stake, together, for nobody while
+// they have less than a share.
+RC_GTEST_PROP(Shares, PassOverOnlyWhoIsOver, ()) {
+  World world;
+  const auto devices = draw(rc::gen::element<std::uint32_t>(4, 8, 12));
+  world.add_node(NodeOf().devices(devices));
+  const std::uint64_t share = devices * 1'000 / 4;
+  const std::vector<AccountId> accounts = {kAda, kBob, kCleo, kBarn};
+  std::size_t passed_over = 0;
+  for (int step = 0; step < 60; ++step) {
+    const AccountId account = accounts[draw(rc::gen::inRange<std::size_t>(0, accounts.size()))];
+    const int action = draw(rc::gen::inRange(0, 12));
+    if (action < 7) {
+      static_cast<void>(world.submit(JobOf().budget(1'000 * kAgpu), account));
+    } else if (action < 10 && !world.market.assignments().empty()) {
+      const std::size_t pick = draw(rc::gen::inRange<std::size_t>(0, world.market.assignments().size()));
+      world.complete(std::next(world.market.assignments().begin(), static_cast<std::ptrdiff_t>(pick))->first);
+    } else if (action == 10) {
+      world.stake(account, kAgpu);
+    } else if (world.market.index().is_staked(account)) {
+      unbond(world, account);
+    }
+    world.wait_s(1);
+    const auto identity = [&](const JobId& job) {
+      const AccountId& requester = world.job(job).requester;
+      return world.staking.stake(requester, Asset::Amax).bonded > 0 ? requester : AccountId{};
+    };
+    const auto held = [&](const AccountId& who) {
+      std::uint64_t milli = 0;
+      for (const auto& [job, row] : world.market.assignments()) milli += identity(job) == who ? row.gpu_milli : 0;
+      return milli;
+    };
+    while (true) {
+      std::vector<Place> waiting;
+      std::uint64_t staked = 0;
+      for (const auto& [id, row] : world.market.jobs()) {
+        if (row.state != JobState::Queued) continue;
+        waiting.push_back({row.key_ms, id});
+        staked += identity(id).is_zero() ? 0 : 1;
+      }
+      RC_ASSERT(world.market.index().waiting_staked() == staked);
+      for (const AccountId& each : accounts) {
+        const bool has_stake = world.staking.stake(each, Asset::Amax).bonded > 0;
+        const Holding holding = world.market.index().held_by_identity(world.class_id("A100"), each);
+        RC_ASSERT(holding.gpu_milli == held(has_stake ? each : AccountId{}));
+      }
+      std::map<AccountId, std::uint64_t> before;
+      for (const Place& place : waiting) before.emplace(identity(place.job), held(identity(place.job)));
+      const auto made = world.market.next_match(world.context);
+      if (!made) break;
+      world.market.set_contract(made->job, contract_id_of(made->job, world.job(made->job).attempts));
+      const Place own{world.job(made->job).key_ms, made->job};
+      const AccountId who = identity(made->job);
+      for (const Place& place : waiting) {
+        if (!(place < own)) continue;
+        ++passed_over;
+        RC_ASSERT(identity(place.job) != who);
+        RC_ASSERT(before.at(identity(place.job)) > share);
+        RC_ASSERT(before.at(who) <= share);
+      }
+    }
+    RC_ASSERT(world.sound());
+  }
+  RC_TAG(passed_over > 0 ? "passed over" : "in order");
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 namespace starminer::protocol {
 namespace {
 
+constexpr std::uint64_t kCancelMs = 60'000;
+
 /// The latest moment at which the job may start; it leaves the queue then.
 TimeMs latest_start(const JobSpec& spec) { return {saturating_sub(spec.deadline.ms, seconds(spec.max_s).ms)}; }
 
@@ -131,7 +133,7 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
                         context.time,
                         {},
                         {}});
-  count_assignment({hardware_class, node.provider}, milli);
+  count_assignment({hardware_class, index_->identity_of(node.provider)}, milli);
 
   MatchMade made{id, winner, *allocation, {row.tier, hardware_class}, {}, 0, 0};
   if (row.spec.resources.gpus == 0) {
@@ -277,6 +279,13 @@ void Market::finish(const JobId& id, JobState final_state, EndReason reason, Agp
   trigger();
 }
 
+Agpu Market::leaving_burn(const JobRow& row) const {
+  const auto share = mul_div(row.cap.base, params_.get(Parameter::CancelBurnPpm), kPpm, Rounding::Ceil);
+  STARMINER_CHECK(share.has_value());
+  const Agpu minute = Pricing::cost(row.max_price, billing_milli(row.spec.resources), kCancelMs, Rounding::Ceil);
+  return std::min(Agpu{*share}, minute);
+}
+
 std::vector<EndedJob> Market::take_ended() { return std::exchange(ended_, {}); }
 
 void Market::archive(const JobId& job) {
@@ -291,8 +300,16 @@ void Market::set_fault_claim(const JobId& job, const ContractId& contract) {
 }
 
 void Market::on_deadline(const JobId& job, const BlockContext& context) {
-  if (jobs_.get(job).state != JobState::Queued) return;
-  finish(job, JobState::Refunded, EndReason::DeadlinePassed, {}, {}, context);
+  const JobRow& row = jobs_.get(job);
+  if (row.state != JobState::Queued) return;
+  // A deadline is no free way out for jobs that moved the price and never ran (economics 2.6). Who had a match and was
+  // let down or pre-empted has paid enough.
+  Agpu burned;
+  if (row.weighed && row.unit.nagpu_per_gpu_hour == 0) {
+    burned = leaving_burn(row);
+    ledger_.burn_from_lock(LockPurpose::Escrow, job.bytes, burned);
+  }
+  finish(job, JobState::Refunded, EndReason::DeadlinePassed, {}, burned, context);
 }
 
 }  // namespace starminer::protocol

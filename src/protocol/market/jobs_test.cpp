@@ -152,6 +152,54 @@ TEST(Deadline, AQueuedJobLeavesWhenItCannotMeetItAnyMore) {
   EXPECT_TRUE(world.sound());
 }
 
+// REQ: MTP-3. What moved the price and never started leaves at the price of a cancelled job.
+TEST(Deadline, IsNoFreeWayOutForAJobThatCountedAsLoad) {
+  World world;
+  world.add_node(NodeOf());
+  world.queue(JobOf());
+  world.match();
+  const TimeMs latest = world.context.time + seconds(3'600 + 200);
+  const JobId weighs = world.queue(JobOf().deadline(latest));
+  const JobId too_late = world.queue(JobOf().deadline(latest).set([](JobSpec& s) { s.max_s = 3'700; }));
+  world.wait_s(59);
+  static_cast<void>(world.market.weigh_load(world.context));
+  EXPECT_FALSE(world.job(weighs).weighed) << "it has not waited a whole tick";
+  world.wait_s(41);
+  world.run_timers();
+  EXPECT_EQ(world.job(too_late).end_reason, EndReason::DeadlinePassed);
+  EXPECT_EQ(world.job(too_late).burned, Agpu{}) << "no tick counted it";
+  static_cast<void>(world.market.weigh_load(world.context));
+  ASSERT_TRUE(world.job(weighs).weighed);
+  world.wait_s(100);
+  world.run_timers();
+  const JobRow& row = world.job(weighs);
+  ASSERT_EQ(row.end_reason, EndReason::DeadlinePassed);
+  const Agpu minute = Pricing::cost(row.max_price, 1'000, 60'000, Rounding::Ceil);
+  EXPECT_EQ(row.burned, std::min(minute, Agpu{(row.cap.base + 99) / 100}));
+  EXPECT_GT(row.burned, Agpu{});
+  EXPECT_EQ(row.refunded.base + row.burned.base, row.cap.base);
+  EXPECT_TRUE(world.sound());
+  EXPECT_TRUE(world.ledger.recount(Asset::Agpu).conserved());
+}
+
+TEST(Deadline, CostsNothingAfterAProvidersFault) {
+  World world;
+  world.add_node(NodeOf());
+  world.add_node(NodeOf(), kBarn);
+  const JobId running = world.queue(JobOf());
+  const JobId job = world.queue(JobOf().deadline(world.context.time + seconds(3'600 + 200)));
+  ASSERT_EQ(world.match().size(), 2U);
+  static_cast<void>(running);
+  ASSERT_TRUE(world.fail_provider(job));
+  world.wait_s(100);
+  static_cast<void>(world.market.weigh_load(world.context));
+  ASSERT_TRUE(world.job(job).weighed);
+  world.wait_s(100);
+  world.run_timers();
+  ASSERT_EQ(world.job(job).end_reason, EndReason::DeadlinePassed);
+  EXPECT_EQ(world.job(job).burned, Agpu{});
+}
+
 TEST(Deadline, DoesNotTouchARunningJob) {
   World world;
   world.add_node(NodeOf());

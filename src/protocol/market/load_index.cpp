@@ -4,11 +4,15 @@
 #include <vector>
 
 #include "base/check.h"
+#include "protocol/market/eligibility.h"
+#include "protocol/randomness/draws.h"
 
 namespace starminer::protocol {
 namespace {
 
 constexpr std::uint64_t kDeviceMilli = 1000;
+// Nodes of a class that say whether a waiting job counts; a class with no more is looked at as a whole.
+constexpr std::size_t kSampleNodes = 64;
 
 void add(std::map<std::uint64_t, std::uint64_t>& counts, std::uint64_t value, std::uint64_t by, bool enters) {
   const auto it = counts.try_emplace(value).first;
@@ -28,6 +32,54 @@ std::uint64_t share_of(std::uint64_t milli, std::uint64_t ppm) {
 
 }  // namespace
 
+/// Nodes of each class as this tick looks at them, and which jobs they could serve.
+class LoadIndex::Sample {
+ public:
+  Sample(const LoadIndex& index, const MarketView& market, const BlockContext& context)
+      : index_(index), market_(market), context_(context) {}
+
+  /// Whether enough of the class's GPUs are on nodes that could serve the job, free or not.
+  [[nodiscard]] bool serves(ClassId hardware_class, const WaitingJob& waiting);
+
+ private:
+  const std::vector<NodeView>& nodes(ClassId hardware_class);
+
+  const LoadIndex& index_;
+  const MarketView& market_;
+  const BlockContext& context_;
+  std::map<ClassId, std::vector<NodeView>> nodes_;
+  std::map<std::pair<ClassId, Hash32>, bool> served_;  // by the signature of jobs that are alike
+};
+
+const std::vector<NodeView>& LoadIndex::Sample::nodes(ClassId hardware_class) {
+  const auto [it, inserted] = nodes_.try_emplace(hardware_class);
+  if (!inserted) return it->second;
+  const auto& ids = index_.nodes_.at(hardware_class).dense_ids;
+  Draw draw{context_.seed, DrawPurpose::Load, {}};
+  draw.subject.bytes[0] = hardware_class;
+  std::uint64_t counter = 0;
+  for (std::size_t i = 0; i < std::min(ids.size(), kSampleNodes); ++i) {
+    const std::size_t at = ids.size() <= kSampleNodes ? i : draw_index(draw, ids.size(), counter);
+    const NodeId& id = market_.registry.node_at(ids[at]);
+    it->second.push_back({id, &market_.registry.nodes().get(id), nullptr, false, {}});
+  }
+  return it->second;
+}
+
+bool LoadIndex::Sample::serves(ClassId hardware_class, const WaitingJob& waiting) {
+  const auto [it, inserted] = served_.try_emplace({hardware_class, waiting.signature});
+  if (!inserted) return it->second;
+  const Demand demand(market_, *waiting.row, context_.time);
+  std::uint64_t all = 0;
+  std::uint64_t able = 0;
+  for (const NodeView& node : nodes(hardware_class)) {
+    all += node.node->hardware.devices;
+    if (could_ever_run(demand, node)) able += node.node->hardware.devices;
+  }
+  it->second = u128{able} * kPpm >= u128{all} * market_.params.get(Parameter::QueuedLoadServedPpm);
+  return it->second;
+}
+
 void LoadIndex::on_change(const NodeId& /*id*/, const NodeRow* before, const NodeRow* after) {
   if (before != nullptr) count(*before, false);
   if (after != nullptr) count(*after, true);
@@ -39,6 +91,12 @@ void LoadIndex::count(const NodeRow& row, bool enters) {
   add(nodes.milli_by_floor, row.offer.floor_32nds, row.hardware.devices * kDeviceMilli, enters);
   add(nodes.devices, row.hardware.devices, 1, enters);
   add(nodes.device_memory, row.hardware.device_memory_bytes, 1, enters);
+  const auto at = std::lower_bound(nodes.dense_ids.begin(), nodes.dense_ids.end(), row.dense_id);
+  if (enters) {
+    nodes.dense_ids.insert(at, row.dense_id);
+  } else {
+    nodes.dense_ids.erase(at);
+  }
   if (nodes.devices.empty()) nodes_.erase(row.hardware_class);
 }
 
@@ -69,14 +127,17 @@ bool LoadIndex::may_ever_fit(ClassId hardware_class, const Resources& resources)
          Registry::device_memory_needed(resources) <= nodes->second.device_memory.rbegin()->first;
 }
 
-std::map<PriceKey, std::uint64_t> LoadIndex::queued(const MarketView& market,
-                                                    const std::map<PriceKey, std::uint64_t>& online) const {
+LoadIndex::Sums LoadIndex::queued(const MarketView& market, const BlockContext& context, const Sums& online,
+                                  std::vector<JobId>& weighing) const {
   std::map<std::pair<PriceKey, AccountId>, std::uint64_t> by_requester;
   std::vector<ClassId> classes;
+  Sample sample(*this, market, context);
+  const DurationMs tick = market.params.duration(Parameter::TickMs);
   for (const auto& [place, waiting] : market.index.waiting()) {
     const JobRow& row = *waiting.row;
     const std::uint64_t milli = gpu_milli(row.spec.resources);
-    if (milli == 0) continue;
+    // Who came within this tick may be gone with the next breath, at no cost.
+    if (milli == 0 || elapsed(context.time, row.submitted) < tick) continue;
     classes.clear();
     for (const auto& [id, nodes] : nodes_) {
       const PriceKey key{row.tier, id};
@@ -85,12 +146,13 @@ std::map<PriceKey, std::uint64_t> LoadIndex::queued(const MarketView& market,
         continue;
       }
       if (at(online, key) == 0 || row.max_price < market.pricing.price(row.tier, id)) continue;
-      if (may_ever_fit(id, row.spec.resources)) classes.push_back(id);
+      if (may_ever_fit(id, row.spec.resources) && sample.serves(id, waiting)) classes.push_back(id);
     }
+    if (!classes.empty()) weighing.push_back(place.job);
     // A job that waits for several classes will take one: it weighs on each with its part.
     for (const ClassId id : classes) by_requester[{{row.tier, id}, row.requester}] += milli / classes.size();
   }
-  std::map<PriceKey, std::uint64_t> sums;
+  Sums sums;
   const std::uint64_t share = market.params.get(Parameter::RequesterSharePpm);
   for (const auto& [who, milli] : by_requester) {
     sums[who.first] += std::min(milli, share_of(at(online, who.first), share));
@@ -100,10 +162,10 @@ std::map<PriceKey, std::uint64_t> LoadIndex::queued(const MarketView& market,
   return sums;
 }
 
-Loads LoadIndex::measure(const MarketView& market) const {
+MeasuredLoad LoadIndex::measure(const MarketView& market, const BlockContext& context) const {
   const std::uint64_t small_milli = market.params.get(Parameter::SmallClassGpus) * kDeviceMilli;
-  std::map<PriceKey, std::uint64_t> online;  // that serve at the tier's price
-  std::map<PriceKey, std::uint64_t> part;    // of these, what the tier has of its own
+  Sums online;  // that serve at the tier's price
+  Sums part;    // of these, what the tier has of its own
   for (const auto& [id, nodes] : nodes_) {
     const Price anchor = market.registry.classes().get(id).anchor;
     for (const auto& [tier, terms] : market.pricing.tiers()) {
@@ -112,8 +174,8 @@ Loads LoadIndex::measure(const MarketView& market) const {
       part[{tier, id}] = milli < small_milli ? milli : share_of(milli, terms.capacity_share.value);
     }
   }
-  const auto waiting = queued(market, part);
-  Loads loads;
+  MeasuredLoad measured;
+  const Sums waiting = queued(market, context, part, measured.weighing);
   for (const auto& [key, own] : part) {
     if (own == 0) continue;
     Load load{own, at(busy_milli_, key), at(waiting, key)};
@@ -133,9 +195,9 @@ Loads LoadIndex::measure(const MarketView& market) const {
       const std::uint64_t most = market.params.get(Parameter::QueuedLoadMaxPpm);
       load.queued_milli = std::min(load.queued_milli, share_of(own, most));
     }
-    loads.emplace(key, load);
+    measured.loads.emplace(key, load);
   }
-  return loads;
+  return measured;
 }
 
 }  // namespace starminer::protocol

@@ -12,15 +12,18 @@ namespace {
 
 using namespace market_test;
 
+/// As a tick will measure it for which everybody has waited long enough.
 Load load_of(const World& world, TierId tier, const std::string& hardware_class = "A100") {
-  const Loads loads = world.market.loads();
+  BlockContext context = world.context;
+  context.time = context.time + world.params.duration(Parameter::TickMs);
+  const Loads loads = world.market.loads(context);
   const auto it = loads.find({tier, world.class_id(hardware_class)});
   return it != loads.end() ? it->second : Load{};
 }
 
 TEST(Load, ATierHasItsShareOfWhatIsOnline) {
   World world;
-  EXPECT_TRUE(world.market.loads().empty()) << "nothing online: nothing to follow";
+  EXPECT_TRUE(world.market.loads(world.context).empty()) << "nothing online: nothing to follow";
   for (int i = 0; i < 5; ++i) world.add_node(NodeOf().devices(8));
   EXPECT_EQ(load_of(world, kStandard), (Load{20'000, 0, 0}));
   EXPECT_EQ(load_of(world, kPremium), (Load{8'000, 0, 0}));
@@ -62,6 +65,63 @@ TEST(Load, WhoWaitsCountsUpToAQuarter) {
   EXPECT_EQ(load_of(world, kStandard), (Load{8'000, 16'000, 2'000})) << "a queue is no way to any price";
   ASSERT_TRUE(world.params.set(Parameter::QueuedLoadMaxPpm, 1'000'000));
   EXPECT_EQ(load_of(world, kStandard).queued_milli, 4'000U) << "a quarter for each of two requesters";
+}
+
+// REQ: MTP-3. Who comes just before a tick and leaves just after it moves nothing.
+TEST(Load, WhoWaitsCountsFromAWholeTickOn) {
+  World world;
+  for (int i = 0; i < 2; ++i) world.add_node(NodeOf().devices(8));
+  for (int i = 0; i < 2; ++i) world.run(JobOf().gpus(8));
+  const JobId job = world.queue(JobOf());
+  const PriceKey standard{kStandard, world.class_id("A100")};
+  world.wait_ms(59'999);
+  EXPECT_EQ(world.market.weigh_load(world.context).at(standard).queued_milli, 0U);
+  EXPECT_FALSE(world.job(job).weighed);
+  world.wait_ms(1);
+  EXPECT_EQ(world.market.loads(world.context).at(standard).queued_milli, 1'000U);
+  EXPECT_FALSE(world.job(job).weighed) << "a question marks nobody";
+  EXPECT_EQ(world.market.weigh_load(world.context).at(standard).queued_milli, 1'000U);
+  EXPECT_TRUE(world.job(job).weighed);
+  EXPECT_TRUE(world.sound());
+}
+
+// REQ: MTP-3. A queue for what few nodes have is no sign of a short class.
+TEST(Load, WhatFewNodesCouldServeIsNoLoad) {
+  for (const std::uint32_t rare_nodes : {1U, 2U}) {
+    World world;
+    const auto rare = [](NodeRegister& op) { op.offer.runtimes = {"rare"}; };
+    for (std::uint32_t i = 0; i < 8; ++i) {
+      NodeOf node = NodeOf().devices(8);
+      if (i < rare_nodes) node.set(rare);
+      world.add_node(node, i < rare_nodes ? kBarn : kFarm);
+      world.run(JobOf().gpus(8), kCleo);
+    }
+    const std::uint64_t counted = rare_nodes == 2 ? 1'000U : 0U;
+    const JobId runtime = world.queue(JobOf().set([](JobSpec& s) { s.runtime = "rare"; }));
+    EXPECT_EQ(load_of(world, kStandard).queued_milli, counted) << "two of eight are a quarter";
+    world.cancel(runtime);
+    world.queue(JobOf().set([](JobSpec& s) { s.where.excluded_providers = {kFarm}; }));
+    EXPECT_EQ(load_of(world, kStandard).queued_milli, counted);
+    ASSERT_TRUE(world.params.set(Parameter::QueuedLoadServedPpm, 0));
+    EXPECT_EQ(load_of(world, kStandard).queued_milli, 1'000U) << "without the rule each counts";
+  }
+}
+
+TEST(Load, ALargeClassIsJudgedByASample) {
+  for (const std::uint32_t one_in : {2U, 20U}) {
+    World world;
+    for (std::uint32_t i = 0; i < 200; ++i) {
+      NodeOf node = NodeOf();
+      if (i % one_in == 0) node.set([](NodeRegister& op) { op.offer.runtimes = {"rare"}; });
+      world.add_node(node);
+    }
+    const JobId job = world.queue(JobOf().set([](JobSpec& s) { s.runtime = "rare"; }));
+    for (int tick = 0; tick < 20; ++tick) {
+      world.next_seed();
+      EXPECT_EQ(load_of(world, kStandard).queued_milli, one_in == 2 ? 1'000U : 0U);
+    }
+    world.cancel(job);
+  }
 }
 
 // REQ: MTP-3 (jobs that cannot run or pay are no demand: they move no price)

@@ -49,6 +49,8 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
   jobs_.add_observer(*index_);
   assignments_.add_observer(*index_);
   shapes_.add_observer(*index_);
+  staking.observe(*index_);
+  staking.observe(*nodes_);
   registry.observe(*nodes_, *nodes_);
   reputation.observe(*nodes_);
   shares_.add_observer(*nodes_);
@@ -62,7 +64,7 @@ MarketView Market::view() const {
   return {params_, ledger_, registry_, pricing_, reputation_, jobs_, assignments_, shares_, class_demand_, *index_};
 }
 
-Loads Market::loads() const { return load_->measure(view()); }
+Loads Market::loads(const BlockContext& context) const { return load_->measure(view(), context).loads; }
 
 Exclusions Market::explain(const JobId& job, const BlockContext& context) const {
   const JobRow& row = jobs_.get(job);

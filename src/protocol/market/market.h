@@ -171,6 +171,8 @@ class Market {
 
   // Timers
   void on_deadline(const JobId& job, const BlockContext& context);
+  /// What prices follow, measured before `on_tick`. Jobs that count in it are marked: leaving has its price for them.
+  [[nodiscard]] Loads weigh_load(const BlockContext& context);
   void on_tick(const BlockContext& context);
   void on_epoch(const BlockContext& context);
 
@@ -185,8 +187,8 @@ class Market {
   [[nodiscard]] std::optional<std::uint32_t> queue_position(const JobId& job) const;
   [[nodiscard]] const state::Table<JobId, JobRow>& jobs() const { return jobs_; }
   [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
-  /// What every tier of a class has and what is asked of it now: what its price follows at the next tick.
-  [[nodiscard]] Loads loads() const;
+  /// What every tier of a class has and what is asked of it, as a tick now would measure it.
+  [[nodiscard]] Loads loads(const BlockContext& context) const;
   /// What is derived from the tables: the order of waiting jobs, jobs by requester, counts.
   [[nodiscard]] const QueueIndex& index() const { return *index_; }
   /// For questions about one moment (explain.h), of which many may run at once.
@@ -197,6 +199,8 @@ class Market {
   // Life of a job (jobs.cpp)
   void enter_queue(const JobId& id, JobRow row, const BlockContext& context);
   void park(const JobId& id, const BlockContext& context);
+  /// What leaving the queue without a start costs, of the escrow (economics 2.6).
+  [[nodiscard]] Agpu leaving_burn(const JobRow& row) const;
   void finish(const JobId& id, JobState final_state, EndReason reason, Agpu paid, Agpu burned,
               const BlockContext& context);
   void give_notice(const JobId& id, const Preemption& preemption, const BlockContext& context);

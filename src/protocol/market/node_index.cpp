@@ -27,8 +27,9 @@ void NodeIndex::count(const NodeRow& row, bool enters) {
   const std::uint64_t step = enters ? 1 : ~std::uint64_t{0};
   if (row.status != NodeStatus::Left) {
     const auto at = places_.try_emplace({row.hardware_class, row.offer.region}).first;
-    at->second += static_cast<std::uint32_t>(step);
-    if (at->second == 0) places_.erase(at);
+    at->second.all += static_cast<std::uint32_t>(step);
+    if (!row.offer.region_verified) at->second.unconfirmed += static_cast<std::uint32_t>(step);
+    if (at->second.all == 0) places_.erase(at);
   }
   if (row.status == NodeStatus::Active) {
     total_milli_[row.hardware_class] += step * (row.hardware.devices * kDeviceMilli);
@@ -95,6 +96,21 @@ void NodeIndex::on_change(const ShareKey& key, const ShareRow* before, const Sha
   const std::uint8_t old_level = before != nullptr ? before->level : 0;
   const std::uint8_t new_level = after != nullptr ? after->level : 0;
   if (old_level == new_level) return;
+  if (key.provider.is_zero()) {  // all without stake: which ones these are is asked when the nodes are looked at
+    for (const std::uint32_t dense_id : of_class_[key.hardware_class]) mark(dense_id, kAll);
+  } else {
+    mark_provider(key);
+  }
+}
+
+/// With stake a provider's share is its own, without it is that of all others without.
+void NodeIndex::on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) {
+  if (key.asset != Asset::Amax) return;
+  if ((before != nullptr && before->bonded > 0) == (after != nullptr && after->bonded > 0)) return;
+  for (std::size_t id = 0; id < kClassesMax; ++id) mark_provider({static_cast<ClassId>(id), key.account});
+}
+
+void NodeIndex::mark_provider(const ShareKey& key) {
   const auto nodes = of_provider_.find(key);
   if (nodes == of_provider_.end()) return;
   for (const std::uint32_t dense_id : nodes->second) mark(dense_id, kAll);
@@ -234,7 +250,7 @@ void NodeIndex::fill_row(const MarketView& market, Entry& entry, NodeFacts& fact
   facts.device_memory = row.hardware.device_memory_bytes;
   facts.runtimes = entry.runtimes;
   facts.images = entry.images;
-  const ShareRow* share = market.shares.find({row.hardware_class, row.provider});
+  const ShareRow* share = market.shares.find({row.hardware_class, market.index.identity_of(row.provider)});
   NodeQuality quality;
   quality.last_mile_level = row.offer.last_mile_level;
   quality.spread_level = share != nullptr ? share->level : 0;

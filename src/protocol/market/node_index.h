@@ -27,7 +27,8 @@ namespace starminer::protocol {
 class NodeIndex final : public state::Observer<NodeId, NodeRow>,
                         public state::Observer<NodeId, CapacityRow>,
                         public state::Observer<ReputationKey, ReputationRow>,
-                        public state::Observer<ShareKey, ShareRow> {
+                        public state::Observer<ShareKey, ShareRow>,
+                        public state::Observer<StakeKey, StakeRow> {
  public:
   struct Policy {
     // A new typical demand makes every row anew, so decisions look at all nodes until it has stood for so many.
@@ -42,6 +43,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   void on_change(const NodeId& id, const CapacityRow* before, const CapacityRow* after) override;
   void on_change(const ReputationKey& key, const ReputationRow* before, const ReputationRow* after) override;
   void on_change(const ShareKey& key, const ShareRow* before, const ShareRow* after) override;
+  void on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) override;
 
   /// Makes ready for decisions at this time. False where decisions had better look at all nodes.
   [[nodiscard]] bool prepare(const MarketView& market, TimeMs now);
@@ -85,6 +87,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   void leave(const NodeRow& row);
   void count(const NodeRow& row, bool enters);
   void mark(std::uint32_t dense_id, Stale stale);
+  void mark_provider(const ShareKey& key);
   [[nodiscard]] bool fit_is_current(const MarketView& market);
   void rebuild(const MarketView& market);
   void look_at_parameters(const MarketView& market);

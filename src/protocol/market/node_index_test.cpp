@@ -20,6 +20,7 @@ struct Watched {
     world.registry.observe(nodes, nodes);
     world.reputation.observe(nodes);
     world.shares.add_observer(nodes);
+    world.staking.observe(nodes);
   }
   [[nodiscard]] MarketView view() const {
     return {world.params,
@@ -167,7 +168,8 @@ void happen(Watched& watched, std::set<JobId>& running) {
       break;
     case 3: world.wait_s(draw(rc::gen::element<std::uint64_t>(1, 3'600, 86'400 * 7, 86'400 * 90))); break;
     case 4:
-      world.shares.put({world.class_id("A100"), provider},
+      if (draw(rc::gen::inRange(0, 3)) == 0) world.stake(provider, kAgpu);
+      world.shares.put({world.class_id("A100"), draw(rc::gen::element(provider, AccountId{}))},
                        {1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 4)))});
       world.class_demand.put(world.class_id("H100"),
                              {1, 1, 1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 241))),
@@ -179,7 +181,10 @@ void happen(Watched& watched, std::set<JobId>& running) {
         running.erase(running.begin());
       }
       break;
-    case 6: world.market.on_epoch(world.context); break;
+    case 6:
+      world.market.on_epoch(world.context);
+      world.registry.set_verified(any_node(world), Aspect::Region, draw(rc::gen::arbitrary<bool>()), world.context);
+      break;
     default:
       static_cast<void>(world.submit(draw_job()));
       for (const MatchMade& made : world.match()) running.insert(made.job);
@@ -241,6 +246,7 @@ RC_GTEST_PROP(NodeIndex, AnIndexOfTheStateIsTheIndexOfItsHistory, ()) {
   watched.world.registry.observe(late, late);
   watched.world.reputation.observe(late);
   watched.world.shares.add_observer(late);
+  watched.world.staking.observe(late);
   const MarketView view = watched.view();
   RC_ASSERT(late.places() == watched.nodes.places());
   for (int i = 0; i < 10; ++i) {

@@ -57,7 +57,9 @@ NodeList::NodeList(const MarketView& market) {
     const CapacityRow& free = capacity->second;
     const bool held_whole = is_held_whole(market, id, free);
     nodes_.push_back({id, &row, &free, held_whole, std::nullopt});
-    ++places_[{row.hardware_class, row.offer.region}];
+    PlaceNodes& place = places_[{row.hardware_class, row.offer.region}];
+    ++place.all;
+    if (!row.offer.region_verified) ++place.unconfirmed;
     if (row.status != NodeStatus::Active) continue;
     ClassRoom& room = rooms_[row.hardware_class];
     room.total_milli += std::uint64_t{row.hardware.devices} * kDeviceMilli;

@@ -17,8 +17,15 @@ namespace starminer::protocol {
 using ClassSet = std::bitset<256>;
 using RegionSet = std::bitset<256>;
 
-/// Classes and regions in which there are nodes that have not left, with their number.
-using Places = std::map<std::pair<ClassId, RegionId>, std::uint32_t>;
+/// Nodes of a class in a region that have not left, and those of them whose region nobody confirmed.
+struct PlaceNodes {
+  std::uint32_t all = 0;
+  std::uint32_t unconfirmed = 0;
+
+  bool operator==(const PlaceNodes&) const = default;
+};
+/// Only where there are any.
+using Places = std::map<std::pair<ClassId, RegionId>, PlaceNodes>;
 
 struct NodeView {
   NodeId id;

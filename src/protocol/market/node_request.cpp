@@ -19,9 +19,11 @@ class NodeIndex::Judge final : public MatchJudge {
     if (!cap.is_zero() && demand_.expected_cost_in(place.hardware_class, place.region) > cap) return terms;
     const Price most = demand_.terms().max_price;
     if (most.nagpu_per_gpu_hour != 0 && !demand_.terms().any_price) {
-      if (demand_.lowest_price(place.hardware_class, place.region) > most) return terms;
-      terms.judged =
-          !demand_.terms().price_held_since && demand_.highest_price_now(place.hardware_class, place.region) > most;
+      if (demand_.lowest_price(place.hardware_class, place.region, false) > most) return terms;
+      const Price dearest = demand_.terms().price_held_since
+                                ? demand_.lowest_price(place.hardware_class, place.region, true)
+                                : demand_.highest_price_now(place.hardware_class, place.region);
+      terms.judged = dearest > most;
     }
     terms.allowed = true;
     terms.floor_most = highest_floor(demand_, place.hardware_class);

@@ -37,6 +37,13 @@ Hash32 signature_of(const JobRow& row) {
   return tagged_hash("starminer/queue-signature/1", encode(input));
 }
 
+void add(Holding& sum, const Holding& part, std::uint64_t sign) {
+  sum.jobs += sign * part.jobs;
+  sum.gpu_milli += sign * part.gpu_milli;
+}
+
+constexpr std::uint64_t kMinus = ~std::uint64_t{0};
+
 bool is_live(const JobRow& row) { return row.state == JobState::Queued || row.state == JobState::Active; }
 
 }  // namespace
@@ -92,6 +99,7 @@ void QueueIndex::insert(const JobId& id, const JobRow& row) {
 }
 
 void QueueIndex::count_waiting(const JobRow& row, bool enters) {
+  count_owner(row.requester, enters);
   const std::uint64_t step = enters ? 1 : ~std::uint64_t{0};
   for (const std::string& name : row.spec.resources.classes) {
     const auto it = waiting_naming_.try_emplace(name).first;
@@ -108,6 +116,14 @@ void QueueIndex::count_waiting(const JobRow& row, bool enters) {
   waiting_ranking_.change(shape, before, it->second);
   if (previous_ranking_.total() == 0) ++demand_version_;
   if (it->second == 0) waiting_shapes_.erase(it);
+}
+
+void QueueIndex::count_owner(const AccountId& requester, bool enters) {
+  const std::uint64_t step = enters ? 1 : kMinus;
+  if (is_staked(requester)) waiting_staked_ += step;
+  const auto own = waiting_of_.try_emplace(requester).first;
+  own->second += step;
+  if (own->second == 0) waiting_of_.erase(own);
 }
 
 void QueueIndex::count_without_boost(const std::vector<std::string>& classes, std::uint64_t step) {
@@ -129,6 +145,7 @@ void QueueIndex::on_change(const JobId& id, const AssignmentRow* before, const A
       holding->gpu_milli += step * row.gpu_milli;
     }
     if (own->second.jobs == 0) held_by_.erase(own);
+    if (!is_staked(row.requester)) add(held_unstaked_[row.hardware_class], {1, row.gpu_milli}, step);
     if (!row.boosted) return;
     const auto boosted = boosted_.try_emplace(row.hardware_class).first;
     const auto own_boosted = boosted_by_.try_emplace({row.hardware_class, row.requester}).first;
@@ -163,6 +180,24 @@ void QueueIndex::on_change(const ShapeKey& key, const ShapeRow* before, const Sh
   if (key.gpus == 0 || old_count == new_count) return;
   previous_ranking_.change(key, old_count, new_count);
   ++demand_version_;
+}
+
+/// What the account holds and waits for goes with it, from those without stake to those with it or back.
+void QueueIndex::on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) {
+  if (key.asset != Asset::Amax) return;
+  const bool was = before != nullptr && before->bonded > 0;
+  const bool is = after != nullptr && after->bonded > 0;
+  if (was == is) return;
+  for (std::size_t i = 0; i < held_unstaked_.size(); ++i) {
+    add(held_unstaked_[i], held_by(static_cast<ClassId>(i), key.account), is ? kMinus : 1);
+  }
+  const auto waiting = waiting_of_.find(key.account);
+  if (waiting != waiting_of_.end()) waiting_staked_ += (is ? 1 : kMinus) * waiting->second;
+  if (is) {
+    staked_.insert(key.account);
+  } else {
+    staked_.erase(key.account);
+  }
 }
 
 void QueueIndex::Ranking::change(const ShapeKey& key, std::uint64_t before, std::uint64_t after) {
@@ -221,6 +256,12 @@ const std::set<QueueIndex::Occupant>* QueueIndex::occupants(const NodeId& node) 
 Holding QueueIndex::held_by(ClassId hardware_class, const AccountId& requester) const {
   const auto it = held_by_.find({hardware_class, requester});
   return it != held_by_.end() ? it->second : Holding{};
+}
+
+AccountId QueueIndex::identity_of(const AccountId& account) const { return is_staked(account) ? account : AccountId{}; }
+
+Holding QueueIndex::held_by_identity(ClassId hardware_class, const AccountId& requester) const {
+  return is_staked(requester) ? held_by(hardware_class, requester) : held_unstaked_[hardware_class];
 }
 
 Holding QueueIndex::boosted_by(ClassId hardware_class, const AccountId& requester) const {

@@ -1,5 +1,6 @@
 // What the market derives from its tables: the order of waiting jobs, parked jobs, jobs by requester, who holds what,
 // and demand by shape. Fed by observers only, so that a rollback or a load leaves it right. One writer.
+// Accounts are free, so only those with stake count one by one: all others together are one identity (decision 0027).
 // Invariant: a job waits exactly while its row is Queued and not parked; pointers are to rows in the table.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include "base/hash.h"
 #include "protocol/market/rows.h"
+#include "protocol/staking/staking.h"
 #include "protocol/state/table.h"
 
 namespace starminer::protocol {
@@ -45,7 +47,8 @@ struct LiveJobs {
 
 class QueueIndex final : public state::Observer<JobId, JobRow>,
                          public state::Observer<JobId, AssignmentRow>,
-                         public state::Observer<ShapeKey, ShapeRow> {
+                         public state::Observer<ShapeKey, ShapeRow>,
+                         public state::Observer<StakeKey, StakeRow> {
  public:
   /// A job on a node, in order of its projected end.
   using Occupant = std::pair<TimeMs, JobId>;
@@ -53,6 +56,7 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   void on_change(const JobId& id, const JobRow* before, const JobRow* after) override;
   void on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) override;
   void on_change(const ShapeKey& key, const ShapeRow* before, const ShapeRow* after) override;
+  void on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) override;
 
   [[nodiscard]] const std::map<Place, WaitingJob>& waiting() const { return waiting_; }
   [[nodiscard]] const std::map<Place, const JobRow*>& parked() const { return parked_; }
@@ -70,6 +74,14 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   [[nodiscard]] const std::set<Occupant>* occupants(const NodeId& node) const;
   [[nodiscard]] Holding held_by(ClassId hardware_class, const AccountId& requester) const;
   [[nodiscard]] Holding held(ClassId hardware_class) const { return held_[hardware_class]; }
+  /// Whether the account has AMAX bonded: StakeMinimum or more, since no stake is smaller.
+  [[nodiscard]] bool is_staked(const AccountId& account) const { return staked_.contains(account); }
+  /// Who the account counts as: itself where it is staked, else the zero account, which stands for all without stake.
+  [[nodiscard]] AccountId identity_of(const AccountId& account) const;
+  /// What an account's identity holds of a class.
+  [[nodiscard]] Holding held_by_identity(ClassId hardware_class, const AccountId& requester) const;
+  /// Waiting jobs of accounts with stake.
+  [[nodiscard]] std::uint64_t waiting_staked() const { return waiting_staked_; }
   /// The same of boosted jobs alone.
   [[nodiscard]] Holding boosted_by(ClassId hardware_class, const AccountId& requester) const;
   [[nodiscard]] Holding boosted(ClassId hardware_class) const;
@@ -108,6 +120,7 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   void remove(const JobId& id, const JobRow& row);
   void insert(const JobId& id, const JobRow& row);
   void count_waiting(const JobRow& row, bool enters);
+  void count_owner(const AccountId& requester, bool enters);
   void count_without_boost(const std::vector<std::string>& classes, std::uint64_t step);
 
   std::map<Place, WaitingJob> waiting_;
@@ -120,6 +133,10 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   std::map<NodeId, std::set<Occupant>> occupants_;
   std::map<std::pair<ClassId, AccountId>, Holding> held_by_;
   std::array<Holding, 256> held_{};
+  std::array<Holding, 256> held_unstaked_{};
+  std::set<AccountId> staked_;
+  std::map<AccountId, std::uint64_t> waiting_of_;  // waiting jobs
+  std::uint64_t waiting_staked_ = 0;
   std::map<std::pair<ClassId, AccountId>, Holding> boosted_by_;
   std::map<ClassId, Holding> boosted_;
   std::map<std::string, std::uint64_t> waiting_without_boost_;  // by class name; empty: jobs that name none

@@ -50,7 +50,8 @@ struct JobRow {
   Hash32 spec_digest;  // of the submitted operation, to tell a repeat from a reuse of the client id
   JobSpec spec;        // deadline is in market time here
   JobState state{};
-  bool parked = false;  // waits for the price to fall to max_price
+  bool parked = false;   // waits for the price to fall to max_price
+  bool weighed = false;  // counted as load at a tick, so that leaving the queue has its price
   TierId tier = 0;
   TierReason tier_reason{};
   Price max_price;           // resolved: never 0; later attempts keep the first unit price as their ceiling
@@ -66,7 +67,7 @@ struct JobRow {
   TimeMs ended;
   Agpu paid;
   Agpu refunded;
-  Agpu burned;                // cancel fee
+  Agpu burned;                // for leaving the queue
   std::uint64_t credits = 0;  // spent at the submission, whatever becomes of the job
   DurationMs boost;           // what they move its place ahead
   Agpu credits_burned;        // AGPU burned with them, beside the cap
@@ -109,7 +110,7 @@ struct ShapeRow {
 
 struct ShareKey {
   ClassId hardware_class = 0;
-  AccountId provider;
+  AccountId provider;  // zero: all without stake together
 
   auto operator<=>(const ShareKey&) const = default;
 };

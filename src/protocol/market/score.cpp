@@ -25,7 +25,8 @@ constexpr std::array<std::uint16_t, 4> kSpread = {240, 160, 80, 0};
 
 std::uint8_t rating_level(std::uint64_t rating, std::uint64_t median) {
   if (median == 0) return 0;
-  const std::uint64_t milli = rating * 1000 / median;
+  // Nobody can see how fast a device was, so a claim above the median counts as the median (decision 0028).
+  const std::uint64_t milli = std::min(rating, median) * 1000 / median;
   const std::uint64_t above = saturating_sub(milli, kRatingLowMilli);
   return static_cast<std::uint8_t>(std::min(above * (kLevelTop + 1) / kRatingSpanMilli, kLevelTop));
 }
@@ -91,7 +92,8 @@ std::uint16_t Scorer::ready(const NodeRow& node) const {
 }
 
 std::uint16_t Scorer::spread(const NodeRow& node) const {
-  const ShareRow* row = demand_.market().shares.find({node.hardware_class, node.provider});
+  const AccountId provider = demand_.market().index.identity_of(node.provider);
+  const ShareRow* row = demand_.market().shares.find({node.hardware_class, provider});
   return kSpread[row != nullptr ? std::min<std::size_t>(row->level, kSpread.size() - 1) : 0];
 }
 

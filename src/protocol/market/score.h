@@ -32,7 +32,8 @@ struct NodeQuality {
 
   [[nodiscard]] std::uint32_t score(const std::array<std::uint8_t, kScoreTermCount>& weights) const;
 };
-/// 0..7: from 0.6 to 1.5 of the median in equal steps.
+/// Steps of an eighth of the range from 0.6 to 1.5 of the median. What is claimed above the median counts as the
+/// median.
 [[nodiscard]] std::uint8_t rating_level(std::uint64_t rating, std::uint64_t median);
 
 class Scorer {

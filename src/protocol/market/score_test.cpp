@@ -85,8 +85,8 @@ TEST_F(ScoreTest, SpeedWithinTheClass) {
   EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[600]), 205U);
   EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[800]), 205 + 5 * 1);
   EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[1'000]), 205 + 5 * 3);
-  EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[1'200]), 205 + 5 * 5);
-  EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[1'500]), 205 + 5 * 7);
+  EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[1'200]), 205 + 5 * 3) << "faster than the median is a mere word";
+  EXPECT_EQ(part(ScoreTerm::Speed, JobOf(), nodes[1'500]), 205 + 5 * 3);
 }
 
 // REQ: MAT-3
@@ -118,14 +118,31 @@ TEST_F(ScoreTest, Ready) {
   EXPECT_EQ(part(ScoreTerm::Ready, JobOf(), cached), 96U);
 }
 
+// REQ: REG-5, MTP-4. A region that nobody confirmed makes a node no dearer, and may make it cheaper.
+TEST_F(ScoreTest, AnUnconfirmedRegionIsWorthNoMore) {
+  const NodeId home = world.add_node(NodeOf());
+  const NodeId dear = world.add_node(NodeOf().region("sa-east"));  // x 1.20
+  const NodeId cheap = world.add_node(NodeOf().region("eu-north"));
+  const Price plain = world.unit_on(JobOf(), home);
+  EXPECT_GT(world.unit_on(JobOf(), dear).nagpu_per_gpu_hour, plain.nagpu_per_gpu_hour * 119 / 100);
+  for (const NodeId& node : {dear, cheap}) world.registry.set_verified(node, Aspect::Region, false, world.context);
+  EXPECT_EQ(world.unit_on(JobOf(), dear), plain);
+  EXPECT_LT(world.unit_on(JobOf(), cheap), plain);
+  // What a place costs at least covers both kinds of nodes there, so nobody is parked who could be served.
+  const std::uint64_t most = plain.nagpu_per_gpu_hour * 106 / 100;  // 5 % are for naming a region
+  JobOf job = JobOf().max_price(most).set([](JobSpec& s) { s.where.allow = {"sa-east"}; });
+  EXPECT_EQ(world.run(job), dear);
+}
+
 TEST_F(ScoreTest, SpreadAndScarceComeFromTheirRows) {
   const NodeId node = world.add_node(NodeOf());
   const ClassId a100 = world.class_id("A100");
   EXPECT_EQ(part(ScoreTerm::Spread, JobOf(), node), 240U);
   const std::array<std::uint16_t, 4> spread = {240, 160, 80, 0};
   for (std::uint8_t level = 0; level < 4; ++level) {
-    world.shares.put({a100, kFarm}, {1, level});
-    EXPECT_EQ(part(ScoreTerm::Spread, JobOf(), node), spread[level]);
+    world.shares.put({a100, kFarm}, {1, static_cast<std::uint8_t>(3 - level)});
+    world.shares.put({a100, {}}, {1, level});
+    EXPECT_EQ(part(ScoreTerm::Spread, JobOf(), node), spread[level]) << "the provider has no stake";
   }
   world.class_demand.put(a100, {1, 1, 1, 77});
   EXPECT_EQ(part(ScoreTerm::Scarce, JobOf(), node), 240U) << "this job names the class";

@@ -15,8 +15,6 @@
 namespace starminer::protocol {
 namespace {
 
-constexpr std::uint64_t kCancelMs = 60'000;
-
 struct ClientKeyInput {
   AccountId requester;
   std::string client_id;
@@ -198,10 +196,7 @@ void Market::apply(const Checked<JobCancel>& op, const Sender& /*sender*/, const
   const JobRow& row = jobs_.get(id);
   Agpu burned;
   if (elapsed(context.time, row.submitted) >= params_.duration(Parameter::TickMs)) {
-    const auto share = mul_div(row.cap.base, params_.get(Parameter::CancelBurnPpm), kPpm, Rounding::Ceil);
-    STARMINER_CHECK(share.has_value());
-    const Agpu minute = Pricing::cost(row.max_price, billing_milli(row.spec.resources), kCancelMs, Rounding::Ceil);
-    burned = std::min(Agpu{*share}, minute);
+    burned = leaving_burn(row);
     ledger_.burn_from_lock(LockPurpose::Escrow, id.bytes, burned);
   }
   finish(id, JobState::Refunded, EndReason::CancelledRequester, {}, burned, context);

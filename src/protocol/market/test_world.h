@@ -112,7 +112,7 @@ class NodeOf {
     op_.offer.offer.sandbox_tier = 1;
     op_.offer.runtimes = {"debian/blender-3.4", "debian/pytorch-1.13"};
     op_.name = "rack";
-    rating(1'000);
+    rating(op_.hardware_class == "H100" ? 1'840 : op_.hardware_class == "L40S" ? 640 : 1'000);  // the references
   }
   NodeOf& devices(std::uint32_t n) {
     return set([n](NodeRegister& op) { op.hardware.devices = n; });
@@ -122,8 +122,12 @@ class NodeOf {
   }
   NodeOf& rating(std::uint32_t cu_x1000) {
     return set([cu_x1000](NodeRegister& op) {
+      // Rendering against training as in the references.
+      const std::uint32_t rendering = op.hardware_class == "H100"   ? cu_x1000 * 344 / 184
+                                      : op.hardware_class == "L40S" ? cu_x1000 * 470 / 64
+                                                                    : cu_x1000;
       op.ratings = {{JobKind::Training, {cu_x1000, sha256("report")}},
-                    {JobKind::Rendering, {cu_x1000, sha256("report")}}};
+                    {JobKind::Rendering, {rendering, sha256("report")}}};
     });
   }
   NodeOf& floor(std::uint8_t in_32nds) {
@@ -196,6 +200,7 @@ struct World {
     EXPECT_TRUE(checked.has_value()) << checked.error().detail;
     const NodeId id = registry.apply(*checked, sender, context);
     registry.set_verified(id, Aspect::SiteTier, true, context);  // as if attestors had confirmed it
+    registry.set_verified(id, Aspect::Region, true, context);
     market.trigger();
     return id;
   }

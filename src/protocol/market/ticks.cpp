@@ -1,8 +1,10 @@
 // What the market does because time passes: shares and scarcity judged at ticks, parked jobs woken, epochs rolled.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "protocol/market/demand.h"
+#include "protocol/market/load_index.h"
 #include "protocol/market/market.h"
 #include "protocol/market/score.h"
 
@@ -54,6 +56,14 @@ void Market::count_assignment(const ShareKey& key, std::uint64_t milli) {
   ClassDemandRow demand = class_demand_.contains(id) ? class_demand_.get(id) : ClassDemandRow{};
   demand.assigned_milli += milli;
   class_demand_.put(id, demand);
+}
+
+Loads Market::weigh_load(const BlockContext& context) {
+  MeasuredLoad measured = load_->measure(view(), context);
+  for (const JobId& id : measured.weighing) {
+    if (!jobs_.get(id).weighed) jobs_.update(id, [](JobRow& row) { row.weighed = true; });
+  }
+  return std::move(measured.loads);
 }
 
 void Market::on_tick(const BlockContext& context) {

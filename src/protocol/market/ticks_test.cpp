@@ -69,6 +69,8 @@ TEST(Parking, HappensInTheQueueToo) {
 
 TEST(Ticks, SpreadFollowsAProvidersShareOfTheEpoch) {
   World world;
+  world.stake(kFarm, kAgpu);
+  world.stake(kBarn, kAgpu);
   world.add_node(NodeOf().devices(8), kFarm);
   world.add_node(NodeOf().devices(8), kBarn);
   const auto level = [&](const AccountId& provider) {
@@ -89,6 +91,31 @@ TEST(Ticks, SpreadFollowsAProvidersShareOfTheEpoch) {
   EXPECT_EQ(level(busy == kFarm ? kBarn : kFarm), 240U);
   world.market.on_epoch(world.context);
   EXPECT_EQ(level(busy), 240U);
+}
+
+// REQ: MAT-8. A provider account more is no way past the share either.
+TEST(Ticks, ProvidersWithoutStakeAreOneInSpread) {
+  World world;
+  world.stake(kCleo, kAgpu);
+  const NodeId first = world.add_node(NodeOf().devices(8), kFarm);
+  const NodeId second = world.add_node(NodeOf().devices(8), kBarn);
+  const NodeId staked = world.add_node(NodeOf().devices(8), kCleo);
+  world.set_status(second, NodeChange::Drain);
+  world.set_status(staked, NodeChange::Drain);
+  ASSERT_EQ(world.run(JobOf().gpus(8)), first);
+  world.set_status(second, NodeChange::Resume);
+  world.set_status(staked, NodeChange::Resume);
+  world.market.on_tick(world.context);
+  const auto spread = [&](const NodeId& node) {
+    const Quote quote = world.market.quote(JobOf().spec(), kAda, world.context);
+    for (const auto& candidate : {quote.match->winner, quote.match->runner_up.value_or(quote.match->winner)}) {
+      if (candidate.node == node) return candidate.parts[static_cast<std::size_t>(ScoreTerm::Spread)];
+    }
+    return std::uint16_t{999};
+  };
+  EXPECT_EQ(spread(second), 0U) << "what the other without stake got counts for it, too";
+  EXPECT_EQ(spread(staked), 240U);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(world.run(JobOf()), staked);
 }
 
 TEST(Ticks, SmallClassesHaveNoSpread) {

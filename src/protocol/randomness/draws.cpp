@@ -92,12 +92,13 @@ std::vector<std::size_t> pick_weighted(std::span<const std::uint64_t> weights, s
   return picked;
 }
 
-std::vector<AccountId> draw_committee(const Hash32& seed, const JobId& job, std::span<const Candidate> candidates,
+std::vector<AccountId> draw_committee(const Hash32& seed, const JobId& job,
+                                      std::span<const CommitteeCandidate> candidates,
                                       const std::set<AccountId>& excluded, std::size_t count) {
   std::vector<std::uint64_t> weights;
   weights.reserve(candidates.size());
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Candidate& candidate = candidates[i];
+    const CommitteeCandidate& candidate = candidates[i];
     STARMINER_CHECK(i == 0 || candidates[i - 1].account < candidate.account);
     const bool linked = excluded.contains(candidate.account) || excluded.contains(candidate.operated_by) ||
                         excluded.contains(candidate.bond_source);

@@ -19,8 +19,8 @@
 namespace starminer::protocol {
 
 /// What a draw decides. Numbers are hashed: frozen once used.
-enum class DrawPurpose : std::uint8_t { Audit = 0, Segment = 1, Committee = 2, Order = 3, Benchmark = 4 };
-[[nodiscard]] constexpr std::uint8_t enum_count(DrawPurpose) { return 5; }
+enum class DrawPurpose : std::uint8_t { Audit = 0, Segment = 1, Committee = 2, Order = 3, Benchmark = 4, Load = 5 };
+[[nodiscard]] constexpr std::uint8_t enum_count(DrawPurpose) { return 6; }
 
 /// Names one draw. `subject` is a job, or what else the purpose is about.
 struct Draw {
@@ -73,7 +73,7 @@ using IndexSource = std::function<std::uint64_t(std::uint64_t n)>;
                                                      const IndexSource& index);
 
 /// Somebody who may be drawn: its stake, whose machines it runs, and whose money is its bond.
-struct Candidate {
+struct CommitteeCandidate {
   AccountId account;
   std::uint64_t stake = 0;
   AccountId operated_by;
@@ -84,7 +84,7 @@ struct Candidate {
 /// `excluded` are the parties of the job, their declared operators and their bond sources: nobody who is, is operated
 /// by or is bonded by one of them is drawn.
 [[nodiscard]] std::vector<AccountId> draw_committee(const Hash32& seed, const JobId& job,
-                                                    std::span<const Candidate> candidates,
+                                                    std::span<const CommitteeCandidate> candidates,
                                                     const std::set<AccountId>& excluded, std::size_t count);
 
 }  // namespace starminer::protocol

@@ -223,7 +223,7 @@ TEST(Committee, LeavesOutWhoeverIsLinkedToAParty) {
   const AccountId requester = account_at(200);
   const AccountId firm = account_at(201);
   const AccountId bank = account_at(202);
-  const std::vector<Candidate> candidates = {
+  const std::vector<CommitteeCandidate> candidates = {
       {account_at(1), 100, account_at(1), account_at(1)}, {account_at(2), 100, firm, account_at(2)},
       {account_at(3), 100, account_at(3), bank},          {account_at(4), 0, account_at(4), account_at(4)},
       {account_at(5), 100, account_at(5), account_at(5)}, {requester, 100, requester, requester}};
@@ -238,7 +238,7 @@ TEST(Committee, LeavesOutWhoeverIsLinkedToAParty) {
 
 // REQ: AUD-2
 RC_GTEST_PROP(Committee, IsTheSameForEveryoneAndHasNobodyTwice, (std::uint64_t number)) {
-  std::vector<Candidate> candidates;
+  std::vector<CommitteeCandidate> candidates;
   for (std::uint8_t i = 1; i <= 30; ++i) {
     const auto stake = *rc::gen::inRange<std::uint64_t>(0, 1'000'000);
     candidates.push_back({account_at(i), stake, account_at(i), account_at(i)});

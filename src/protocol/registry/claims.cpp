@@ -21,11 +21,25 @@ struct SiteTierClaim {
   std::uint8_t site_tier = 0;
 };
 
+struct RegionClaim {
+  NodeId node;
+  Aspect aspect{};
+  RegionId region = 0;
+  std::string country;
+};
+
 constexpr std::string_view kClaimTag = "starminer/claim/1";
 
 }  // namespace
 
-std::string_view aspect_name(Aspect aspect) { return aspect == Aspect::Energy ? "energy" : "site_tier"; }
+std::string_view aspect_name(Aspect aspect) {
+  switch (aspect) {
+    case Aspect::Energy: return "energy";
+    case Aspect::SiteTier: return "site_tier";
+    case Aspect::Region: return "region";
+  }
+  return "";
+}
 
 void check_claims(const std::vector<RatingClaim>& claims, FieldCheck& check) {
   check.count("ratings", claims.size(), kJobKindCount);
@@ -51,17 +65,22 @@ std::optional<Hash32> Registry::claim_of(const NodeId& node, const NodeRow& row,
     if (row.offer.site_tier == 0) return std::nullopt;
     return tagged_hash(kClaimTag, encode(SiteTierClaim{node, aspect, row.offer.site_tier}));
   }
+  if (aspect == Aspect::Region) {
+    return tagged_hash(kClaimTag, encode(RegionClaim{node, aspect, row.offer.region, row.offer.country}));
+  }
   if (energy.certificate.is_zero()) return std::nullopt;
   return tagged_hash(kClaimTag, encode(EnergyClaim{node, aspect, energy.g_co2_per_kwh, energy.renewable_ppm,
                                                    energy.pue_ppm, energy.certificate}));
 }
 
 void Registry::set_verified(const NodeId& node, Aspect aspect, bool verified, const BlockContext& context) {
-  const NodeRow& before = nodes_.get(node);
-  const bool was = aspect == Aspect::Energy ? before.offer.energy.verified : before.offer.site_tier_verified;
-  if (was == verified) return;
-  NodeRow row = before;
-  (aspect == Aspect::Energy ? row.offer.energy.verified : row.offer.site_tier_verified) = verified;
+  NodeRow row = nodes_.get(node);
+  Offer& offer = row.offer;
+  bool& mark = aspect == Aspect::Energy     ? offer.energy.verified
+               : aspect == Aspect::SiteTier ? offer.site_tier_verified
+                                            : offer.region_verified;
+  if (mark == verified) return;
+  mark = verified;
   put_node(node, std::move(row), context);
 }
 

@@ -58,6 +58,7 @@ Offer resolve(const OfferRequest& request, RegionId region) {
   offer.region = region;
   offer.energy.verified = false;
   offer.site_tier_verified = false;
+  offer.region_verified = false;
   offer.runtime_names = request.runtimes;
   std::sort(offer.runtime_names.begin(), offer.runtime_names.end());
   std::set<std::uint64_t> tags;
@@ -120,9 +121,11 @@ bool Registry::ratings_in_doubt(const NodeRow& node) const {
   const ClassRow& row = classes_.get(node.hardware_class);
   for (std::uint8_t kind = 0; kind < kJobKindCount; ++kind) {
     const u128 rating = node.ratings[kind].cu_x1000;
-    const auto median = median_rating(node.hardware_class, static_cast<JobKind>(kind));
-    if (rating == 0 || !median) continue;
-    if (rating * kPpm < u128{*median} * row.rating_low.value || rating * kPpm > u128{*median} * row.rating_high.value) {
+    // Until a class has enough nodes for a median of its own the governed reference stands: its first nodes would else
+    // make the median that all later ones are judged by.
+    const u128 middle = median_rating(node.hardware_class, static_cast<JobKind>(kind)).value_or(row.rating[kind]);
+    if (rating == 0 || middle == 0) continue;
+    if (rating * kPpm < middle * row.rating_low.value || rating * kPpm > middle * row.rating_high.value) {
       return true;
     }
   }
@@ -206,6 +209,8 @@ void Registry::apply(const Checked<NodeUpdate>& op, const Sender& /*sender*/, co
   Offer offer = resolve(op->offer, op.evidence().region);
   offer.energy.verified = row.offer.energy.verified && same_energy(offer.energy, row.offer.energy);
   offer.site_tier_verified = row.offer.site_tier_verified && offer.site_tier == row.offer.site_tier;
+  offer.region_verified =
+      row.offer.region_verified && offer.region == row.offer.region && offer.country == row.offer.country;
   if (offer.floor_32nds != row.offer.floor_32nds) row.floor_epoch = context.epoch + 1;
   row.offer = std::move(offer);
   if (!op->ratings.empty()) {

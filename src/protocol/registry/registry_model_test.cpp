@@ -47,8 +47,8 @@ struct Model {
     return *std::next(ratings.begin(), static_cast<std::ptrdiff_t>((ratings.size() - 1) / 2));
   }
   [[nodiscard]] bool in_doubt(std::uint32_t rating, std::size_t least) const {
-    const auto middle = median(least);
-    return middle && (rating * 10 < *middle * 6 || rating * 10 > *middle * 15);
+    const std::uint32_t middle = median(least).value_or(1'000);  // the reference of the class
+    return rating * 10 < middle * 6 || rating * 10 > middle * 15;
   }
 };
 

@@ -2,6 +2,7 @@
 // them now. What changes with every match lies in a row of its own.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -81,6 +82,7 @@ struct Energy {
 struct Offer {
   RegionId region = 0;
   std::string country;              // ISO 3166-1 alpha-2
+  bool region_verified = false;     // with the country; unverified, no region makes the node dearer
   std::uint8_t site_tier = 0;       // as the owner states it
   bool site_tier_verified = false;  // unverified, it counts as 0
   std::uint8_t sandbox_tier = 0;
@@ -91,13 +93,17 @@ struct Offer {
   std::vector<std::string> runtime_names;
   std::vector<std::uint64_t> images;  // tags, sorted
 
+  /// What the region makes of the node's price: that it is a dear one must be confirmed by attestors.
+  [[nodiscard]] Ppm price_factor(const RegionRow& row) const {
+    return region_verified ? row.price_factor : std::min(row.price_factor, Ppm{kPpm});
+  }
   /// The tier that requests for a tier are held against.
   [[nodiscard]] std::uint8_t proven_site_tier() const { return site_tier_verified ? site_tier : std::uint8_t{0}; }
 };
 
 /// What attestors confirm of a node.
-enum class Aspect : std::uint8_t { Energy = 0, SiteTier = 1 };
-[[nodiscard]] constexpr std::uint8_t enum_count(Aspect) { return 2; }
+enum class Aspect : std::uint8_t { Energy = 0, SiteTier = 1, Region = 2 };
+[[nodiscard]] constexpr std::uint8_t enum_count(Aspect) { return 3; }
 [[nodiscard]] std::string_view aspect_name(Aspect aspect);
 
 struct Rating {

@@ -94,6 +94,8 @@ class Staking {
   [[nodiscard]] StakeRow stake(const AccountId& account, Asset asset) const;
   [[nodiscard]] const state::Table<StakeKey, StakeRow>& stakes() const { return stakes_; }
   [[nodiscard]] const state::Table<UnbondingId, UnbondingRow>& unbondings() const { return unbondings_; }
+  /// The observer must outlive the object.
+  void observe(state::Observer<StakeKey, StakeRow>& observer) { stakes_.add_observer(observer); }
   /// A scan of all rows.
   [[nodiscard]] bool invariants_hold() const;
 
