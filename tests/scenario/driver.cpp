@@ -408,8 +408,7 @@ Driver::Wish Driver::attest_wish() {
 
 Driver::Wish Driver::registry_wish() {
   const std::uint64_t what = dice_.below(100);
-  // Epochs in which nodes were heard are rare in a short campaign.
-  if (what >= 80 && chain_.machine().telemetry().windows().last.count > 0) return aggregate_wish();
+  if (what >= 80 && chain_.machine().telemetry().windows().last.count > 0) return aggregate_wish();  // a rare chance
   if (what < 25) return what < 5 ? benchmark_wish() : what < 12 ? aggregate_wish() : attest_wish();
   const std::uint64_t kind = dice_.below(100);
   if (kind < 15) {
@@ -470,10 +469,8 @@ v1::JobSpec Driver::random_spec() {
   spec.set_preemptible(dice_.chance(80));
   if (dice_.chance(30)) spec.set_max_price(dice_.number(2'000'000'000));
   spec.set_budget(dice_.chance(60) ? 5'000 * kBasePerToken : dice_.number(2'000'000'000));
-  if (dice_.chance(30)) {
-    const std::uint64_t slack_ms = dice_.chance(50) ? 7'200'000 : 300'000;  // many wait for it, or few ticks
-    spec.set_deadline_ms(chain_.now().ms + spec.max_s() * 1000 + dice_.below(slack_ms));
-  }
+  const auto slack_ms = [this] { return dice_.below(dice_.chance(50) ? 7'200'000 : 300'000); };
+  if (dice_.chance(30)) spec.set_deadline_ms(chain_.now().ms + spec.max_s() * 1000 + slack_ms());
   if (dice_.chance(3)) spec.set_deadline_ms(dice_.number(chain_.now().ms));
   if (dice_.chance(25)) {  // work that pre-empts and is pre-empted
     spec.set_tier(dice_.chance(50) ? v1::ECONOMY : v1::PREMIUM);
