@@ -11,7 +11,7 @@
 namespace starminer::protocol {
 namespace {
 
-constexpr std::array kAspects = {Aspect::Energy, Aspect::SiteTier, Aspect::Region};
+constexpr std::array<Aspect, 3> kAspects = {Aspect::Energy, Aspect::SiteTier, Aspect::Region};
 
 auto place_of(std::vector<Attestation>& given, const AccountId& attestor) {
   return std::lower_bound(given.begin(), given.end(), attestor,
