@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "storage/abort_text.h"
 #include "storage/history_parts.h"
 
 namespace starminer::storage {
@@ -29,6 +30,8 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kPartPrefix = "part";  // between the other two, so that they can be written in this order
 constexpr std::string_view kTipKey = "tip";
 constexpr std::uint64_t kFormat = 3;
+constexpr std::string_view kRestore =
+    "Restore the folder: starminerd repair takes what is left of it, backups and snapshots";
 constexpr double kBloomBits = 10;
 constexpr std::uint64_t kFileBytes = 64U << 20;      // of a file that fills the database
 constexpr std::uint64_t kLeavesCaughtUp = 1U << 18;  // hashed in one checkpoint, of those an earlier version has stored
@@ -102,10 +105,7 @@ struct Database::Impl {
   }
 
   [[nodiscard]] StorageError corrupt(std::string_view what) const {
-    return {StorageFault::Corrupt,
-            fmt::format("{}: {}; nothing was changed. Restore the folder: starminerd repair takes what is left of it, "
-                        "backups and snapshots",
-                        folder.string(), what)};
+    return {StorageFault::Corrupt, fmt::format("{}: {}; nothing was changed. {}", folder.string(), what, kRestore)};
   }
   [[nodiscard]] StorageError unreadable(const rocksdb::Status& status) const {
     if (status.IsCorruption()) return corrupt(status.ToString());
@@ -298,15 +298,20 @@ Result<std::unique_ptr<Database>, StorageError> Database::open(const std::filesy
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const char* name : kFamilyNames) descriptors.emplace_back(name, impl->options);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(impl->options, folder.string(), descriptors, &impl->families, &db);
+  const rocksdb::Status status = [&] {
+    const AbortText told(
+        fmt::format("{}: damaged: RocksDB stopped at the assertion above; nothing was changed. {}; where "
+                    "that stops here, too, move the *.sst files away first",
+                    folder.string(), kRestore));
+    return rocksdb::DB::Open(impl->options, folder.string(), descriptors, &impl->families, &db);
+  }();
   if (!status.ok()) {
     const bool damaged = status.IsCorruption();
     return fail(StorageError{
         damaged ? StorageFault::Corrupt : StorageFault::Open,
-        fmt::format("{}: {}; {}", folder.string(), status.ToString(),
-                    damaged ? "nothing was changed. Restore the folder: starminerd repair takes what is left of it, "
-                              "backups and snapshots"
-                            : "another process may hold it, or the disk is full or damaged")});
+        damaged ? fmt::format("{}: {}; nothing was changed. {}", folder.string(), status.ToString(), kRestore)
+                : fmt::format("{}: {}; another process may hold it, or the disk is full or damaged", folder.string(),
+                              status.ToString())});
   }
   impl->db.reset(db);
   const auto tip = impl->read<Tip>(kDefault, slice(kTipKey));
