@@ -178,6 +178,30 @@ TEST_F(MarketTest, TheBillIsTheFormulaOfTheQuoteAndNothingElse) {
   EXPECT_EQ(fay_after + 3 * number(quoted["tx_fee"]), fay_before + number(bill["provider"]));
 }
 
+// REQ: CSC-3. What a quote says of a lock of the price is what the job pays for it, and half goes to who serves it.
+TEST_F(MarketTest, ALockedPriceCostsWhatTheQuoteSays) {
+  world_.add_node("fay");
+  v1::JobSpec spec = job_spec(upload(*ada_, "the job"));
+  const json open = quote(spec);
+  EXPECT_TRUE(open["price_lock"].is_null());
+  spec.set_price_lock(5);
+  const json quoted = quote(spec);
+  fits("Quote", quoted);
+  const std::string fee = quoted["price_lock"]["fee"];
+  EXPECT_EQ(quoted["price_lock"]["ticks"], 5);
+  EXPECT_EQ(quoted["lock_fees"]["5"], fee);
+  const std::string contract = start_job(spec);
+  const json held = get(*anybody_, "/v1/jobs/" + job_)["price_lock"];
+  EXPECT_EQ(held["fee"], fee);
+  EXPECT_EQ(held["held"], true);
+  EXPECT_EQ(held["paid"], "0");
+  complete(contract);
+  accept(contract);
+  const json job = get(*anybody_, "/v1/jobs/" + job_);
+  fits("Job", job);
+  EXPECT_EQ(job["price_lock"]["paid"], std::to_string(std::stoull(fee) / 2));
+}
+
 TEST_F(MarketTest, AQuoteIsSignedByTheNodeAndAnyChangeShows) {
   world_.add_node("fay");
   json quoted = quote(job_spec(sha256("x")));
