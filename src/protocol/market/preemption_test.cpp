@@ -474,10 +474,12 @@ RC_GTEST_PROP(Preemption, FollowsTheReference, ()) {
     world.match();
     for (const NoticeGiven& notice : world.notices) {
       for (const auto& victim : notice.victims) {
-        const auto held = std::find_if(rows.begin(), rows.end(), [&](const auto& entry) {
+        // It holds its place until it leaves, be it from before or matched just now, ahead of a younger Premium job.
+        const auto& all = world.market.assignments();
+        const auto held = std::find_if(all.begin(), all.end(), [&](const auto& entry) {
           return world.job(entry.first).contract == victim.contract;
         });
-        RC_ASSERT(held != rows.end());
+        RC_ASSERT(held != all.end() && held->second.preempted_by == notice.by);
         RC_ASSERT(held->second.tier == kEconomy && world.job(held->first).spec.preemptible);
         RC_ASSERT(world.job(held->first).preemptions == 0 ||
                   (held->second.started.ms != 0 && held->second.started.ms + 600'000 <= world.context.time.ms));
