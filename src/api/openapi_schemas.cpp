@@ -146,7 +146,9 @@ constexpr std::array kSchemas = {
     SchemaText{"Prices", "prices:TierPrice[], tick_ms:int, band_coverage_ppm:int", ""},
     SchemaText{"PricePoint", "tick:int, time_ms:int, price:Price, load_ppm:int", ""},
     SchemaText{"PriceHistory", "tier:string, class:string, points:PricePoint[], tick_ms:int", "points: oldest first."},
-    SchemaText{"QueueTier", "tier:string, price:Price, waiting:int, parked:int, running:int", ""},
+    SchemaText{"QueueTier", "tier:string, price:Price, start_p90_ms:int?, waiting:int, parked:int, running:int",
+               "start_p90_ms: nine of ten jobs of the tier had a match in the class within this, lately; null: too few "
+               "say so."},
     SchemaText{"QueueHead", "job:JobId, tier:string, gpus_milli:int, submitted_ms:int, starts_by_ms:int?",
                "The first that waits; starts_by_ms where a node is held for it: it starts then at the latest."},
     SchemaText{"Queue",
@@ -183,7 +185,9 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Quote",
         "tier:string, tier_reason:string, tier_reason_text:string, max_price:Price, cap:Amount, expected:Amount, "
-        "expected_split:Split, price_lock:QuotedLock?, lock_fees:Amount{}, tx_fee:Amount, balance:Amount, held:Amount, "
+        "expected_split:Split, price_lock:QuotedLock?, lock_fees:Amount{}, start_promised_ms:int?, tx_fee:Amount, "
+        "balance:Amount, "
+        "held:Amount, "
         "credits:int, credits_burned:Amount, "
         "credits_micro:Amount, boost_ms:int, starts_now:bool, queue_ahead:int, "
         "predicted:Prediction?, "
@@ -200,7 +204,7 @@ constexpr std::array kSchemas = {
         "Job",
         "id:JobId, requester:Address, state:JobState, parked:bool, tier:string, tier_reason:string, kind:JobKind, "
         "runtime:string, max_price:Price, cap:Amount, credits:int, credits_burned:Amount, boost_ms:int, "
-        "price_lock:PriceLock?, notice:NodeNotice?, compensation:Amount, preemptions:int, "
+        "price_lock:PriceLock?, notice:NodeNotice?, compensation:Amount, preemptions:int, start_promise:StartPromise?, "
         "submitted_ms:int, attempts:int, contract:ContractId?, "
         "queue_position:int?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, ended_ms:int?, "
         "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
@@ -218,6 +222,9 @@ constexpr std::array kSchemas = {
         "Notice", "by:JobId, given_ms:int, due_ms:int, open:bool, share:Amount, unsaved:Amount, provider:Amount",
         "The job must give way to another until then. `share` is its requester's; of `unsaved` the provider gets what "
         "it ran for nothing, the requester the rest."},
+    SchemaText{"StartPromise", "due_ms:int, state:string",
+               "open, kept or missed. Missed in Standard: the fee is not charged; in Premium: a share of the bill is "
+               "credited."},
     SchemaText{"QuotedLock", "ticks:int, fee:Amount", "The lock of the price that the job asks for."},
     SchemaText{
         "PriceLock", "until_ms:int, fee:Amount, held:bool, paid:Amount",
@@ -254,7 +261,8 @@ constexpr std::array kSchemas = {
         "delivered_ms:int?, ended_ms:int?, timer_due_ms:int?, run_ms:int, metered_ms:int, result_hash:Hash?, "
         "outputs:Hash[], proof_hash:Hash?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, "
         "bill:Split, "
-        "prior_claim:ContractId?, prior_bill:Split, refund:Amount, compute_units_milli:int, match:MatchReceipt, "
+        "returned:Amount, insured:Amount, prior_claim:ContractId?, prior_bill:Split, refund:Amount, "
+        "compute_units_milli:int, match:MatchReceipt, "
         "notice:Notice?, "
         "archived:Archived?, job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},

@@ -112,6 +112,11 @@ json render_node_notice(const std::optional<protocol::NodeNotice>& notice, const
   return {{"node", notice->node.text()}, {"due_ms", clock.unix_ms(notice->due)}};
 }
 
+json render_start_promise(const std::optional<protocol::StartPromise>& promise, const Clock& clock) {
+  if (!promise) return {};
+  return {{"due_ms", clock.unix_ms(promise->due)}, {"state", start_state_name(promise->state)}};
+}
+
 json render_notice(const std::optional<protocol::Notice>& notice, const Clock& clock) {
   if (!notice) return {};
   return {{"by", notice->by.text()},
@@ -198,6 +203,7 @@ json render_job(const Machine& machine, const JobId& id, const protocol::JobRow&
               {"notice", render_node_notice(row.notice, clock)},
               {"compensation", decimal(row.compensation.base)},
               {"preemptions", row.preemptions},
+              {"start_promise", render_start_promise(row.start_promise, clock)},
               {"submitted_ms", clock.unix_ms(row.submitted)},
               {"attempts", row.attempts},
               {"contract", id_or_null(row.contract)},
@@ -261,6 +267,8 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"outputs", hashes(row.outputs)},
                    {"proof_hash", hash_or_null(row.proof_hash)},
                    {"bill", render_split(row.bill)},
+                   {"returned", decimal(row.returned.base)},
+                   {"insured", decimal(row.insured.base)},
                    {"prior_claim", id_or_null(row.prior_claim)},
                    {"prior_bill", render_split(row.prior_bill)},
                    {"refund", decimal(row.refund.base)},
@@ -303,6 +311,7 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
                                            {"fee", decimal(quote.lock->fee.base)}}
                                     : json()},
           {"lock_fees", render_lock_fees(quote)},
+          {"start_promised_ms", quote.start_promised ? json(quote.start_promised->ms) : json()},
           {"tx_fee", decimal(quote.tx_fee.base)},
           {"balance", decimal(quote.balance.base)},
           {"credits", quote.boost.credits},

@@ -98,8 +98,10 @@ json render_tiers_of(const Machine& machine, ClassId hardware_class, const Class
   for (const auto& [tier, row] : machine.pricing().tiers()) {
     const auto counted = state.tiers.find(tier);
     const Count count = counted != state.tiers.end() ? counted->second : Count{};
+    const DurationMs p90 = machine.market().start_p90(tier, hardware_class);
     tiers.push_back({{"tier", row.name},
                      {"price", fmt::format("{}", machine.pricing().price(tier, hardware_class).nagpu_per_gpu_hour)},
+                     {"start_p90_ms", p90.ms != 0 ? json(p90.ms) : json()},
                      {"waiting", count.waiting},
                      {"parked", count.parked},
                      {"running", count.running}});

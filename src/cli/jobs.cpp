@@ -86,6 +86,15 @@ void add_preemption(terminal::KeyValues& lines, const Invocation& call, const Fo
     lines.add("Compensation",
               fmt::format("{} out of its cap, to those that it pre-empted", agpu_of(job, "compensation")));
   }
+  if (const json& promise = member(job, "start_promise"); promise.is_object()) {
+    lines.add("Promise", fmt::format("starts by {}: {}", time_text(call, promise, "due_ms"), shown(promise, "state")));
+  }
+  if (has(found.contract, "returned") && text_of(found.contract, "returned") != "0") {
+    lines.more(fmt::format("{} of its bill was not charged for that", agpu_of(found.contract, "returned")));
+  }
+  if (has(found.contract, "insured") && text_of(found.contract, "insured") != "0") {
+    lines.more(fmt::format("the insurance fund paid {} for that", agpu_of(found.contract, "insured")));
+  }
   if (const json& notice = member(found.contract, "notice"); notice.is_object() && flag_of(notice, "open")) {
     lines.add("Pre-empted", fmt::format("must give way to job {} until {}; costs nothing, and it is queued again",
                                         shown(notice, "by"), time_text(call, notice, "due_ms")));

@@ -56,6 +56,9 @@ std::string waiting_by_tier(const json& row) {
     const std::uint64_t waiting = number_of(entry, "waiting");
     if (waiting == 0) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", shown(entry, "tier"), waiting);
+    if (const auto p90 = find_number(entry, "start_p90_ms")) {
+      text += fmt::format(" (9 of 10 within {})", terminal::human_duration(*p90));
+    }
   }
   return text;
 }

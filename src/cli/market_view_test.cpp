@@ -44,6 +44,10 @@ TEST_F(MarketViewTest, ShowsLoadPricesAndHowLongTheFirstWaits) {
             std::string::npos)
       << text;
   EXPECT_EQ(text.find("H100"), std::string::npos);
+  json known = queues;
+  known["queues"][0]["tiers"][0]["start_p90_ms"] = 300'000;
+  EXPECT_NE(market_text(plain_, {known, json::object(), 61'000}).find("Economy 2 (9 of 10 within 5 min)"),
+            std::string::npos);
   EXPECT_NE(text.find("1 class without nodes and jobs left out"), std::string::npos);
   EXPECT_NE(queues_text(plain_, queues, 0).find("H100"), std::string::npos);
 }

@@ -195,6 +195,15 @@ void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
   lines.add("Start", fmt::format("{}: {}; {} before it in the queue", when, why, count_of(ahead, "job")));
 }
 
+/// What the tier says of the start, and what a late one costs the market.
+void add_promise(terminal::KeyValues& lines, const PlanFacts& facts) {
+  const auto within = find_number(facts.quote, "start_promised_ms");
+  if (!within) return;
+  const bool premium = capitalized(text_of(facts.quote, "tier")) == "Premium";
+  lines.add("Promise", fmt::format("it starts within {}, or {}", terminal::human_duration(*within),
+                                   premium ? "a part of the bill is credited" : "you pay no fee"));
+}
+
 /// Only where the job offers credits.
 void add_credits(terminal::KeyValues& lines, const PlanFacts& facts) {
   if (facts.job.credits == 0) return;
@@ -336,6 +345,7 @@ std::string plan_text(const terminal::Terminal& terminal, const PlanFacts& facts
   add_start(lines, facts);
   add_price_lock(lines, facts);
   add_credits(lines, facts);
+  add_promise(lines, facts);
   lines.add("Verify", "accept: paid when you accept it, or when its window closes");
   add_nodes(lines, facts);
   add_balance(lines, facts);

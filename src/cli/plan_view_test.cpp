@@ -97,6 +97,17 @@ TEST_F(PlanTest, APredictedStartIsToldAsHalfAndNineOfTen) {
   EXPECT_THAT(render(quote), HasSubstr("in 5 min, 9 of 10 such jobs in 25 min (a prediction): 1 node could take it"));
 }
 
+// REQ: MTP-6
+TEST_F(PlanTest, ThePromiseOfTheStartNamesWhatALateOneCosts) {
+  json quote = a_quote();
+  EXPECT_THAT(render(quote), Not(HasSubstr("Promise")));
+  quote["start_promised_ms"] = 600'000;
+  EXPECT_THAT(render(quote), HasSubstr("it starts within 10 min, or you pay no fee"));
+  quote["tier"] = "premium";
+  quote["start_promised_ms"] = 40'000;
+  EXPECT_THAT(render(quote), HasSubstr("it starts within 40 s, or a part of the bill is credited"));
+}
+
 TEST_F(PlanTest, AMissingRuntimeIsSaidPlainly) {
   const std::string sentence = "no node has debian/blender-3.4; 2 nodes have debian/pytorch-1.13";
   EXPECT_THAT(render(a_quote(), sentence), HasSubstr(sentence));

@@ -3,6 +3,7 @@
 import ledger
 import pricing
 import reputation
+import waits
 from wire import Refused, derived_id
 
 INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
@@ -10,7 +11,7 @@ UNKNOWN, NOT_PROVIDER, NOT_REQUESTER, WRONG_STATE, RESULT_INVALID, GOES_BACK, RE
 ASSIGNED, PREPARING, RUNNING, DELIVERED, SETTLED, REFUNDED, REQUEUED = range(7)
 ACK_DUE, START_DUE, SILENCE_DUE, RUN_END, ACCEPT_DUE = range(3, 8)
 NOTICE_END, PREEMPTED = 14, 22
-ECONOMY, PREMIUM = 0, 2
+ECONOMY, STANDARD, PREMIUM = range(3)
 (COMPLETED, ACCEPTED, VERIFIED, TIMEOUT_REQUESTER, CANCELLED_REQUESTER, BAD_PAYLOAD, _, RESOURCE_LIMIT, INPUTS_MISSING, _,
  PROVIDER_LOST, PROVIDER_REFUSED, PROVIDER_LATE, PROVIDER_ERROR, DEVICE_ERROR) = range(1, 16)
 REQUESTERS_FAULT = (BAD_PAYLOAD, RESOURCE_LIMIT, INPUTS_MISSING)
@@ -30,6 +31,7 @@ class Contracts:
         self.params, self.money, self.registry, self.scores, self.jobs, self.timers = (
             params, money, registry, scores, jobs, timers)
         self.rows = {}
+        self.premium_fees = {}  # requester: {"settled", "insured"}
         self.ended = []  # in this step, in order
         self.preempted = set()  # contracts that went in this block's beginning, as the programs say
         self.hinted = {}  # contract: its state after this step, as the programs say
@@ -107,13 +109,13 @@ class Contracts:
             "prior_bill": dict(pricing.NOTHING), "notice": None})
         row.update({name: 0 for name in (
             "acknowledged", "started", "last_progress", "progress_run_ms", "stopped", "delivered", "ended", "run_end_due",
-            "metered_ms", "end_reason", "party", "refund", "compute_units")})
+            "metered_ms", "end_reason", "party", "returned", "insured", "refund", "compute_units")})
         assert key == derived_id("contract", hint["job"], job["attempts"]), "the id of a contract"
         assert node["status"] == 1, "a match on a node that is not Active"
         self.rows[key] = row
         self.registry.hold(hint["node"], hint["allocation"], -1)
         self.set_timer(key, ACK_DUE, now + self.params["AckMs"])
-        self.jobs.matched(hint["job"], key, hint["price"]["unit"], now)
+        self.jobs.matched(hint["job"], key, hint["price"], now)
 
     def acknowledge(self, op, sender, now):
         row = self.mine(op["contract"], sender, "provider", (ASSIGNED,))
@@ -131,6 +133,7 @@ class Contracts:
         self.set_timer(op["contract"], SILENCE_DUE, now + self.params["SilenceMs"])
         row["run_end_due"] = now + 1000 * row["max_s"] + self.params["RunGraceMs"]
         self.timers.add((row["run_end_due"], RUN_END, op["contract"]))
+        self.waits.started(self.jobs.rows[row["job"]], now)
 
     def progress(self, op, sender, now):
         live, back, unknown = [], False, False
@@ -284,7 +287,13 @@ class Contracts:
                 paid += row["prior_bill"]["pay"]
         if ran:
             row["bill"] = self.bill_of(row, row["cap"] - paid)
+            if prior is None:
+                self.make_good(row)
             self.pay(row, row["bill"])
+            if prior is None and row["price"]["tier"] == PREMIUM:
+                fees = self.premium_fees.setdefault(row["requester"], {"settled": 0, "insured": 0})
+                fees["settled"] = min(fees["settled"] + row["bill"]["pay"], ledger.AMOUNT_MAX)
+                fees["insured"] += row["insured"]
             paid += row["bill"]["pay"]
         if reason in (COMPLETED, ACCEPTED):
             self.outcome(row, reputation.SUCCESS, now)
@@ -292,6 +301,33 @@ class Contracts:
         if paid and row["state"] == REFUNDED:
             row["state"] = SETTLED
         self.jobs.end(row["job"], row["state"] == SETTLED, reason, paid, 0, now)
+
+    def make_good(self, row):
+        """A start that came too late (protocol section 3): Standard pays no fee; Premium is credited a share, by a node that
+        was late itself, else by the insurance fund within its bounds; nobody for work that a requester sells itself."""
+        promise, bill = self.jobs.rows[row["job"]]["start_promise"], row["bill"]
+        if not promise or promise["state"] != waits.MISSED:
+            return
+        if row["price"]["tier"] == STANDARD:
+            row["returned"] = bill["pay"] - bill["provider"] - bill["surge_burn"]
+            kept = {"provider": bill["provider"], "surge_burn": bill["surge_burn"]}
+            row["bill"] = {**pricing.NOTHING, **kept, "pay": bill["provider"] + bill["surge_burn"]}
+            return
+        if row["requester"] in (row["provider"], row["payout"]):
+            return
+        credit = bill["pay"] * self.params["PremiumCreditPpm"] // 10**6
+        if row["started"] - row["matched"] > self.waits.at_once(row):
+            row["returned"] = min(credit, bill["provider"])
+            bill["provider"] -= row["returned"]
+            bill["pay"] -= row["returned"]
+            return
+        fees = self.premium_fees.get(row["requester"], {"settled": 0, "insured": 0})
+        most = (fees["settled"] + bill["pay"]) * self.params["InsuranceShareMaxPpm"] // 10**6 - fees["insured"]
+        fund = self.money.pools.get((ledger.INSURANCE, ledger.AGPU), {"amount": 0})
+        row["insured"] = min(credit, max(most, 0), fund["amount"] * self.params["InsuranceCreditPpm"] // 10**6)
+        if row["insured"]:
+            fund["amount"] -= row["insured"]
+            self.money.credit(row["requester"], ledger.AGPU, row["insured"])
 
     def providers_fault(self, key, reason, now):
         self.outcome(self.rows[key], reputation.LATE if reason == PROVIDER_LATE else reputation.FAILURE, now)
@@ -326,6 +362,8 @@ class Contracts:
             by["cap"] -= share + unsaved
             by["compensation"] += share + unsaved
             by["notice"] = {"node": row["node"], "due": now + self.params["NoticeMs"]}
+        if by["attempts"] == 0 and by["compensation"] == sum(notice["share"] + notice["unsaved"] for _, notice in given.values()):
+            self.waits.noticed(by, now + self.params["NoticeMs"])
 
     def give_notice(self, key, notice, now):
         """What runs has time to end; what does not has nothing to save."""

@@ -101,6 +101,7 @@ class Jobs:
         self.params, self.money, self.stakes, self.registry, self.timers = params, money, stakes, registry, timers
         self.rows, self.clients, self.assigned = {}, {}, set()
         self.ended = []  # in this step, in order
+        self.counted = set()  # whose wait this step has counted already
 
     def submit_shape(self, op):
         need(plain(op["client_id"], 64))
@@ -153,6 +154,7 @@ class Jobs:
             "avoided": [], "fault_claim": ZERO20, "end_reason": 0, "ended": 0, "paid": 0, "refunded": 0, "burned": 0,
             "credits": spent, "boost": ahead, "credits_burned": burned, "price_lock": lock, "notice": None, "compensation": 0,
             "preemptions": 0, "weighed": 0}
+        self.waits.began(self.rows[job], verdict["parked"], now)
         if op["client_id"]:
             self.clients[client] = (job, spec)
         self.money.lock(ledger.ESCROW, job, sender, cap)
@@ -252,8 +254,16 @@ class Jobs:
             spec["max_price"] = op["max_price"]
         return "j", op["job"]
 
-    def matched(self, job, contract, unit, now):
+    def count_wait(self, job, tier, cls, now):
         row = self.rows[job]
+        assert row["tier"] == tier, "the tier of a match"
+        if row["attempts"] == 0 and job not in self.counted:
+            self.counted.add(job)
+            self.waits.matched(row, cls, now)
+
+    def matched(self, job, contract, price, now):
+        row, unit = self.rows[job], price["unit"]
+        self.count_wait(job, price["tier"], price["hardware_class"], now)
         assert row["state"] == QUEUED, "a match of a job that does not wait"
         row["state"], row["contract"], row["unit"], row["notice"] = ACTIVE, contract, unit, None
         if row["price_lock"] and row["attempts"] == 0 and now < row["price_lock"]["until"]:

@@ -20,6 +20,7 @@ import reputation
 import rows
 import staking
 import telemetry
+import waits
 from wire import Refused, Transaction, UNKNOWN_OPERATION, derived_id, text_of
 
 EXPIRED, TOO_FAR, SEQUENCE_USED, SEQUENCE_AHEAD, UNKNOWN_ACCOUNT, FEE_NOT_COVERED = range(1101, 1107)
@@ -86,6 +87,7 @@ class Model:
         self.registry.regions = [row for _, row in sorted(hint.of(rows.REGIONS), key=lambda pair: pair[0])]
         self.prices = prices.Prices(self.params, self.registry)
         self.jobs.prices = self.prices
+        self.waits = self.jobs.waits = self.contracts.waits = waits.Waits(self.params, self.registry)
         self.timers.add((genesis["time"] + self.params["TickMs"], TICK, NOTHING))
         self.timers.add((genesis["time"] + self.params["EpochMs"], EPOCH, NOTHING))
 
@@ -112,6 +114,7 @@ class Model:
         for table, _, row in hint.changes:
             if table == rows.SEEDS:
                 self.registry.benchmarks.seed = row[:32]
+        self.jobs.counted, self.waits.before = set(), {}
         fired = 0
         while self.timers and min(self.timers)[0] <= self.now:
             timer = min(self.timers)
@@ -119,6 +122,11 @@ class Model:
             if timer[1] == TICK:
                 # Matched before the tick, in this step, is only what a timer before it let start.
                 self.tick(hint, opened if fired else [])
+            if timer[1] == EPOCH and fired:
+                # Whoever was matched in this step was so by a timer before this one: an epoch makes no room.
+                self.follow_waits(hint)
+                for row in opened:
+                    self.jobs.count_wait(row["job"], row["price"]["tier"], row["price"]["hardware_class"], self.now)
             self.fire(timer, matched, asked, disturbed)
             fired += 1
         self.follow_matches(hint)
@@ -160,6 +168,7 @@ class Model:
             self.timers.add((self.chain["epoch_ends"], EPOCH, NOTHING))
             self.telemetry.epoch_ends(self.chain["epochs"])
             self.governance.epoch_ends()
+            self.waits.epoch_ends()
         elif kind == queue.JOB_DEADLINE:
             # Matched in the same block means: by a timer before this one.
             if subject not in matched:
@@ -293,8 +302,18 @@ class Model:
         getattr(self.contracts, step[number])(op, sender, now)
         return ("c", op["contract"]) if number != 43 else None
 
+    def follow_waits(self, hint):
+        """Which jobs are parked, and which wake, is the index's word."""
+        for key, row in hint.of(rows.JOBS):
+            mine = self.jobs.rows.get(key)
+            if not mine or mine["attempts"] or mine["waiting_since"] == row["waiting_since"]:
+                continue
+            assert row["waiting_since"] == self.now or (row["parked"] and not row["waiting_since"]), "since when it waits"
+            self.waits.began(mine, not row["waiting_since"], self.now)
+
     def follow_matches(self, hint):
         """What the market did after a step: contracts that it opened, jobs that it gave up."""
+        self.follow_waits(hint)
         stated = hint.of(rows.CONTRACTS)
         noticed = {key: row for key, row in stated if row["notice"] and not self.contracts.has_notice(key)}
         for by in {row["notice"]["by"]: None for row in noticed.values()}:

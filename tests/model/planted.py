@@ -18,6 +18,7 @@ import registry
 import reputation
 import staking
 import telemetry
+import waits
 import wire
 
 
@@ -233,6 +234,12 @@ IN_THE_MODEL = {
         jobs.Jobs, "queue_preempted", lambda self, job: self.rows[job].update(preemptions=0)),
     "a provider works for nothing after a notice": lambda: changed(
         contracts.Contracts, "pay_notice", lambda self, key, preempted: self.rows[key]["notice"] and self.rows[key]["notice"].update(provider=0)),
+    "a late start is charged in full": lambda: instead(contracts.Contracts, "make_good", lambda self, row: None),
+    "a wait is counted twice": lambda: changed(
+        waits.Waits, "count", lambda self, key, wait: self.rows[key]["counts"].__setitem__(0, self.rows[key]["counts"][0] + 16)),
+    "waits never fade": lambda: instead(waits.Waits, "epoch_ends", lambda self: None),
+    "a promise is always kept": lambda: with_parameter("StartPromiseMinMs", lambda v: v + 10**9),
+    "Premium has all the time in the world": lambda: with_parameter("PremiumStartMs", lambda v: v + 10**9),
     "a stake returns at once": lambda: with_parameter("UnbondAmaxMs", lambda v: 0),
     "a returned stake goes nowhere": lambda: instead(staking.Staking, "part_returns", stake_lost),
     "a stake may be as small as it likes": lambda: with_parameter("StakeMinimum", lambda v: 0),

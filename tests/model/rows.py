@@ -4,6 +4,7 @@ of fields are those of the rows.h of each module."""
 TIMERS, PARAMETERS, ACCOUNTS, LOCKS, POOLS, SUPPLY, REPUTATION, PROVIDERS, NODES, CAPACITY, CLASSES, REGIONS = range(1, 13)
 CHAIN, OPERATORS, TIERS, PRICES, JOBS, CLIENT_IDS, ASSIGNMENTS, CONTRACTS = 0, 14, 15, 16, 17, 18, 20, 21
 GOVERNANCE, PARAMETER_CHANGES, STAKES, UNBONDINGS, PRICE_HISTORY, PRICE_BANDS = range(26, 32)
+START_WAITS, PREMIUM_FEES = 32, 33
 BENCHMARKS, TELEMETRY_WINDOW, TELEMETRY_REPORTS, NODE_TELEMETRY, ATTESTORS, ATTESTATIONS = range(40, 46)
 SEEDS = 24
 
@@ -80,6 +81,8 @@ SCHEMAS = {
     PRICE_HISTORY: [("tick", U64), ("time", U64), ("price", U64), ("load_ppm", U32),
                     ("bands", times(3, [("low", U64), ("high", U64)]))],
     PRICE_BANDS: [("half_width", times(3, U64)), ("matured", times(3, U64)), ("inside", times(3, U64))],
+    START_WAITS: [("counts", times(64, U32)), ("p90", U64)],
+    PREMIUM_FEES: [("settled", U64), ("insured", U64)],
     JOBS: "job",  # see job_row
     ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("tier", U8),
                   ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64), ("boosted", U8),
@@ -92,7 +95,7 @@ SCHEMAS = {
                 ("last_progress", U64), ("progress_run_ms", U64), ("stopped", U64), ("delivered", U64), ("ended", U64),
                 ("timer", U8), ("timer_due", U64), ("run_end_due", U64), ("metered_ms", U64), ("result_hash", HASH),
                 ("outputs", listed(HASH)), ("proof_hash", HASH), ("end_reason", U8), ("party", U8), ("bill", SPLIT),
-                ("prior_claim", ID), ("prior_bill", SPLIT), ("refund", U64), ("compute_units", U64),
+                ("prior_claim", ID), ("prior_bill", SPLIT), ("returned", U64), ("insured", U64), ("refund", U64), ("compute_units", U64),
                 ("notice", ("optional", [("by", ID), ("given", U64), ("due", U64), ("open", U8), ("share", U64),
                                          ("unsaved", U64), ("provider", U64)]))],
 }
@@ -104,7 +107,8 @@ JOB_TAIL = [("state", U8), ("parked", U8), ("weighed", U8), ("tier", U8), ("tier
             ("avoided", listed(ID)), ("fault_claim", ID), ("end_reason", U8), ("ended", U64), ("paid", U64),
             ("refunded", U64), ("burned", U64), ("credits", U64), ("boost", U64), ("credits_burned", U64),
             ("price_lock", ("optional", PRICE_LOCK)), ("notice", ("optional", [("node", ID), ("due", U64)])),
-            ("compensation", U64), ("preemptions", U32)]
+            ("compensation", U64), ("preemptions", U32), ("waiting_since", U64),
+            ("start_promise", ("optional", [("due", U64), ("state", U8)]))]
 WHERE = [("prefer", listed("text")), ("allow", listed("text")), ("residency", "text"), ("site_tier_min", U8),
          ("sandbox_tier_min", U8), ("tee_kinds", listed(U8)), ("reputation_min", U8), ("excluded_providers", listed(ID))]
 SPEC = [("kind", U8), ("runtime", "text"), ("image", HASH), ("manifest_hash", HASH), ("inputs", listed(HASH)),

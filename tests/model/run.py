@@ -19,7 +19,8 @@ from model import Hint, Model
 
 JOB_FIELDS = ("requester", "sequence", "spec", "state", "tier", "max_price", "cap", "submitted", "attempts", "unit",
               "contract", "avoided", "fault_claim", "end_reason", "ended", "paid", "refunded", "burned",
-              "credits", "boost", "credits_burned", "price_lock", "notice", "compensation", "preemptions", "weighed")
+              "credits", "boost", "credits_burned", "price_lock", "notice", "compensation", "preemptions", "weighed",
+              "waiting_since", "start_promise")
 
 
 class Difference(Exception):
@@ -54,6 +55,8 @@ def tables_of(model):
         rows.ATTESTATIONS: model.attestors.table(),
         rows.JOBS: model.jobs.rows,
         rows.CONTRACTS: model.contracts.rows,
+        rows.START_WAITS: {bytes(key): row for key, row in model.waits.rows.items()},
+        rows.PREMIUM_FEES: model.contracts.premium_fees,
         **model.prices.tables(),
     }
 

@@ -101,6 +101,12 @@ protocol::Genesis Driver::genesis(std::uint64_t seed) {
   if (seed % 2 == 0) genesis.parameters.push_back({protocol::Parameter::ArchiveAfterMs, 10 * tick_ms});
   if (seed % 3 != 0) genesis.parameters.push_back({protocol::Parameter::BenchmarkSpotMs, 40 * tick_ms});
   if (seed % 4 == 1) genesis.parameters.push_back({protocol::Parameter::TelemetryWindowNodes, 3});
+  if (seed % 5 != 0) {
+    // Few wait often enough here for a promise that rests on twenty waits.
+    genesis.parameters.push_back({protocol::Parameter::StartSamplesMin, 1});
+    genesis.parameters.push_back({protocol::Parameter::StartPromiseMinMs, seed % 5 * tick_ms / 2});
+    genesis.parameters.push_back({protocol::Parameter::StartPromiseMultiple, 1});
+  }
   if (is_patient(seed)) {
     genesis.parameters.push_back({protocol::Parameter::TickMs, 10 * tick_ms});
     const std::uint64_t least = protocol::parameter_info(protocol::Parameter::UnbondAmaxMs).min / divisor;

@@ -103,7 +103,8 @@ const Expectation& Expectation::bill_follows_formula() const {
   const u128 gpu_ms = u128{found->billing_milli} * (found->metered_ms / 1000 * 1000);
   const u128 due = (u128{price.unit.nagpu_per_gpu_hour} * gpu_ms + 3'599'999'999) / 3'600'000'000;
   const u128 billed = due < found->cap.base ? due : u128{found->cap.base};
-  equal("the bill", found->bill.pay, Agpu{static_cast<std::uint64_t>(billed)});
+  equal("the bill and what is not charged of it", Agpu{found->bill.pay.base + found->returned.base},
+        Agpu{static_cast<std::uint64_t>(billed)});
   const protocol::FeeSplit& bill = found->bill;
   const std::uint64_t parts = bill.surge_burn.base + bill.burn.base + bill.stakers.base + bill.treasury.base +
                               bill.insurance.base + bill.referrer.base + bill.provider.base;

@@ -296,11 +296,12 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   i128 left = job.cap;
   if (!row.prior_claim.is_zero()) {
     const ContractRow& prior = contracts_.at(row.prior_claim);
-    pay(prior, row.prior_bill, prior.started.ms == 0 ? 0 : left, machine);
+    pay(prior, row.prior_bill, prior.started.ms == 0 ? 0 : left, machine, false);
     left -= row.prior_bill.pay.base;
   }
   const bool pays = row.state == ContractState::Settled && row.started.ms != 0;
-  pay(row, row.bill, pays ? left : 0, machine);
+  const bool late = row.prior_claim.is_zero() && started_late(row, machine);
+  pay(row, row.bill, pays ? left : 0, machine, late);
   left -= row.bill.pay.base;
   differ_of(settlement.contract, "refund", left, row.refund.base);
   balances_[job.requester][Asset::Agpu] += left;
@@ -309,21 +310,69 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   jobs_.erase(row.job);
 }
 
-void Money::pay(const ContractRow& row, const FeeSplit& bill, i128 at_most, const Machine& machine) {
+/// Standard is judged by its first match, Premium by its first start.
+bool Money::started_late(const ContractRow& row, const Machine& machine) {
+  const auto& promise = machine.market().jobs().get(row.job).start_promise;
+  const bool premium = row.price.tier == protocol::kPremium;
+  std::uint64_t began = 0;
+  for (std::uint32_t attempt = 0; attempt <= row.attempt && began == 0; ++attempt) {
+    const ContractRow& contract = contracts_.at(contract_id_of(row.job, attempt));
+    began = premium ? contract.started.ms : contract.matched.ms;
+  }
+  const bool late = promise && began > promise->due.ms;
+  differ_of(row.job, "a missed start", late ? 1 : 0, promise && promise->state == protocol::StartState::Missed ? 1 : 0);
+  return late;
+}
+
+i128 Money::insured(const ContractRow& row, i128 credit, i128 due, const Machine& machine) {
+  PremiumSum& sum = premium_[row.requester];
+  const i128 most = (sum.settled + due) * parameter(machine, Parameter::InsuranceShareMaxPpm) / kMillion - sum.insured;
+  const i128 of_fund = pools_[Pool::Insurance] * parameter(machine, Parameter::InsuranceCreditPpm) / kMillion;
+  const i128 amount = std::min({credit, std::max(most, i128{0}), of_fund});
+  pools_[Pool::Insurance] -= amount;
+  balances_[row.requester][Asset::Agpu] += amount;
+  sum.insured += amount;
+  return amount;
+}
+
+void Money::pay(const ContractRow& row, const FeeSplit& bill, i128 at_most, const Machine& machine, bool late) {
   const i128 seconds_ms = i128{row.metered_ms / 1000} * 1000;
   i128 due = cost(row.price.unit.nagpu_per_gpu_hour, row.billing_milli, seconds_ms);
   due = std::min({std::max(due, parameter(machine, Parameter::MinimumJobFee)), i128{row.cap.base}, at_most});
-  differ_of(row.job, "payment", due, bill.pay.base);
   const i128 surge = row.price.log_price > row.price.slow_log_price ? i128{bill.surge_burn.base} : 0;
   const i128 base = due - surge;
   const auto share = [&](Parameter ppm) { return base * parameter(machine, ppm) / kMillion; };
-  const i128 burn = ceil_div(base * parameter(machine, Parameter::FeeBurnPpm), kMillion);
-  const i128 stakers = share(Parameter::FeeStakersPpm);
-  const i128 treasury = share(Parameter::FeeTreasuryPpm) + share(Parameter::FeeReferrerPpm);
-  const i128 insurance = share(Parameter::FeeInsurancePpm);
+  i128 burn = ceil_div(base * parameter(machine, Parameter::FeeBurnPpm), kMillion);
+  i128 stakers = share(Parameter::FeeStakersPpm);
+  i128 treasury = share(Parameter::FeeTreasuryPpm) + share(Parameter::FeeReferrerPpm);
+  i128 insurance = share(Parameter::FeeInsurancePpm);
+  i128 provider = base - burn - stakers - treasury - insurance;
+  i128 returned = 0;
+  const bool premium = row.price.tier == protocol::kPremium;
+  const bool own = row.requester == row.provider || row.requester == row.payout;
+  if (late && !premium) {
+    returned = burn + stakers + treasury + insurance;
+    burn = stakers = treasury = insurance = 0;
+  } else if (late && !own && due > 0) {
+    const i128 credit = due * parameter(machine, Parameter::PremiumCreditPpm) / kMillion;
+    const i128 fetching = i128{row.input_bytes} / parameter(machine, Parameter::InputBytesPerSecond) * 1000;
+    const i128 allowed =
+        parameter(machine, Parameter::AckMs) + parameter(machine, Parameter::PremiumStartMs) + fetching;
+    if (i128{row.started.ms} - row.matched.ms > allowed) {
+      returned = std::min(credit, provider);
+      provider -= returned;
+    } else {
+      differ_of(row.job, "what the insurance fund pays", insured(row, credit, due, machine), row.insured.base);
+    }
+  }
+  due -= returned;
+  if (premium && row.prior_claim.is_zero() && row.state == ContractState::Settled)
+    premium_[row.requester].settled += due;
+  differ_of(row.job, "payment", due, bill.pay.base);
+  differ_of(row.job, "what is not charged", returned, row.returned.base);
   // A payout account that was closed meanwhile gets nothing: the provider's own cannot be closed.
   const AccountId& payee = open_accounts_.contains(row.payout) ? row.payout : row.provider;
-  balances_[payee][Asset::Agpu] += base - burn - stakers - treasury - insurance;
+  balances_[payee][Asset::Agpu] += provider;
   pools_[Pool::Stakers] += stakers;
   pools_[Pool::Treasury] += treasury;
   pools_[Pool::Insurance] += insurance;

@@ -49,6 +49,12 @@ class Money {
     std::uint64_t until = 0;  // market time
   };
 
+  /// Of a requester's Premium jobs.
+  struct PremiumSum {
+    i128 settled = 0;
+    i128 insured = 0;
+  };
+
   /// Credits of a stake in millionths, as of a market time (economics 8.2).
   struct Credits {
     i128 micro = 0;
@@ -63,8 +69,11 @@ class Money {
   /// What a job's notices took out of its cap since it was last looked at.
   void follow_notices(const JobId& id, OpenJob& job, const protocol::Machine& machine);
   void pay_notice(const ContractId& id, const protocol::ContractRow& row, const protocol::Machine& machine);
+  [[nodiscard]] bool started_late(const protocol::ContractRow& row, const protocol::Machine& machine);
+  /// What the insurance fund pays for a late start, taken from it.
+  [[nodiscard]] i128 insured(const protocol::ContractRow& row, i128 credit, i128 due, const protocol::Machine& machine);
   void pay(const protocol::ContractRow& row, const protocol::FeeSplit& bill, i128 at_most,
-           const protocol::Machine& machine);
+           const protocol::Machine& machine, bool late);
   void return_node_locks(std::uint64_t market_time);
   void return_stakes(std::uint64_t market_time);
   void bring_credits(const AccountId& account, const protocol::Machine& machine);
@@ -82,6 +91,7 @@ class Money {
   std::map<AccountId, Credits> credits_;
   std::vector<Unbonding> unbondings_;
   std::map<protocol::Pool, i128> pools_;
+  std::map<AccountId, PremiumSum> premium_;
   std::map<JobId, OpenJob> jobs_;
   std::map<ContractId, protocol::ContractRow> contracts_;  // settled before
   std::map<NodeId, NodeLock> node_locks_;

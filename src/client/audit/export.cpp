@@ -103,6 +103,8 @@ constexpr ExportColumn kSettlements[] = {{"history_index", kNumber},
                                          {"provider_share", kAmount},
                                          {"prior_claim", kText},
                                          {"prior_pay", kAmount},
+                                         {"returned", kAmount},
+                                         {"insured", kAmount},
                                          {"refund", kAmount},
                                          {"cap", kAmount}};
 
@@ -296,6 +298,8 @@ void Exporter::add_settlement(const BlockEnd& end, std::uint64_t index, ByteView
                                    number(row.bill.provider.base),
                                    row.prior_claim.is_zero() ? "" : row.prior_claim.text(),
                                    number(row.prior_bill.pay.base),
+                                   number(row.returned.base),
+                                   number(row.insured.base),
                                    number(row.refund.base),
                                    number(row.cap.base)});
 }

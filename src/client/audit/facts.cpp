@@ -123,6 +123,11 @@ json facts_of(const protocol::NodeRow& row) {
           {"ratings", std::move(ratings)}};
 }
 
+json promise_facts(const std::optional<protocol::StartPromise>& promise) {
+  if (!promise) return {};
+  return {{"due_market_ms", promise->due.ms}, {"state", start_state_name(promise->state)}};
+}
+
 json facts_of(const protocol::JobRow& row) {
   const bool ended = row.end_reason != protocol::EndReason::None;
   return {{"requester", row.requester.text()},
@@ -142,7 +147,8 @@ json facts_of(const protocol::JobRow& row) {
           {"lock_fee", number(row.price_lock ? row.price_lock->fee.base : 0)},
           {"lock_paid", number(row.price_lock ? row.price_lock->paid.base : 0)},
           {"compensation", number(row.compensation.base)},
-          {"preemptions", row.preemptions}};
+          {"preemptions", row.preemptions},
+          {"start_promise", promise_facts(row.start_promise)}};
 }
 
 json notice_facts(const std::optional<protocol::Notice>& notice) {
@@ -176,6 +182,8 @@ json facts_of(const protocol::ContractRow& row) {
           {"metered_ms", row.metered_ms},
           {"cap", number(row.cap.base)},
           {"bill", split_facts(row.bill)},
+          {"returned", number(row.returned.base)},
+          {"insured", number(row.insured.base)},
           {"refund", number(row.refund.base)},
           {"manifest_hash", row.manifest_hash.hex()},
           {"result_hash", row.result_hash.hex()},

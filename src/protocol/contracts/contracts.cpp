@@ -15,7 +15,8 @@ Contracts::Contracts(state::Store& store, const Params& params, Ledger& ledger, 
       reputation_(reputation),
       market_(market),
       timers_(timers),
-      contracts_(store, state::TableId::Contracts) {
+      contracts_(store, state::TableId::Contracts),
+      premium_fees_(store, state::TableId::PremiumFees) {
   contracts_.add_observer(index_);
 }
 
@@ -196,6 +197,9 @@ bool Contracts::index_is_sound() const {
 bool Contracts::invariants_hold() const {
   std::size_t attempts = 0;
   for (const auto& [id, job] : market_.jobs()) attempts += job.attempts;
+  for (const auto& [account, fees] : premium_fees_) {
+    if (fees.insured > fees.settled) return false;
+  }
   return attempts == contracts_.size() && index_is_sound() &&
          std::all_of(contracts_.begin(), contracts_.end(), [this](const auto& entry) {
            const auto& [id, row] = entry;

@@ -123,6 +123,7 @@ class Contracts {
 
   [[nodiscard]] const state::Table<ContractId, ContractRow>& table() const { return contracts_; }
   [[nodiscard]] const ContractIndex& index() const { return index_; }
+  [[nodiscard]] const state::Table<AccountId, PremiumFeesRow>& premium_fees() const { return premium_fees_; }
   [[nodiscard]] bool invariants_hold() const;
 
  private:
@@ -146,7 +147,12 @@ class Contracts {
   void preempt(const ContractId& id, ContractRow row, const BlockContext& context);
   /// Pays what stands locked for a notice: to the provider what it ran for nothing, the rest to the requester.
   void pay_notice(const ContractId& id, ContractRow& row, bool preempted);
-  [[nodiscard]] FeeSplit pay(const ContractRow& row, Agpu at_most);
+  [[nodiscard]] FeeSplit bill_of(const ContractRow& row, Agpu at_most) const;
+  void pay(const ContractRow& row, const FeeSplit& bill);
+  /// What a start that came too late takes off the bill, and what the insurance fund pays for it (README.md).
+  void make_good(ContractRow& row, const JobRow& job, FeeSplit& bill);
+  [[nodiscard]] Agpu from_insurance(const AccountId& requester, Agpu credit, Agpu paid);
+  void count_premium(const ContractRow& row);
   void finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
               const BlockContext& context);
   void record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context);
@@ -166,6 +172,7 @@ class Contracts {
   Timers& timers_;
   ContractIndex index_;
   state::Table<ContractId, ContractRow> contracts_;
+  state::Table<AccountId, PremiumFeesRow> premium_fees_;
   std::vector<Settlement> settlements_;
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "protocol/contracts/contracts.h"
+#include "protocol/market/market_view.h"
 
 namespace starminer::protocol {
 namespace {
@@ -112,8 +113,8 @@ void Contracts::apply(const Checked<ContractAcknowledge>& op, const Sender& /*se
   drop_timers(id, row);
   row.state = ContractState::Preparing;
   row.acknowledged = context.time;
-  const std::uint64_t fetch_ms = row.input_bytes / params_.get(Parameter::InputBytesPerSecond) * 1000;
-  set_timer(id, row, TimerKind::StartDue, context.time + params_.duration(Parameter::StartMs) + DurationMs{fetch_ms});
+  set_timer(id, row, TimerKind::StartDue,
+            context.time + params_.duration(Parameter::StartMs) + fetch_time(params_, row.input_bytes));
   store(id, row, context);
 }
 

@@ -104,9 +104,17 @@ struct ContractRow {
   FeeSplit bill;           // pay is 0 until settled
   ContractId prior_claim;  // earlier contract of the job that claimed the same fault of the requester; zero: none
   FeeSplit prior_bill;     // what its provider is paid with this settlement
+  Agpu returned;           // of the price of the metered time, not charged because the job started too late
+  Agpu insured;            // paid by the insurance fund for the same, on top of the refund
   Agpu refund;
   std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x rating; 0 for a job without GPU
   std::optional<Notice> notice;
+};
+
+/// What a requester paid for Premium jobs, and what of it the insurance fund gave back.
+struct PremiumFeesRow {
+  Agpu settled;
+  Agpu insured;
 };
 
 }  // namespace starminer::protocol

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "protocol/contracts/contracts.h"
+#include "protocol/market/start_promise.h"
 
 namespace starminer::protocol {
 namespace {
@@ -40,13 +41,17 @@ void Contracts::stop_meter(ContractRow& row, TimeMs stop) const {
       device_seconds_milli ? mul_div(*device_seconds_milli, row.rating_cu_x1000, 1000, Rounding::Floor).value_or(0) : 0;
 }
 
-/// Pays the metered time of a contract out of its job's escrow by the fee table, never more than `at_most`.
-FeeSplit Contracts::pay(const ContractRow& row, Agpu at_most) {
+/// The price of the metered time by the fee table, never more than `at_most`.
+FeeSplit Contracts::bill_of(const ContractRow& row, Agpu at_most) const {
   const std::uint64_t whole_seconds_ms = row.metered_ms / 1000 * 1000;
   Agpu due = Pricing::cost(row.price.unit, row.billing_milli, whole_seconds_ms, Rounding::Ceil);
   due = std::max(due, params_.agpu(Parameter::MinimumJobFee));
   due = std::min({due, row.cap, at_most});
-  const FeeSplit bill = pricing_.split(due, row.price.log_price, row.price.slow_log_price, false);
+  return pricing_.split(due, row.price.log_price, row.price.slow_log_price, false);
+}
+
+/// A bill out of its job's escrow.
+void Contracts::pay(const ContractRow& row, const FeeSplit& bill) {
   const auto& subject = row.job.bytes;
   const auto burned = checked_add(bill.surge_burn, bill.burn);
   STARMINER_CHECK(burned.has_value());
@@ -57,7 +62,50 @@ FeeSplit Contracts::pay(const ContractRow& row, Agpu at_most) {
   const AccountId& payee = ledger_.exists(row.payout) ? row.payout : row.provider;
   ledger_.pay_from_lock(LockPurpose::Escrow, subject, payee, bill.provider);
   market_.pay_price_lock(row.job, payee);
-  return bill;
+}
+
+/// Standard: what of the price is not the provider's, but for the surge part. Premium: a share of the price, from a
+/// node that was late itself, else from the insurance fund; a node that pays itself or its requester's own is owed
+/// nothing.
+void Contracts::make_good(ContractRow& row, const JobRow& job, FeeSplit& bill) {
+  if (!job.start_promise || job.start_promise->state != StartState::Missed) return;
+  if (pricing_.tier(job.tier).promise == StartRule::Queue) {
+    row.returned = {bill.burn.base + bill.stakers.base + bill.treasury.base + bill.insurance.base + bill.referrer.base};
+    bill = FeeSplit{{bill.pay.base - row.returned.base}, bill.surge_burn, {}, {}, {}, {}, {}, bill.provider};
+    return;
+  }
+  if (row.requester == row.provider || row.requester == row.payout) return;
+  const Agpu credit{
+      mul_div(bill.pay.base, params_.get(Parameter::PremiumCreditPpm), kPpm, Rounding::Floor).value_or(0)};
+  const bool node_was_late = row.started > row.matched + premium_allowance(params_, row.input_bytes);
+  if (node_was_late) {
+    row.returned = std::min(credit, bill.provider);
+    bill.provider.base -= row.returned.base;
+    bill.pay.base -= row.returned.base;
+  } else {
+    row.insured = from_insurance(row.requester, credit, bill.pay);
+  }
+}
+
+Agpu Contracts::from_insurance(const AccountId& requester, Agpu credit, Agpu paid) {
+  const auto share = [this](std::uint64_t of, Parameter ppm) {
+    return mul_div(of, params_.get(ppm), kPpm, Rounding::Floor).value_or(0);
+  };
+  const PremiumFeesRow* stands = premium_fees_.find(requester);
+  const PremiumFeesRow fees = stands != nullptr ? *stands : PremiumFeesRow{};
+  const std::uint64_t most = share(saturating_add(fees.settled.base, paid.base), Parameter::InsuranceShareMaxPpm);
+  const Agpu amount{std::min({credit.base, saturating_sub(most, fees.insured.base),
+                              share(ledger_.pool(Pool::Insurance, Asset::Agpu), Parameter::InsuranceCreditPpm)})};
+  ledger_.pay_from_pool(Pool::Insurance, requester, amount);
+  return amount;
+}
+
+void Contracts::count_premium(const ContractRow& row) {
+  const PremiumFeesRow* stands = premium_fees_.find(row.requester);
+  PremiumFeesRow fees = stands != nullptr ? *stands : PremiumFeesRow{};
+  fees.settled.base = std::min(saturating_add(fees.settled.base, row.bill.pay.base), kAmountMax);
+  fees.insured.base += row.insured.base;
+  premium_fees_.put(row.requester, fees);
 }
 
 void Contracts::record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context) {
@@ -85,7 +133,12 @@ void Contracts::settle(const ContractId& id, ContractRow row, EndReason reason, 
   const JobRow& job = market_.jobs().get(row.job);
   const bool ran = row.started.ms != 0;
   const Agpu cap = job.cap;
-  if (ran) row.bill = pay(row, cap);
+  if (ran) {
+    row.bill = bill_of(row, cap);
+    make_good(row, job, row.bill);
+    pay(row, row.bill);
+    if (pricing_.tier(job.tier).promise == StartRule::Now) count_premium(row);
+  }
   const Agpu paid = row.bill.pay;
   const auto refund = checked_sub(cap, paid);
   STARMINER_CHECK(refund.has_value());
@@ -168,7 +221,8 @@ void Contracts::claim_requester_fault(const ContractId& id, ContractRow row, End
     Agpu left = job.cap;
     const auto pay_for = [&](const ContractRow& served) {
       if (served.started.ms == 0) return FeeSplit{};
-      const FeeSplit bill = pay(served, left);
+      const FeeSplit bill = bill_of(served, left);
+      pay(served, bill);
       left = *checked_sub(left, bill.pay);
       return bill;
     };

@@ -156,6 +156,14 @@ void Ledger::burn_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 
   burn(Asset::Agpu, amount.base);
 }
 
+void Ledger::pay_from_pool(Pool pool, const AccountId& to, Agpu amount) {
+  const std::uint64_t held = this->pool(pool, Asset::Agpu);
+  STARMINER_CHECK(exists(to) && amount.base <= held);
+  if (amount.is_zero()) return;
+  pools_.put({pool, Asset::Agpu}, {held - amount.base});
+  credit(to, Asset::Agpu, amount.base);
+}
+
 void Ledger::add_role(const AccountId& account) {
   STARMINER_CHECK(exists(account));
   accounts_.update(account, [](AccountRow& row) {

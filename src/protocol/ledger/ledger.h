@@ -181,6 +181,8 @@ class Ledger {
                      Agpu amount);
   void pool_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Pool pool, Agpu amount);
   void burn_from_lock(LockPurpose purpose, const std::array<std::uint8_t, 20>& subject, Agpu amount);
+  /// Part of a pool to an account's balance; zero is allowed. Requires: the pool holds that much; `to` exists.
+  void pay_from_pool(Pool pool, const AccountId& to, Agpu amount);
   /// Keeps an account from being closed while something needs it. Requires: the account exists.
   void add_role(const AccountId& account);
   /// Requires: a role that was added.

@@ -295,6 +295,19 @@ TEST_F(LedgerTest, LocksPayPoolBurnAndReturn) {
   EXPECT_EQ(ledger_.locked(LockPurpose::Escrow, kJob, Asset::Agpu), 0U);
 }
 
+TEST_F(LedgerTest, APoolPaysWhatItHolds) {
+  ledger_.lock(LockPurpose::Escrow, kJob, kAlice, Asset::Agpu, 10 * kToken);
+  ledger_.pool_from_lock(LockPurpose::Escrow, kJob, Pool::Insurance, Agpu{3 * kToken});
+  const std::uint64_t before = agpu(kAlice);
+  ledger_.pay_from_pool(Pool::Insurance, kAlice, Agpu{2 * kToken});
+  ledger_.pay_from_pool(Pool::Insurance, kAlice, Agpu{0});
+  EXPECT_EQ(agpu(kAlice), before + 2 * kToken);
+  EXPECT_EQ(ledger_.pool(Pool::Insurance, Asset::Agpu), kToken);
+  EXPECT_TRUE(ledger_.invariants_hold());
+  EXPECT_TRUE(ledger_.recount(Asset::Agpu).conserved());
+  EXPECT_DEATH(ledger_.pay_from_pool(Pool::Insurance, kAlice, Agpu{kToken + 1}), "assertion failed");
+}
+
 TEST_F(LedgerTest, PurposesAndSubjectsKeepLocksApart) {
   const std::array<std::uint8_t, 20> other = {8};
   ledger_.lock(LockPurpose::Escrow, kJob, kAlice, Asset::Agpu, 1);

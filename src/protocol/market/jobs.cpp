@@ -7,6 +7,7 @@
 #include "protocol/market/eligibility.h"
 #include "protocol/market/market.h"
 #include "protocol/market/node_index.h"
+#include "protocol/market/start_promise.h"
 
 namespace starminer::protocol {
 namespace {
@@ -37,6 +38,7 @@ void Market::enter_queue(const JobId& id, JobRow row, const BlockContext& contex
   row.state = JobState::Queued;
   const MarketView market = view();
   row.parked = Demand(market, row, context.time).is_priced_out(nodes_->places());
+  if (row.attempts == 0 && !row.parked) begin_waiting(row, context.time);
   if (row.spec.deadline.ms != 0) timers_.schedule(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
   context.emit({.kind = row.parked ? EventKind::JobParked : EventKind::JobQueued,
                 .account = row.requester,
@@ -48,13 +50,45 @@ void Market::enter_queue(const JobId& id, JobRow row, const BlockContext& contex
 }
 
 void Market::park(const JobId& id, const BlockContext& context) {
-  jobs_.update(id, [](JobRow& row) { row.parked = true; });
+  jobs_.update(id, [](JobRow& row) {
+    row.parked = true;
+    if (row.attempts > 0) return;
+    row.waiting_since = {};
+    row.start_promise.reset();
+  });
   const JobRow& row = jobs_.get(id);
   context.emit({.kind = EventKind::JobParked,
                 .account = row.requester,
                 .job = id,
                 .state = static_cast<std::uint8_t>(row.state),
                 .amount = row.cap.base});
+}
+
+void Market::begin_waiting(JobRow& row, TimeMs now) const {
+  row.waiting_since = now;
+  row.start_promise.reset();
+  const MarketView market = view();
+  const auto within = promised_start(Demand(market, row, now), start_waits_);
+  if (within) row.start_promise = StartPromise{now + *within, StartState::Open};
+}
+
+void Market::end_waiting(JobRow& row, ClassId hardware_class, TimeMs now) {
+  const PriceKey key{row.tier, hardware_class};
+  const StartWaitsRow* stands = start_waits_.find(key);
+  StartWaitsRow waits = stands != nullptr ? *stands : StartWaitsRow{};
+  count_wait(waits, elapsed(now, row.waiting_since), wait_unit_ms(params_));
+  start_waits_.put(key, waits);
+  switch (pricing_.tier(row.tier).promise) {
+    case StartRule::None: return;
+    case StartRule::Queue:
+      if (row.start_promise)
+        row.start_promise->state = now <= row.start_promise->due ? StartState::Kept : StartState::Missed;
+      return;
+    case StartRule::Now:
+      if (!row.start_promise) {
+        row.start_promise = StartPromise{now + premium_allowance(params_, row.spec.input_bytes), StartState::Open};
+      }
+  }
 }
 
 std::optional<MatchMade> Market::next_match(const BlockContext& context) {
@@ -100,6 +134,12 @@ void Market::give_notice(const JobId& id, const Preemption& preemption, const Bl
   STARMINER_CHECK(cap.has_value() && !cap->is_zero() && compensation.has_value());
   row.cap = *cap;
   row.compensation = *compensation;
+  // A second notice, after the first node was lost, promises nothing new, nor does one for a later attempt.
+  if (row.attempts == 0 && row.compensation == preemption.compensation) {
+    const TimeMs start = due + premium_allowance(params_, row.spec.input_bytes);
+    row.start_promise =
+        StartPromise{row.start_promise ? std::max(row.start_promise->due, start) : start, StartState::Open};
+  }
   row.notice = NodeNotice{preemption.node, due};
   context.emit({.kind = EventKind::NoticeGiven,
                 .account = row.requester,
@@ -148,6 +188,7 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
     if (demand.lock() != nullptr) row.price_lock->held = true;
   }
   if (row.spec.deadline.ms != 0) timers_.cancel(latest_start(row.spec), TimerKind::JobDeadline, id.bytes);
+  if (row.attempts == 0) end_waiting(row, hardware_class, context.time);
   row.state = JobState::Active;
   row.unit = winner.unit;
   row.contract = {};
@@ -178,6 +219,16 @@ void Market::on_started(const JobId& job, TimeMs now) {
     row.projected_end = end;
     row.started = now;
   });
+  const JobRow& row = jobs_.get(job);
+  if (pricing_.tier(row.tier).promise != StartRule::Now || !row.start_promise) return;
+  if (row.start_promise->state != StartState::Open) return;
+  const StartState state = now <= row.start_promise->due ? StartState::Kept : StartState::Missed;
+  jobs_.update(job, [state](JobRow& started) { started.start_promise->state = state; });
+}
+
+DurationMs Market::start_p90(TierId tier, ClassId hardware_class) const {
+  const StartWaitsRow* waits = start_waits_.find({tier, hardware_class});
+  return waits != nullptr ? waits->p90 : DurationMs{};
 }
 
 void Market::release(const JobId& job, const BlockContext& context) {

@@ -28,6 +28,15 @@ std::string_view job_state_name(JobState state) {
   return "";
 }
 
+std::string_view start_state_name(StartState state) {
+  switch (state) {
+    case StartState::Open: return "open";
+    case StartState::Kept: return "kept";
+    case StartState::Missed: return "missed";
+  }
+  return "";
+}
+
 Market::Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
                Reputation& reputation, Staking& staking, Timers& timers)
     : params_(params),
@@ -43,6 +52,7 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
       shapes_(store, state::TableId::Shapes),
       shares_(store, state::TableId::Shares),
       class_demand_(store, state::TableId::ClassDemand),
+      start_waits_(store, state::TableId::StartWaits),
       index_(std::make_unique<QueueIndex>()),
       nodes_(std::make_unique<NodeIndex>(registry)),
       load_(std::make_unique<LoadIndex>()) {

@@ -138,7 +138,7 @@ class Market {
   [[nodiscard]] std::vector<NoticeGiven> take_notices();
 
   // For contracts
-  /// The job's run began: its projected end is now + max_s.
+  /// The job's run began: its projected end is now + max_s, and a promise to start at once is kept or missed.
   void on_started(const JobId& job, TimeMs now);
   /// Half of what a lock of the price cost, to the first that is paid for the job at that price; the rest burns with
   /// the job's end.
@@ -187,6 +187,8 @@ class Market {
   [[nodiscard]] std::optional<std::uint32_t> queue_position(const JobId& job) const;
   [[nodiscard]] const state::Table<JobId, JobRow>& jobs() const { return jobs_; }
   [[nodiscard]] const state::Table<JobId, AssignmentRow>& assignments() const { return assignments_; }
+  /// How soon nine of ten jobs of the tier had a match in the class, lately; 0 where too few say so.
+  [[nodiscard]] DurationMs start_p90(TierId tier, ClassId hardware_class) const;
   /// What every tier of a class has and what is asked of it, as a tick now would measure it.
   [[nodiscard]] Loads loads(const BlockContext& context) const;
   /// What is derived from the tables: the order of waiting jobs, jobs by requester, counts.
@@ -199,6 +201,10 @@ class Market {
   // Life of a job (jobs.cpp)
   void enter_queue(const JobId& id, JobRow row, const BlockContext& context);
   void park(const JobId& id, const BlockContext& context);
+  /// Its time in the queue begins now, and with it what its tier promises of the start.
+  void begin_waiting(JobRow& row, TimeMs now) const;
+  /// The first match of a job ends its wait.
+  void end_waiting(JobRow& row, ClassId hardware_class, TimeMs now);
   /// What leaving the queue without a start costs, of the escrow (economics 2.6).
   [[nodiscard]] Agpu leaving_burn(const JobRow& row) const;
   void finish(const JobId& id, JobState final_state, EndReason reason, Agpu paid, Agpu burned,
@@ -231,6 +237,7 @@ class Market {
   state::Table<ShapeKey, ShapeRow> shapes_;
   state::Table<ShareKey, ShareRow> shares_;
   state::Table<ClassId, ClassDemandRow> class_demand_;
+  state::Table<PriceKey, StartWaitsRow> start_waits_;
   std::unique_ptr<QueueIndex> index_;
   std::unique_ptr<NodeIndex> nodes_;
   std::unique_ptr<LoadIndex> load_;

@@ -4,10 +4,13 @@
 
 namespace starminer::protocol {
 
+DurationMs fetch_time(const Params& params, std::uint64_t input_bytes) {
+  return {input_bytes / params.get(Parameter::InputBytesPerSecond) * 1000};
+}
+
 TimeMs latest_end(const Params& params, const JobSpec& spec, TimeMs now) {
-  const std::uint64_t fetch_ms = spec.input_bytes / params.get(Parameter::InputBytesPerSecond) * 1000;
-  return now + params.duration(Parameter::AckMs) + params.duration(Parameter::StartMs) + DurationMs{fetch_ms} +
-         seconds(spec.max_s);
+  return now + params.duration(Parameter::AckMs) + params.duration(Parameter::StartMs) +
+         fetch_time(params, spec.input_bytes) + seconds(spec.max_s);
 }
 
 bool share_a_class(const JobSpec& a, const JobSpec& b) {

@@ -31,6 +31,9 @@ struct MarketView {
   NodeIndex* nodes = nullptr;
 };
 
+/// Time that a node is given to fetch inputs.
+[[nodiscard]] DurationMs fetch_time(const Params& params, std::uint64_t input_bytes);
+
 /// Latest end of a match made now: acknowledgement, preparation with the time to fetch the inputs, and max_s. The real
 /// end can only be earlier, so what EASY counts with never moves back.
 [[nodiscard]] TimeMs latest_end(const Params& params, const JobSpec& spec, TimeMs now);

@@ -6,6 +6,7 @@
 #include "protocol/market/eligibility.h"
 #include "protocol/market/market.h"
 #include "protocol/market/node_index.h"
+#include "protocol/market/start_promise.h"
 
 namespace starminer::protocol {
 namespace {
@@ -123,6 +124,11 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
   }
   quote.match = pass.choose(demand, id);
   if (!quote.match) quote.preemption = pass.preemption(demand, id, demand.classes());
+  quote.start_promised = promised_start(demand, start_waits_);
+  if (pricing_.tier(demand.terms().tier).promise == StartRule::Now && (quote.match || quote.preemption)) {
+    quote.start_promised = premium_allowance(params_, spec.input_bytes);
+    if (!quote.match) quote.start_promised->ms += params_.get(Parameter::NoticeMs);
+  }
   quote.starts_now = quote.match.has_value() && !quote.refusal;
   quote.exclusions = exclusions_of(demand, pass.nodes());
   for (const auto& [other, waiting] : market.index.waiting()) {

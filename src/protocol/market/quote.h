@@ -30,12 +30,13 @@ struct ClassQuote {
 
 struct Quote {
   TierDecision tier;
-  Price max_price;                // resolved
-  Agpu cap;                       // what would be escrowed
-  Agpu expected;                  // expected cost at the winner's (else cheapest) unit price
-  FeeSplit expected_split;        // receivers of the expected cost
-  std::optional<PriceLock> lock;  // that the job asks for
-  std::array<Agpu, 2> lock_fees;  // of a lock for kLockTicks
+  Price max_price;                           // resolved
+  Agpu cap;                                  // what would be escrowed
+  Agpu expected;                             // expected cost at the winner's (else cheapest) unit price
+  FeeSplit expected_split;                   // receivers of the expected cost
+  std::optional<PriceLock> lock;             // that the job asks for
+  std::array<Agpu, 2> lock_fees;             // of a lock for kLockTicks
+  std::optional<DurationMs> start_promised;  // how soon its tier promises the start; empty: not, or not yet
   Agpu tx_fee;
   Agpu balance;                     // of the requester
   Boost boost;                      // what the credits of the job come to

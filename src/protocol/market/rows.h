@@ -1,8 +1,10 @@
 // Rows of the demand side: jobs, who runs where, what was asked for lately (protocol sections 2 and 3).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/amount.h"
@@ -43,6 +45,18 @@ struct NodeNotice {
   TimeMs due;  // when all that were given notice are gone
 };
 
+/// By when a job starts, or part of what it costs is not charged (protocol section 3).
+enum class StartState : std::uint8_t { Open = 0, Kept = 1, Missed = 2 };
+[[nodiscard]] constexpr std::uint8_t enum_count(StartState) { return 3; }
+[[nodiscard]] std::string_view start_state_name(StartState state);
+
+struct StartPromise {
+  TimeMs due;
+  StartState state{};
+
+  bool operator==(const StartPromise&) const = default;
+};
+
 struct JobRow {
   AccountId requester;
   std::uint64_t sequence = 0;
@@ -75,6 +89,8 @@ struct JobRow {
   std::optional<NodeNotice> notice;  // it waits for this node and for no other
   Agpu compensation;                 // taken out of the cap for those that it pre-empted
   std::uint32_t preemptions = 0;     // how often it was pre-empted itself
+  TimeMs waiting_since;  // for its first match: since the submission, or since it was last woken; 0 while it is parked
+  std::optional<StartPromise> start_promise;  // of that wait
 };
 
 /// Who holds what now. One row per job with a live contract.
@@ -128,6 +144,14 @@ struct ClassDemandRow {
   std::uint64_t assigned_milli = 0;  // of this epoch, over all providers
   std::uint8_t scarce = 240;         // the term for jobs that do not name it; recomputed at ticks
   std::uint16_t barred = 0;          // 1/1024 of the GPU jobs that name other classes only; recomputed at ticks
+};
+
+inline constexpr std::size_t kWaitSteps = 64;
+
+/// How long jobs of a (tier, class) waited for their first match, and what is published of it.
+struct StartWaitsRow {
+  std::array<std::uint32_t, kWaitSteps> counts{};  // sixteenths of a wait, fading with the epochs
+  DurationMs p90;                                  // 0: too few to say
 };
 
 }  // namespace starminer::protocol

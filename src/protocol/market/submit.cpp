@@ -180,6 +180,7 @@ void Market::apply(const Checked<JobRaise>& op, const Sender& /*sender*/, const 
   if (row.parked && !Demand(market, row, context.time).is_priced_out(nodes_->places())) {
     row.parked = false;
     row.key_ms = queue_key(market, row.spec, row.tier, row.boost, context.time);  // as a job that a tick wakes
+    begin_waiting(row, context.time);
     context.emit({.kind = EventKind::JobQueued,
                   .account = row.requester,
                   .job = op->job,

@@ -7,6 +7,7 @@
 #include "protocol/market/load_index.h"
 #include "protocol/market/market.h"
 #include "protocol/market/score.h"
+#include "protocol/market/start_promise.h"
 
 namespace starminer::protocol {
 namespace {
@@ -121,6 +122,7 @@ void Market::wake_parked(const NodeList& nodes, const BlockContext& context) {
     row.parked = false;
     // Its time in the queue begins now: a job cannot gain a place by asking for a price that nobody takes.
     row.key_ms = queue_key(market, row.spec, row.tier, row.boost, context.time);
+    if (row.attempts == 0) begin_waiting(row, context.time);
     context.emit({.kind = EventKind::JobQueued,
                   .account = row.requester,
                   .job = id,
@@ -147,6 +149,11 @@ void Market::on_epoch(const BlockContext& /*context*/) {
     });
   }
   for (const ShareKey& key : keys_of(shares_)) shares_.erase(key);
+  for (const PriceKey& key : keys_of(start_waits_)) {
+    start_waits_.update(key, [this](StartWaitsRow& row) {
+      publish_waits(row, params_.get(Parameter::StartSamplesMin), wait_unit_ms(params_));
+    });
+  }
 }
 
 }  // namespace starminer::protocol

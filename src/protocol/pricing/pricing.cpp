@@ -15,12 +15,13 @@ struct ShippedTier {
   std::array<std::uint8_t, kScoreTermCount> weights;  // fit scarce budget reputation speed proximity ready spread
   std::uint64_t queue_offset_ms;
   bool preemptible;
+  StartRule promise;
 };
 
 constexpr auto kTiers = std::to_array<ShippedTier>({
-    {"Economy", 600'000, 300'000, 900'000, {40, 10, 15, 10, 5, 5, 10, 5}, 0, true},
-    {"Standard", 1'000'000, 500'000, 800'000, {30, 10, 10, 15, 10, 10, 10, 5}, 300'000, false},
-    {"Premium", 1'600'000, 200'000, 650'000, {15, 0, 5, 25, 20, 20, 10, 5}, 900'000, false},
+    {"Economy", 600'000, 300'000, 900'000, {40, 10, 15, 10, 5, 5, 10, 5}, 0, true, StartRule::None},
+    {"Standard", 1'000'000, 500'000, 800'000, {30, 10, 10, 15, 10, 10, 10, 5}, 300'000, false, StartRule::Queue},
+    {"Premium", 1'600'000, 200'000, 650'000, {15, 0, 5, 25, 20, 20, 10, 5}, 900'000, false, StartRule::Now},
 });
 
 constexpr bool weights_sum_to_100() {
@@ -77,7 +78,8 @@ void Pricing::write_genesis(Preset preset) {
   TierId id = 0;
   for (const ShippedTier& tier : kTiers) {
     tiers_.put(id++, {std::string(tier.name), Ppm{tier.price_ratio}, Ppm{tier.capacity_share}, Ppm{tier.target_load},
-                      tier.weights, DurationMs{tier.queue_offset_ms / preset_time_divisor(preset)}, tier.preemptible});
+                      tier.weights, DurationMs{tier.queue_offset_ms / preset_time_divisor(preset)}, tier.preemptible,
+                      tier.promise});
   }
   const std::uint64_t anchor_over_floor = params_.get(Parameter::AnchorOverFloor);
   const std::uint64_t log_price = log_of_anchor(anchor_over_floor);

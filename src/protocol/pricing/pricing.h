@@ -31,6 +31,14 @@ enum class ScoreTerm : std::uint8_t { Fit = 0, Scarce, Budget, Reputation, Speed
 [[nodiscard]] constexpr std::uint8_t enum_count(ScoreTerm) { return kScoreTermCount; }
 [[nodiscard]] std::string_view term_name(ScoreTerm term);
 
+/// What a tier says of the start of its jobs.
+enum class StartRule : std::uint8_t {
+  None = 0,
+  Queue = 1,  // within a multiple of the p90 that its queue has; else the fee is not charged
+  Now = 2     // at once; else a part of the payment is credited
+};
+[[nodiscard]] constexpr std::uint8_t enum_count(StartRule) { return 3; }
+
 /// A tier is a row (MTP-11).
 struct TierRow {
   std::string name;  // "Standard"
@@ -40,6 +48,7 @@ struct TierRow {
   std::array<std::uint8_t, kScoreTermCount> weights{};  // sum 100
   DurationMs queue_offset;  // Economy 0, Standard 300 s, Premium 900 s, scaled by the preset
   bool preemptible = false;
+  StartRule promise{};
 };
 
 struct PriceKey {

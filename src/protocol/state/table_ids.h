@@ -38,6 +38,8 @@ enum class TableId : std::uint8_t {
   Unbondings = 29,
   PriceHistory = 30,
   PriceBands = 31,
+  StartWaits = 32,
+  PremiumFees = 33,
   Benchmarks = 40,
   TelemetryWindow = 41,
   TelemetryReports = 42,
