@@ -56,12 +56,13 @@ std::optional<protocol::MatchIndex::Choice> by_blocks(MatchMarket& market, const
 
 /// A quantile of single decisions in microseconds, handed over as so many nanoseconds (see `unit`); the market goes on
 /// between them, unmeasured.
-void quantile(benchmark::State& state, std::uint64_t gpus, Kind kind, Decide decide, std::size_t rounds, double part) {
+void quantile(benchmark::State& state, std::uint64_t gpus, Kind kind, Decide decide, std::size_t rounds, double part,
+              bool hopeless) {
   MatchMarket& market = market_of(gpus, kind);
   for (auto unused : state) {
     std::vector<double> times;
     for (std::size_t i = 0; i < rounds; ++i) {
-      const MatchJob job = market.draw_job();
+      const MatchJob job = hopeless ? market.draw_hopeless_job() : market.draw_job();
       const auto start = std::chrono::steady_clock::now();
       const auto choice = decide(market, job);
       times.push_back(seconds_of(start));
@@ -120,12 +121,15 @@ std::string corpus_of(std::uint64_t gpus) {
          " %, sizes of nodes and jobs as in openb, 12 classes, 30 regions; jobs that fit nowhere count too";
 }
 
-void add_quantile(const std::string& name, std::uint64_t gpus, Kind kind, double part, std::size_t rounds) {
+void add_quantile(const std::string& name, std::uint64_t gpus, Kind kind, double part, std::size_t rounds,
+                  bool hopeless = false) {
   compare({"match_us_over_scan_" + name,
            "the same by a plain scan of rows, us",
            corpus_of(gpus),
-           {[=](benchmark::State& state) { quantile(state, gpus, kind, by_index, rounds, part); }, 1, 1},
-           {[=](benchmark::State& state) { quantile(state, gpus, kind, by_rows, gpus == kLarge ? 100 : 1'000, part); },
+           {[=](benchmark::State& state) { quantile(state, gpus, kind, by_index, rounds, part, hopeless); }, 1, 1},
+           {[=](benchmark::State& state) {
+              quantile(state, gpus, kind, by_rows, gpus == kLarge ? 100 : 1'000, part, hopeless);
+            },
             1, 1},
            true,
            "match_us_" + name,
@@ -156,6 +160,14 @@ void add_all() {
   add_quantile("p99_40k_one_gpu", kSmall, Kind::OneGpu, 0.99, 10'000);
   add_quantile("p99_40k_one_place", kSmall, Kind::OnePlace, 0.99, 10'000);
   add_quantile("p99_1m_all_equal", kLarge, Kind::AllEqual, 0.99, 10'000);
+  add_quantile("p99_40k_all_equal", kSmall, Kind::AllEqual, 0.99, 10'000);
+  add_quantile("p99_1m_one_gpu", kLarge, Kind::OneGpu, 0.99, 5'000);
+  add_quantile("p99_1m_one_place", kLarge, Kind::OnePlace, 0.99, 5'000);
+  add_quantile("p99_40k_pairs", kSmall, Kind::Pairs, 0.99, 10'000);
+  add_quantile("p99_1m_pairs", kLarge, Kind::Pairs, 0.99, 5'000);
+  // No bound of many nodes tells that none of them will do: every block of the allowed places is looked into.
+  add_quantile("p99_40k_hidden", kSmall, Kind::Drawn, 0.99, 1'000, true);
+  add_quantile("p99_1m_hidden", kLarge, Kind::Drawn, 0.99, 200, true);
   add_size("40k", kSmall, 1'000);
   add_size("1m", kLarge, 100);
   compare({"match_life_over_scan",

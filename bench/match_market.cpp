@@ -153,6 +153,9 @@ NodeFacts MatchMarket::draw_node(std::uint32_t id, Kind kind) {
   node.place.hardware_class = owner.classes[upto(static_cast<std::uint32_t>(owner.classes.size()) - 1)];
   node.place.region = owner.regions[upto(static_cast<std::uint32_t>(owner.regions.size()) - 1)];
   if (alike || kind == Kind::OnePlace) node.place = {5, 0};
+  if (kind == Kind::Pairs) {
+    node.place = {static_cast<std::uint8_t>(id % kClasses), static_cast<std::uint8_t>(id / kClasses % kRegions)};
+  }
   node.open = alike || !percent(1);
   node.kinds = 0xf;
   node.devices = static_cast<std::uint8_t>(gpus);
@@ -260,6 +263,25 @@ MatchJob MatchMarket::draw_job() {
   return job;
 }
 
+MatchJob MatchMarket::draw_hopeless_job() {
+  MatchJob job = draw_job();
+  MatchRequest plain;
+  plain.tier = job.request.tier;
+  plain.kind = job.request.kind;
+  plain.gpus = 1;
+  plain.shape = fit_.shape_number({1, 0, 0});
+  plain.classes = (1U << kClasses) - 1;
+  plain.regions = (std::uint64_t{1} << kRegions) - 1;
+  plain.disk_bytes = 2 * kMilli;
+  plain.tie_start = job.request.tie_start;
+  job.request = plain;
+  job.shape = {1, 0, 0};
+  job.names_classes = false;
+  job.excluded.clear();
+  job.cap = ~std::uint64_t{0} >> 16;
+  return job;
+}
+
 MatchRequest MatchMarket::ready(const MatchJob& job) const {
   MatchRequest request = job.request;
   request.excluded = job.excluded;
@@ -295,7 +317,8 @@ std::optional<MatchIndex::Choice> MatchMarket::choose_by_rows(const MatchJob& jo
   for (const NodeFacts& node : rows_) {
     if (!node.open || (request.classes >> node.place.hardware_class & 1U) == 0 ||
         (request.regions >> node.place.region & 1U) == 0 || node.cpu_free_milli < request.cpu_milli ||
-        node.ram_free < request.ram_bytes || node.device_memory < request.device_memory ||
+        node.ram_free < request.ram_bytes || node.disk_free < request.disk_bytes ||
+        node.device_memory < request.device_memory ||
         (request.share_milli != 0 ? node.share_free < request.share_milli : node.whole_free < request.gpus) ||
         node.site_tier < request.site_tier || node.reputation[request.kind] < request.reputation ||
         (request.needs_runtime && (node.runtimes & request.runtime).none()) ||

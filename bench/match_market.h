@@ -14,7 +14,8 @@
 namespace starminer::bench {
 
 /// What is unusual about the nodes of a market.
-enum class Kind { Drawn, AllEqual, OneGpu, OnePlace };
+/// `Pairs`: as many nodes in every class of every region, so that blocks are as empty as can be.
+enum class Kind { Drawn, AllEqual, OneGpu, OnePlace, Pairs };
 
 struct MatchJob {
   protocol::MatchRequest request;
@@ -32,6 +33,8 @@ class MatchMarket {
   MatchMarket(std::uint64_t gpus, Kind kind);
 
   [[nodiscard]] MatchJob draw_job();
+  /// A job that every node would take but for what no bound of many nodes tells: more disk than any has.
+  [[nodiscard]] MatchJob draw_hopeless_job();
   /// The decision: what a place brings is computed in it, as far as it is asked for.
   [[nodiscard]] std::optional<protocol::MatchIndex::Choice> choose(const MatchJob& job);
   [[nodiscard]] std::optional<protocol::MatchIndex::Choice> choose_by_blocks(const MatchJob& job);

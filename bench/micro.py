@@ -21,9 +21,17 @@ PROGRAMS = {
     "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
     "match_bench": tuple(f"{kind}_{name}" for kind in ("match_us_over_scan", "match_us") for name in (
-        "p50_40k", "p99_40k", "p50_1m", "p99_1m", "p99_40k_one_gpu", "p99_40k_one_place", "p99_1m_all_equal")) + (
+        "p50_40k", "p99_40k", "p50_1m", "p99_1m", "p99_40k_one_gpu", "p99_40k_one_place", "p99_1m_all_equal",
+        "p99_40k_all_equal", "p99_1m_one_gpu", "p99_1m_one_place", "p99_40k_pairs", "p99_1m_pairs", "p99_40k_hidden",
+        "p99_1m_hidden")) + (
             "match_over_scan_40k", "match_over_scan_1m", "match_over_vector_scan_40k", "match_over_vector_scan_1m",
             "match_life_over_scan", "matches_per_s", "match_index_bytes_over_row", "match_index_bytes_per_node"),
+    "dispatch_bench": tuple(f"block_{what}_{size}" for what in (
+        "reserve_over_scan", "preempt_over_scan", "premium_refused_over_list", "never_runnable_over_list",
+        "tick_over_list", "match_behind_head_over_list") for size in (10_000, 40_000, 100_000, 1_000_000)) + tuple(
+            f"block_{what}_over_scan_{size}" for what in ("reserve_hidden", "reserve_all_equal", "preempt_all_equal",
+                                                         "reserve_one_gpu", "preempt_one_gpu")
+            for size in (40_000, 1_000_000)),
     "sandbox_bench": ("sandbox_job_over_bwrap",),
 }
 NAMES = tuple(name for names in PROGRAMS.values() for name in names)

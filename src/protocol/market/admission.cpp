@@ -103,7 +103,7 @@ class Admitter {
     runnable_ =
         request_.nodes.supply().places_where(any, [&any](const NodeView& node) { return could_ever_run(any, node); });
     if (!runnable_.empty()) return;
-    refuse(RefusalCode::NeverRunnable, explain_never(any, pass().nodes()));
+    refuse(RefusalCode::NeverRunnable, explain_never(any));
     // For the figures of a quote: any place that the request allows.
     for (const auto& [hardware_class, class_row] : market_.registry.classes()) {
       for (const auto& [region, region_row] : market_.registry.regions()) {
@@ -138,10 +138,7 @@ class Admitter {
   /// Whether a node would take the job now, after the reservations of those before it.
   [[nodiscard]] bool can_start(const Terms& terms, ConstraintSet ignored) {
     pass().reserve_before(last_place(queue_key(market_, spec(), terms.tier, result_.boost.ahead, context_.time)));
-    const Demand wanted = demand(terms);
-    const auto& nodes = pass().nodes().all();
-    return std::any_of(nodes.begin(), nodes.end(),
-                       [&](const NodeView& node) { return !first_failure(wanted, node, ignored); });
+    return pass().is_taken(demand(terms), ignored);
   }
 
   /// Whom the job would pre-empt now, after the reservations of those before it.

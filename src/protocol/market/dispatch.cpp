@@ -26,15 +26,57 @@ DispatchPass::DispatchPass(const MarketView& market, const BlockContext& context
       indexed_(market.nodes != nullptr && market.nodes->prepare(market, context.time)) {
   for (const auto& [node, job] : market.index.noticed()) {
     const TimeMs due = market.jobs.get(job).notice->due;
-    reservations_.push_back({job, node, market.registry.nodes().get(node).dense_id, due, true});
+    add_reservation({job, node, market.registry.nodes().get(node).dense_id, due, true});
   }
+}
+
+bool DispatchPass::go_on() {
+  if (!last_ || !goes_on_) return false;
+  indexed_ = market_.nodes != nullptr && market_.nodes->prepare(market_, context_.time);
+  nodes_.reset();
+  fragmentation_.reset();
+  priced_out_.clear();
+  return true;
 }
 
 const NodeList& DispatchPass::nodes() {
   if (nodes_) return *nodes_;
   nodes_.emplace(market_);
-  for (const auto& [node, job] : market_.index.noticed()) nodes_->reserve(node, context_.time);
+  for (const Reservation& held : reservations_) nodes_->reserve(held.node, held_from_.at(held.dense_id));
   return *nodes_;
+}
+
+void DispatchPass::add_reservation(const Reservation& held) {
+  const TimeMs from = held.by_notice ? context_.time : held.start;
+  reservations_.push_back(held);
+  held_from_[held.dense_id] = from;
+  if (nodes_) nodes_->reserve(held.node, from);
+}
+
+template <class Bound, class IsEnough, class Look>
+void DispatchPass::visit(const Demand& demand, const ClassSet& classes, ConstraintSet ignored, const Bound& bound,
+                         const IsEnough& is_enough, const Look& look) {
+  if (market_.known != nullptr) {
+    if (market_.nodes != nullptr) market_.nodes->refresh_supply(market_);
+    market_.known->supply().visit(demand, classes, ignored, bound, is_enough, look);
+    return;
+  }
+  for (const NodeView& node : nodes().all()) {
+    if (classes.test(node.node->hardware_class)) look(NodeView{node.id, node.node, nullptr, false, {}});
+  }
+}
+
+template <class Bound, class Passes>
+bool DispatchPass::any_node(const Demand& demand, const ClassSet& classes, ConstraintSet ignored, const Bound& bound,
+                            const Passes& passes) {
+  if (market_.known != nullptr) {
+    if (market_.nodes != nullptr) market_.nodes->refresh_supply(market_);
+    return market_.known->supply().any_active(demand, classes, ignored, bound, passes);
+  }
+  const auto& all = nodes().all();
+  return std::any_of(all.begin(), all.end(), [&](const NodeView& node) {
+    return classes.test(node.node->hardware_class) && passes(NodeView{node.id, node.node, nullptr, false, {}});
+  });
 }
 
 std::optional<Match> DispatchPass::choose(const Demand& demand, const JobId& job) {
@@ -63,17 +105,28 @@ std::optional<Candidate> DispatchPass::winner(const Demand& demand, const JobId&
   return candidate;
 }
 
-NodeView DispatchPass::view_of(const NodeId& node) const {
+NodeView DispatchPass::view_of(const NodeId& node) const { return view_of(node, market_.registry.nodes().get(node)); }
+
+NodeView DispatchPass::view_of(const NodeId& node, const NodeRow& row) const {
   const CapacityRow& capacity = market_.registry.capacity().get(node);
-  NodeView view{node, &market_.registry.nodes().get(node), &capacity, is_held_whole(market_, node, capacity), {}};
-  for (const Reservation& held : reservations_) {
-    if (held.node == node) view.reserved_from = held.by_notice ? context_.time : held.start;
-  }
+  NodeView view{node, &row, &capacity, is_held_whole(market_, node, capacity), {}};
+  if (const auto held = held_from_.find(row.dense_id); held != held_from_.end()) view.reserved_from = held->second;
   return view;
 }
 
 std::uint64_t DispatchPass::total_milli(ClassId hardware_class) {
-  return indexed_ ? market_.nodes->total_milli(hardware_class) : nodes().room(hardware_class).total_milli;
+  return market_.known != nullptr ? market_.known->total_milli(hardware_class)
+                                  : nodes().room(hardware_class).total_milli;
+}
+
+bool DispatchPass::is_taken(const Demand& demand, ConstraintSet ignored) {
+  const RoomNeeds needs(demand);
+  return any_node(
+      demand, demand.classes(), ignored,
+      [&needs](const SupplyRoom& room) {
+        return needs.may_fit_now(room) ? std::optional<std::uint64_t>(0) : std::nullopt;
+      },
+      [&](const NodeView& node) { return !first_failure(demand, view_of(node.id, *node.node), ignored); });
 }
 
 bool DispatchPass::waits_for_others(const JobId& job, const NodeId& node) const {
@@ -100,16 +153,37 @@ std::optional<Candidate> DispatchPass::start_on_notice(const JobId& job, const J
 }
 
 std::optional<Preemption> DispatchPass::preemption(const Demand& demand, const JobId& job, const ClassSet& classes) {
-  return find_preemption(demand, nodes(), classes, tie_start(context_.seed, job, market_.registry.total_nodes()));
+  PreemptionSearch search(demand, tie_start(context_.seed, job, market_.registry.total_nodes()));
+  if (!search.is_allowed()) return std::nullopt;
+  constexpr ConstraintSet kIgnored = constraint_set(Constraint::Capacity);
+  const RoomNeeds needs(demand);
+  visit(
+      demand, classes, kIgnored,
+      [&](const SupplyRoom& room) {
+        return needs.may_fit_by_notice(room) ? std::optional<std::uint64_t>(elapsed(demand.now(), room.newest).ms)
+                                             : std::nullopt;
+      },
+      [&search](std::uint64_t age_ms, std::uint32_t /*dense_id*/) { return search.beats(DurationMs{age_ms}); },
+      [&](const NodeView& node) {
+        if (held_from_.contains(node.node->dense_id) || first_failure(demand, node, kIgnored)) return;
+        search.look_at(view_of(node.id, *node.node));
+      });
+  // Whoever comes newly may be in the way of one and so make another the one to go, who costs less.
+  if (search.was_too_dear()) goes_on_ = false;
+  return search.best();
 }
 
 std::optional<DispatchPass::Start> DispatchPass::next_start() {
   std::optional<Start> yielded;
   std::optional<Start> yielded_lane;
-  for (const auto& [place, waiting] : market_.index.waiting()) {
+  const auto& order = market_.index.waiting();
+  for (auto at = last_ ? order.upper_bound(*last_) : order.begin(); at != order.end(); ++at) {
+    const auto& [place, waiting] = *at;
     if (waiting.row->notice) {
-      if (auto ready = start_on_notice(place.job, *waiting.row)) return Start{place.job, std::move(*ready), {}};
-      continue;
+      auto ready = start_on_notice(place.job, *waiting.row);
+      if (!ready) continue;
+      goes_on_ = false;  // its node is held no more
+      return Start{place.job, std::move(*ready), {}};
     }
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
@@ -121,7 +195,11 @@ std::optional<DispatchPass::Start> DispatchPass::next_start() {
       continue;
     }
     const Turn turn = turn_of(place, waiting, *best, yielded.has_value());
-    if (turn == Turn::Own) return Start{place.job, *best, {}};
+    if (turn == Turn::Own) {
+      last_ = place;
+      return Start{place.job, *best, {}};
+    }
+    goes_on_ = false;  // who is over a share or a lane may be so no more
     // It yields only while the other job really starts: where in the end nobody does, it starts after all.
     yielding_.insert({waiting.row->requester, waiting.signature});
     std::optional<Start>& first = turn == Turn::OfAnother ? yielded : yielded_lane;
@@ -137,7 +215,7 @@ void DispatchPass::reserve_before(const Place& until) {
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    if (!without_node_.contains(waiting.signature) && winner(demand, place.job)) {
+    if (!without_node_.contains(waiting.signature) && is_taken(demand, 0)) {
       blocked_.insert(waiting.signature);
     } else {
       static_cast<void>(block(place.job, *waiting.row, waiting.signature, demand, false));
@@ -149,6 +227,7 @@ void DispatchPass::reserve_before(const Place& until) {
 std::optional<Preemption> DispatchPass::block(const JobId& job, const JobRow& row, const Hash32& signature,
                                               const Demand& demand, bool preempts) {
   without_node_.insert(signature);
+  if (row.boost.ms != 0) goes_on_ = false;  // lanes open and close
   const ClassSet classes = open_lanes(row, demand);
   if (classes.none()) {
     yielding_.insert({row.requester, signature});
@@ -175,41 +254,46 @@ ClassSet DispatchPass::open_lanes(const JobRow& job, const Demand& demand) {
 /// Makes the job's reservation if it is the first in the order of one of its classes that cannot start. A class in
 /// which no node could serve it now stays open to the next job.
 void DispatchPass::reserve(const JobId& job, const Demand& demand, const ClassSet& classes) {
-  ClassSet first_in = classes & ~claimed_;
-  ClassSet served;
-  for (const NodeView& node : nodes().all()) {
-    const ClassId hardware_class = node.node->hardware_class;
-    if (!demand.classes().test(hardware_class) || served.test(hardware_class)) continue;
-    if (!first_failure(demand, node, kBusy)) served.set(hardware_class);
-  }
-  if (served.none()) {
-    if (demand.is_priced_out(nodes().places())) priced_out_.push_back(job);
+  if (demand.is_priced_out(market_.known != nullptr ? market_.known->places() : nodes().places())) {
+    priced_out_.push_back(job);
     return;
   }
-  first_in &= served;
+  const ClassSet unclaimed = classes & ~claimed_;
+  ClassSet first_in;
+  for (const auto& [id, row] : market_.registry.classes()) {
+    if (!unclaimed.test(id)) continue;
+    const bool served = any_node(
+        demand, ClassSet().set(id), kBusy, [](const SupplyRoom& /*room*/) { return std::optional<std::uint64_t>(0); },
+        [&demand](const NodeView& node) { return !first_failure(demand, node, kBusy); });
+    if (served) first_in.set(id);
+  }
   if (first_in.none()) return;
   claimed_ |= first_in;
-  if (const auto fit = earliest_fit(demand, first_in)) {
-    nodes_->reserve(fit->position, fit->start);
-    const NodeView& node = nodes_->all()[fit->position];
-    reservations_.push_back({job, node.id, node.node->dense_id, fit->start});
-  }
+  if (const auto fit = earliest_fit(demand, first_in)) add_reservation({job, fit->node, fit->dense_id, fit->start});
 }
 
 std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand& demand, const ClassSet& classes) {
   std::optional<EarliestFit> best;
-  const auto& all = nodes().all();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const NodeView& node = all[i];
-    if (!classes.test(node.node->hardware_class) || first_failure(demand, node, kBusy)) continue;
-    if (node.reserved_from) continue;  // a job that gave notice comes next there
-    const auto start = fits_from(demand, node);
-    if (!start) continue;
-    const auto rank = [&all](std::size_t position) { return all[position].node->dense_id; };
-    if (!best || *start < best->start || (*start == best->start && rank(i) < rank(best->position))) {
-      best = EarliestFit{i, *start};
-    }
-  }
+  const RoomNeeds needs(demand);
+  visit(
+      demand, classes, kBusy,
+      [&needs](const SupplyRoom& room) {
+        const auto start = needs.earliest(room);
+        return start ? std::optional<std::uint64_t>(start->ms) : std::nullopt;
+      },
+      [&best](std::uint64_t start_ms, std::uint32_t dense_id) {
+        return best && (start_ms > best->start.ms || (start_ms == best->start.ms && dense_id > best->dense_id));
+      },
+      [&](const NodeView& node) {
+        const std::uint32_t dense_id = node.node->dense_id;
+        if (held_from_.contains(dense_id)) return;  // a job that gave notice comes next there
+        if (first_failure(demand, node, kBusy)) return;
+        const auto start = fits_from(demand, view_of(node.id, *node.node));
+        if (!start) return;
+        if (!best || *start < best->start || (*start == best->start && dense_id < best->dense_id)) {
+          best = EarliestFit{node.id, dense_id, *start};
+        }
+      });
   return best;
 }
 

@@ -2,8 +2,10 @@
 // (protocol section 2). EASY backfill: the first job of a class that cannot start reserves one node, namely the one
 // where it fits earliest as its occupants reach their latest ends; later jobs may use it if they surely end before.
 // A Premium job that cannot start gives notice to work that it pre-empts, and waits for that node alone (preemption.h).
-// A pass reads one moment of the state and writes nothing; after a match a new pass begins.
-// Proven by test: no job with a later key delays the projected start of a job that reserves.
+// A pass reads one moment of the state and writes nothing. After a match it goes on where all that it found before the
+// job that started still holds, since less is free and nothing else moved; else a new pass begins.
+// It looks at the nodes that may matter, by the index; without one (MarketView::known) it looks at all, and finds the
+// same. Proven by test, and that no job with a later key delays the projected start of a job that reserves.
 #pragma once
 
 #include <map>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "protocol/market/demand.h"
+#include "protocol/market/eligibility.h"
 #include "protocol/market/fragmentation.h"
 #include "protocol/market/matching.h"
 #include "protocol/market/node_list.h"
@@ -43,23 +46,29 @@ class DispatchPass {
   };
   /// Jobs before it have their reservations.
   [[nodiscard]] std::optional<Start> next_start();
+  /// Makes ready for `next_start` to go on. Requires: the match that it gave last was made, and nothing else changed
+  /// but that jobs without a node are parked. False where a new pass may find something else.
+  [[nodiscard]] bool go_on();
   /// Lets the waiting jobs before a place make their reservations, for a question about a job that would stand there.
   void reserve_before(const Place& place);
 
   /// Every node, with the reservations so far. Made when it is first asked for: most starts need no look at all nodes.
   [[nodiscard]] const NodeList& nodes();
   [[nodiscard]] const std::vector<Reservation>& reservations() const { return reservations_; }
-  /// Jobs met on the way that no node serves at their max_price.
+  /// Jobs met on the way, since it went on last, that no node serves at their max_price.
   [[nodiscard]] const std::vector<JobId>& priced_out() const { return priced_out_; }
   /// Jobs met on the way whose node cannot take them although all that had notice are gone.
   [[nodiscard]] const std::vector<JobId>& lost_nodes() const { return lost_nodes_; }
+  /// Whether a node would take the job now, but for the constraints in `ignored`.
+  [[nodiscard]] bool is_taken(const Demand& demand, ConstraintSet ignored);
   /// Whom the job would pre-empt now.
   [[nodiscard]] std::optional<Preemption> preemption(const Demand& demand, const JobId& job, const ClassSet& classes);
   /// The node that would win the job now, by a look at every node, with the second best and how many could take it.
   [[nodiscard]] std::optional<Match> choose(const Demand& demand, const JobId& job);
   /// When the job fits on a node at the latest, and on which; among nodes of these classes that only lack room.
   struct EarliestFit {
-    std::size_t position = 0;
+    NodeId node;
+    std::uint32_t dense_id = 0;
     TimeMs start;
   };
   [[nodiscard]] std::optional<EarliestFit> earliest_fit(const Demand& demand, const ClassSet& classes);
@@ -68,6 +77,17 @@ class DispatchPass {
   /// The same winner, by the index where this pass decides.
   [[nodiscard]] std::optional<Candidate> winner(const Demand& demand, const JobId& job);
   [[nodiscard]] NodeView view_of(const NodeId& node) const;
+  /// The same of a row that is at hand.
+  [[nodiscard]] NodeView view_of(const NodeId& node, const NodeRow& row) const;
+  void add_reservation(const Reservation& held);
+  /// SupplyIndex::visit, or all nodes. Views have no capacity and no reservation.
+  template <class Bound, class IsEnough, class Look>
+  void visit(const Demand& demand, const ClassSet& classes, ConstraintSet ignored, const Bound& bound,
+             const IsEnough& is_enough, const Look& look);
+  /// SupplyIndex::any_active in the same way.
+  template <class Bound, class Passes>
+  [[nodiscard]] bool any_node(const Demand& demand, const ClassSet& classes, ConstraintSet ignored, const Bound& bound,
+                              const Passes& passes);
   /// The noticed node, if the job can start there now.
   [[nodiscard]] std::optional<Candidate> start_on_notice(const JobId& job, const JobRow& row);
   [[nodiscard]] bool waits_for_others(const JobId& job, const NodeId& node) const;
@@ -101,8 +121,23 @@ class DispatchPass {
   std::set<Hash32> blocked_;       // of these, the first has reserved what it may
   std::set<std::pair<AccountId, Hash32>> yielding_;
   std::vector<Reservation> reservations_;
+  std::map<std::uint32_t, TimeMs> held_from_;  // the same by dense id
+  std::optional<Place> last_;                  // of the job that started
+  bool goes_on_ = true;                        // what was found so far holds when less is free
   std::vector<JobId> priced_out_;
   std::vector<JobId> lost_nodes_;
+};
+
+/// A pass over the market's own state that may go on from one match to the next.
+struct StandingPass {
+  StandingPass(const MarketView& of, const BlockContext& in) : view(of), context(in), pass(view, context) {}
+
+  MarketView view;
+  BlockContext context;
+  DispatchPass pass;
+  // Of the indexes, when it was left.
+  std::uint64_t queue_version = 0;
+  std::uint64_t nodes_version = 0;
 };
 
 }  // namespace starminer::protocol

@@ -149,11 +149,11 @@ std::optional<Constraint> first_failure(const Demand& demand, const NodeView& no
   return std::nullopt;
 }
 
-ConstraintSet failures(const Demand& demand, const NodeView& node) {
+ConstraintSet failures(const Demand& demand, const NodeView& node, ConstraintSet asked) {
   ConstraintSet set = 0;
   for (std::size_t i = 0; i < kConstraintCount; ++i) {
     const auto constraint = static_cast<Constraint>(i);
-    if (fails(constraint, demand, node)) set |= constraint_set(constraint);
+    if ((asked & constraint_set(constraint)) != 0 && fails(constraint, demand, node)) set |= constraint_set(constraint);
   }
   return set;
 }
@@ -180,28 +180,33 @@ Exclusions exclusions_of(const Demand& demand, const NodeList& nodes) {
   return exclusions;
 }
 
-std::string explain_never(const Demand& demand, const NodeList& nodes) {
-  if (nodes.all().empty()) return "no node is registered";
+std::string explain_never(const Demand& demand, std::uint32_t looked_at_most) {
   constexpr ConstraintSet kLasting = ~(kPassing | constraint_set(Constraint::Status));
+  const Registry& registry = demand.market().registry;
+  const std::uint32_t total = registry.total_nodes();
+  const std::uint32_t step = std::max<std::uint32_t>((total + looked_at_most - 1) / std::max(looked_at_most, 1U), 1);
   std::array<std::uint32_t, kConstraintCount> counts{};
+  std::uint32_t looked_at = 0;
   std::uint32_t leaving = 0;
-  const NodeView* nearest = nullptr;
+  std::optional<NodeView> nearest;
   ConstraintSet nearest_failed = 0;
-  for (const NodeView& node : nodes.all()) {
-    const ConstraintSet failed = failures(demand, node) & kLasting;
+  for (std::uint32_t dense_id = 0; dense_id < total; dense_id += step) {
+    const NodeId& id = registry.node_at(dense_id);
+    const NodeView node{id, &registry.nodes().get(id), nullptr, false, {}};
+    if (node.node->status == NodeStatus::Left) continue;
+    ++looked_at;
+    const ConstraintSet failed = failures(demand, node, kLasting);
     if (failed == 0) {
       ++leaving;
       continue;
     }
     ++counts[static_cast<std::size_t>(std::countr_zero(failed))];
-    const auto misses = [](ConstraintSet set) { return std::popcount(set); };
-    if (nearest == nullptr || misses(failed) < misses(nearest_failed) ||
-        (misses(failed) == misses(nearest_failed) && node.node->dense_id < nearest->node->dense_id)) {
-      nearest = &node;
-      nearest_failed = failed;
-    }
+    if (nearest && std::popcount(nearest_failed) <= std::popcount(failed)) continue;
+    nearest = node;
+    nearest_failed = failed;
   }
-  std::string text = fmt::format("of {} nodes", nodes.all().size());
+  if (looked_at == 0) return "no node is registered";
+  std::string text = fmt::format("of {} nodes{}", looked_at, step > 1 ? " looked at" : "");
   std::string_view separator = ": ";
   const auto add = [&text, &separator](std::uint32_t count, std::string_view sentence) {
     if (count == 0) return;
@@ -210,7 +215,7 @@ std::string explain_never(const Demand& demand, const NodeList& nodes) {
   };
   for (std::size_t i = 0; i < kConstraintCount; ++i) add(counts[i], constraint_sentence(static_cast<Constraint>(i)));
   add(leaving, "about to leave");
-  if (nearest == nullptr) return text;
+  if (!nearest) return text;
   text += fmt::format("; nearest: node {}:", nearest->id.text());
   separator = " ";
   for (std::size_t i = 0; i < kConstraintCount; ++i) {

@@ -30,15 +30,18 @@ inline constexpr ConstraintSet kBusy = constraint_set(Constraint::Capacity) | co
 /// The first constraint in the order of the enum that the node fails, of those not in `ignored`.
 [[nodiscard]] std::optional<Constraint> first_failure(const Demand& demand, const NodeView& node,
                                                       ConstraintSet ignored = 0);
-/// All constraints that the node fails.
-[[nodiscard]] ConstraintSet failures(const Demand& demand, const NodeView& node);
+/// All constraints that the node fails, of those asked about.
+[[nodiscard]] ConstraintSet failures(const Demand& demand, const NodeView& node,
+                                     ConstraintSet asked = ~ConstraintSet{0});
 /// The highest floor, in 1/32 of the anchor, that the present price of a class reaches.
 [[nodiscard]] std::uint8_t highest_floor(const Demand& demand, ClassId hardware_class);
 /// Whether the node could serve the job if it were free and the price right. A leaving node could not.
 [[nodiscard]] bool could_ever_run(const Demand& demand, const NodeView& node);
 
 [[nodiscard]] Exclusions exclusions_of(const Demand& demand, const NodeList& nodes);
-/// Why nothing could ever run the job: counts by reason, and the node that misses least with what it misses.
-[[nodiscard]] std::string explain_never(const Demand& demand, const NodeList& nodes);
+/// Why nothing could ever run the job: counts by reason, and the node that misses least with what it misses. Where
+/// there are more nodes than this, so many of them are looked at, evenly over the order of registration.
+inline constexpr std::uint32_t kNeverLookedAt = 4'096;
+[[nodiscard]] std::string explain_never(const Demand& demand, std::uint32_t looked_at_most = kNeverLookedAt);
 
 }  // namespace starminer::protocol

@@ -102,6 +102,19 @@ TEST(Eligibility, AnUnverifiedSiteTierCountsAsZero) {
   EXPECT_EQ(world.submit(asks_for_a_tier), RefusalCode::NeverRunnable);
 }
 
+// A submission that is refused must not cost a look at every node.
+TEST(Eligibility, OfManyNodesThatAreTooSmallSomeAreLookedAt) {
+  World world;
+  for (std::uint32_t i = 0; i < 10; ++i) world.add_node(NodeOf().devices(1 + i % 3));
+  const MarketView view = world.view();
+  const JobSpec spec = JobOf().gpus(4).spec();
+  const Demand demand(view, spec, {kStandard, {}, {}, nullptr, {}}, world.context.time);
+  const auto first_words = [](const std::string& text) { return text.substr(0, text.find(';')); };
+  EXPECT_EQ(first_words(explain_never(demand, 10)), "of 10 nodes: 10 too few devices");
+  EXPECT_EQ(first_words(explain_never(demand, 9)), "of 5 nodes looked at: 5 too few devices");
+  EXPECT_EQ(first_words(explain_never(demand, 4)), "of 4 nodes looked at: 4 too few devices");
+}
+
 TEST(Eligibility, StatusPriceBudgetAndRoom) {
   World world;
   const NodeId node = world.add_node(NodeOf());

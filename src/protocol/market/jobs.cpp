@@ -93,27 +93,52 @@ void Market::end_waiting(JobRow& row, ClassId hardware_class, TimeMs now) {
 
 std::optional<MatchMade> Market::next_match(const BlockContext& context) {
   if (!triggered_) return std::nullopt;
-  MarketView market = view();
-  if (market.index.waiting().empty()) {  // most triggers find nobody waiting
+  if (index_->waiting().empty()) {  // most triggers find nobody waiting
     triggered_ = false;
+    pass_.reset();
+    // Those who ask at any moment would look at each node that changed.
+    constexpr std::size_t kMarkedMax = 256;
+    if (nodes_->supply().marked() > kMarkedMax) nodes_->refresh_supply(view());
     return std::nullopt;
   }
-  market.nodes = nodes_.get();
-  DispatchPass pass(market, context);
-  const auto start = pass.next_start();
-  for (const JobId& job : pass.priced_out()) park(job, context);
-  if (!pass.lost_nodes().empty()) {
+  DispatchPass& found = pass(context);
+  const auto start = found.next_start();
+  for (const JobId& job : found.priced_out()) park(job, context);
+  if (!found.lost_nodes().empty()) {
     // Without its node it is a waiting job like any other, and may come before what this pass found.
-    for (const JobId& job : pass.lost_nodes()) jobs_.update(job, [](JobRow& row) { row.notice.reset(); });
+    for (const JobId& job : found.lost_nodes()) jobs_.update(job, [](JobRow& row) { row.notice.reset(); });
+    pass_.reset();
     return next_match(context);
   }
-  if (start && !start->notice) return place(start->job, start->winner, context);
+  if (start && !start->notice) {
+    MatchMade made = place(start->job, start->winner, context);
+    pass_->queue_version = index_->version();
+    pass_->nodes_version = nodes_->version();
+    pass_is_old_ = false;
+    return made;
+  }
+  pass_.reset();
   if (start) {
     give_notice(start->job, *start->notice, context);
   } else {
     triggered_ = false;
   }
   return std::nullopt;
+}
+
+DispatchPass& Market::pass(const BlockContext& context) {
+  const auto goes_on = [&] {
+    return pass_ != nullptr && !pass_is_old_ && pass_->context.height == context.height &&
+           pass_->context.time == context.time && pass_->context.seed == context.seed &&
+           pass_->queue_version == index_->version() && pass_->nodes_version == nodes_->version() &&
+           pass_->pass.go_on();
+  };
+  if (!goes_on()) {
+    MarketView market = view();
+    market.nodes = nodes_.get();
+    pass_ = std::make_unique<StandingPass>(market, context);
+  }
+  return pass_->pass;
 }
 
 void Market::give_notice(const JobId& id, const Preemption& preemption, const BlockContext& context) {

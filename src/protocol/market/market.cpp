@@ -64,6 +64,7 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
   registry.observe(*nodes_, *nodes_);
   reputation.observe(*nodes_);
   shares_.add_observer(*nodes_);
+  assignments_.add_observer(*nodes_);
   assignments_.add_observer(*load_);
   registry.observe(*load_);
 }
@@ -71,7 +72,8 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
 Market::~Market() = default;
 
 MarketView Market::view() const {
-  return {params_, ledger_, registry_, pricing_, reputation_, jobs_, assignments_, shares_, class_demand_, *index_};
+  return {params_,      ledger_, registry_,     pricing_, reputation_, jobs_,
+          assignments_, shares_, class_demand_, *index_,  nullptr,     nodes_.get()};
 }
 
 Loads Market::loads(const BlockContext& context) const { return load_->measure(view(), context).loads; }

@@ -27,12 +27,13 @@
 
 namespace starminer::protocol {
 
+class DispatchPass;
 class LoadIndex;
 class Market;
 class NodeIndex;
-class NodeList;
 class QueueIndex;
 struct MarketView;
+struct StandingPass;
 
 struct JobSubmit {
   using Module = Market;
@@ -128,10 +129,13 @@ class Market {
 
   // Dispatch
   /// Something happened that may let a waiting job start: arrival, release, node activation, tick.
-  void trigger() { triggered_ = true; }
+  void trigger() {
+    triggered_ = true;
+    pass_is_old_ = true;
+  }
   /// The next match in queue order, its capacity taken and its assignment written; empty when no waiting job can
   /// start, after which reservations stand. Call until empty. It is empty, too, where a job gave notice instead: then
-  /// `take_notices` is not, and calling again goes on.
+  /// `take_notices` is not, and calling again goes on. Between calls prices and parameters must stand.
   [[nodiscard]] std::optional<MatchMade> next_match(const BlockContext& context);
   /// Notices given since the last call. Their receivers' contracts must end by the time they name, whatever becomes of
   /// the job that gave them.
@@ -213,12 +217,14 @@ class Market {
   [[nodiscard]] bool is_served_again(const JobRow& row, const std::vector<AccountId>& avoided, bool any_price,
                                      const BlockContext& context) const;
   [[nodiscard]] MatchMade place(const JobId& id, const Candidate& winner, const BlockContext& context);
+  /// The pass that matched last, where it may go on, else a new one.
+  [[nodiscard]] DispatchPass& pass(const BlockContext& context);
   // Demand, shares and ticks (ticks.cpp)
   void count_demand(const JobSpec& spec);
   void count_assignment(const ShareKey& key, std::uint64_t milli);
-  void judge_spread(const NodeList& nodes);
+  void judge_spread();
   void judge_scarcity();
-  void wake_parked(const NodeList& nodes, const BlockContext& context);
+  void wake_parked(const BlockContext& context);
   // Invariants, by subject
   [[nodiscard]] bool job_is_sound(const JobId& id, const JobRow& row) const;
   [[nodiscard]] bool capacity_is_sound() const;
@@ -243,7 +249,10 @@ class Market {
   std::unique_ptr<LoadIndex> load_;
   std::vector<EndedJob> ended_;
   std::vector<NoticeGiven> notices_;
-  bool triggered_ = false;  // no part of the state: every block ends with nothing left to match
+  // No part of the state: every block ends with nothing left to match.
+  bool triggered_ = false;
+  bool pass_is_old_ = false;
+  std::unique_ptr<StandingPass> pass_;  // which matched last, in this block
 };
 
 }  // namespace starminer::protocol

@@ -29,6 +29,8 @@ struct MarketView {
   // For decisions of the block that runs, which is the one writer. Null: a question about the state, of which many may
   // run at once; it looks at all nodes.
   NodeIndex* nodes = nullptr;
+  // What says of many nodes at once that they do not matter, for any question. Null: every node is looked at.
+  const NodeIndex* known = nullptr;
 };
 
 /// Time that a node is given to fetch inputs.

@@ -59,6 +59,7 @@ void NodeIndex::leave(const NodeRow& row) {
 }
 
 void NodeIndex::on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) {
+  ++version_;
   if (before != nullptr) count(*before, false);
   if (after != nullptr) count(*after, true);
   supply_.change(id, before, after);
@@ -85,10 +86,24 @@ void NodeIndex::on_change(const NodeId& id, const NodeRow* before, const NodeRow
 
 void NodeIndex::on_change(const NodeId& id, const CapacityRow* /*before*/, const CapacityRow* /*after*/) {
   // Where the node's own row is not there yet, or not any more, its change says all.
-  if (const NodeRow* row = registry_.nodes().find(id); row != nullptr) mark(row->dense_id, kCapacity);
+  ++version_;
+  if (const NodeRow* row = registry_.nodes().find(id); row != nullptr) {
+    mark(row->dense_id, kCapacity);
+    supply_.mark(row->dense_id);
+  }
+}
+
+/// Ends and notices are no part of the score, but of when a node will have room.
+void NodeIndex::on_change(const JobId& /*id*/, const AssignmentRow* before, const AssignmentRow* after) {
+  ++version_;
+  for (const AssignmentRow* held : {before, after}) {
+    if (held == nullptr) continue;
+    if (const NodeRow* row = registry_.nodes().find(held->node); row != nullptr) supply_.mark(row->dense_id);
+  }
 }
 
 void NodeIndex::on_change(const ReputationKey& key, const ReputationRow* /*before*/, const ReputationRow* /*after*/) {
+  ++version_;
   if (const NodeRow* row = registry_.nodes().find(key.node); row != nullptr) mark(row->dense_id, kAll);
 }
 
@@ -96,6 +111,7 @@ void NodeIndex::on_change(const ShareKey& key, const ShareRow* before, const Sha
   const std::uint8_t old_level = before != nullptr ? before->level : 0;
   const std::uint8_t new_level = after != nullptr ? after->level : 0;
   if (old_level == new_level) return;
+  ++version_;
   if (key.provider.is_zero()) {  // all without stake: which ones these are is asked when the nodes are looked at
     for (const std::uint32_t dense_id : of_class_[key.hardware_class]) mark(dense_id, kAll);
   } else {
@@ -107,6 +123,7 @@ void NodeIndex::on_change(const ShareKey& key, const ShareRow* before, const Sha
 void NodeIndex::on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) {
   if (key.asset != Asset::Amax) return;
   if ((before != nullptr && before->bonded > 0) == (after != nullptr && after->bonded > 0)) return;
+  ++version_;
   for (std::size_t id = 0; id < kClassesMax; ++id) mark_provider({static_cast<ClassId>(id), key.account});
 }
 
@@ -280,7 +297,8 @@ std::uint8_t NodeIndex::reputation_of(const MarketView& market, Entry& entry, st
 std::uint64_t NodeIndex::memory_bytes() const {
   constexpr std::uint64_t kTreeNode = 48;
   return (index_ != nullptr ? index_->memory_bytes() + fit_->memory_bytes() : 0) + entries_.capacity() * sizeof(Entry) +
-         2 * entries_.size() * sizeof(std::uint32_t) + look_again_.size() * (sizeof(LookAgain) + kTreeNode);
+         supply_.memory_bytes() + 2 * entries_.size() * sizeof(std::uint32_t) +
+         look_again_.size() * (sizeof(LookAgain) + kTreeNode);
 }
 
 }  // namespace starminer::protocol

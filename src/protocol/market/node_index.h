@@ -26,6 +26,7 @@ namespace starminer::protocol {
 
 class NodeIndex final : public state::Observer<NodeId, NodeRow>,
                         public state::Observer<NodeId, CapacityRow>,
+                        public state::Observer<JobId, AssignmentRow>,
                         public state::Observer<ReputationKey, ReputationRow>,
                         public state::Observer<ShareKey, ShareRow>,
                         public state::Observer<StakeKey, StakeRow> {
@@ -41,6 +42,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
 
   void on_change(const NodeId& id, const NodeRow* before, const NodeRow* after) override;
   void on_change(const NodeId& id, const CapacityRow* before, const CapacityRow* after) override;
+  void on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) override;
   void on_change(const ReputationKey& key, const ReputationRow* before, const ReputationRow* after) override;
   void on_change(const ShareKey& key, const ShareRow* before, const ShareRow* after) override;
   void on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) override;
@@ -60,8 +62,12 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   /// Thousandths of GPUs of Active nodes, free or not.
   [[nodiscard]] std::uint64_t total_milli(ClassId hardware_class) const { return total_milli_[hardware_class]; }
   [[nodiscard]] const Places& places() const { return places_; }
-  /// What could ever serve a job. Current without `prepare`, also for questions that run at once.
+  /// What could ever serve a job, or when. Current without `prepare`, also for questions that run at once.
   [[nodiscard]] const SupplyIndex& supply() const { return supply_; }
+  /// Makes its bounds narrow again; without that its answers are the same.
+  void refresh_supply(const MarketView& market) { supply_.refresh(market); }
+  /// Another one after every change that the index was told of.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
   /// Of the rows in use. Requires: prepared.
   [[nodiscard]] const Fragmentation& fragmentation() const { return fit_->fragmentation(); }
   [[nodiscard]] MatchIndex& matches() { return *index_; }
@@ -107,6 +113,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   std::vector<std::uint32_t> stale_;
   Places places_;
   SupplyIndex supply_;
+  std::uint64_t version_ = 0;
   std::array<std::uint64_t, 256> total_milli_{};
   std::array<std::vector<std::uint32_t>, kClassesMax> of_class_;
   std::map<ShareKey, std::vector<std::uint32_t>> of_provider_;

@@ -1,7 +1,6 @@
 #include "protocol/market/preemption.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "base/check.h"
 #include "protocol/market/admission.h"
@@ -123,33 +122,34 @@ std::vector<JobId> find_victims(const Demand& demand, const NodeView& node) {
   return jobs;
 }
 
-std::optional<Preemption> find_preemption(const Demand& demand, const NodeList& nodes, const ClassSet& classes,
-                                          std::uint32_t tie_start) {
-  const MarketView& market = demand.market();
-  const JobSpec& spec = demand.spec();
-  const TimeMs end = demand.now() + market.params.duration(Parameter::NoticeMs) + seconds(spec.max_s);
-  if (demand.terms().tier != kPremium || (spec.deadline.ms != 0 && spec.deadline < end)) return std::nullopt;
+bool PreemptionSearch::is_allowed() const {
+  const JobSpec& spec = demand_.spec();
+  const TimeMs end = demand_.now() + demand_.market().params.duration(Parameter::NoticeMs) + seconds(spec.max_s);
+  return demand_.terms().tier == kPremium && (spec.deadline.ms == 0 || spec.deadline >= end);
+}
+
+bool PreemptionSearch::beats(DurationMs age) const {
+  return best_ && std::get<0>(rank_) == 1 && std::get<1>(rank_) < age.ms;
+}
+
+void PreemptionSearch::look_at(const NodeView& node) {
+  const MarketView& market = demand_.market();
+  const std::vector<JobId> jobs = find_victims(demand_, node);
+  if (jobs.empty()) return;
+  const std::uint32_t id = node.node->dense_id;
   const std::uint32_t total = market.registry.total_nodes();
-  using Rank = std::tuple<std::size_t, std::uint64_t, std::uint32_t>;  // jobs, age of the oldest, way from tie_start
-  std::optional<Rank> best_rank;
-  std::optional<Preemption> best;
-  for (const NodeView& node : nodes.all()) {
-    if (!classes.test(node.node->hardware_class) || node.reserved_from) continue;
-    if (first_failure(demand, node, constraint_set(Constraint::Capacity))) continue;
-    const std::vector<JobId> jobs = find_victims(demand, node);
-    if (jobs.empty()) continue;
-    const std::uint32_t id = node.node->dense_id;
-    const TimeMs oldest = market.assignments.get(jobs.back()).matched;
-    const Rank rank{jobs.size(), elapsed(demand.now(), oldest).ms,
-                    id >= tie_start ? id - tie_start : id + (total - tie_start)};
-    if (best_rank && *best_rank <= rank) continue;
-    std::vector<Victim> victims = with_compensation(demand, jobs, demand.price_on(*node.node, node.id).unit);
-    const auto sum = sum_of(victims);
-    if (!sum || !has_room(demand, *node.node, *sum)) continue;
-    best_rank = rank;
-    best = Preemption{node.id, std::move(victims), *sum};
+  const TimeMs oldest = market.assignments.get(jobs.back()).matched;
+  const Rank rank{jobs.size(), elapsed(demand_.now(), oldest).ms,
+                  id >= tie_start_ ? id - tie_start_ : id + (total - tie_start_)};
+  if (best_ && rank_ <= rank) return;
+  std::vector<Victim> victims = with_compensation(demand_, jobs, demand_.price_on(*node.node, node.id).unit);
+  const auto sum = sum_of(victims);
+  if (!sum || !has_room(demand_, *node.node, *sum)) {
+    too_dear_ = true;
+    return;
   }
-  return best;
+  rank_ = rank;
+  best_ = Preemption{node.id, std::move(victims), *sum};
 }
 
 }  // namespace starminer::protocol

@@ -69,6 +69,7 @@ void QueueIndex::remove(const JobId& id, const JobRow& row) {
   escrow_ -= row.cap.base;
   if (live->second.count == 0) live_.erase(live);
   if (row.state != JobState::Queued) return;
+  ++version_;
   const Place place{row.key_ms, id};
   if (row.parked) {
     parked_.erase(place);
@@ -88,6 +89,7 @@ void QueueIndex::insert(const JobId& id, const JobRow& row) {
   live.escrow += row.cap.base;
   escrow_ += row.cap.base;
   if (row.state != JobState::Queued) return;
+  ++version_;
   const Place place{row.key_ms, id};
   if (row.parked) {
     parked_[place] = &row;
@@ -137,6 +139,7 @@ void QueueIndex::count_without_boost(const std::vector<std::string>& classes, st
 }
 
 void QueueIndex::on_change(const JobId& id, const AssignmentRow* before, const AssignmentRow* after) {
+  ++version_;
   const auto count = [this](const AssignmentRow& row, std::uint64_t step) {
     Holding& of_class = held_[row.hardware_class];
     const auto own = held_by_.try_emplace({row.hardware_class, row.requester}).first;
@@ -188,6 +191,7 @@ void QueueIndex::on_change(const StakeKey& key, const StakeRow* before, const St
   const bool was = before != nullptr && before->bonded > 0;
   const bool is = after != nullptr && after->bonded > 0;
   if (was == is) return;
+  ++version_;
   for (std::size_t i = 0; i < held_unstaked_.size(); ++i) {
     add(held_unstaked_[i], held_by(static_cast<ClassId>(i), key.account), is ? kMinus : 1);
   }

@@ -58,6 +58,8 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   void on_change(const ShapeKey& key, const ShapeRow* before, const ShapeRow* after) override;
   void on_change(const StakeKey& key, const StakeRow* before, const StakeRow* after) override;
 
+  /// Another one after every change of who waits, who holds what, and who has stake.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] const std::map<Place, WaitingJob>& waiting() const { return waiting_; }
   [[nodiscard]] const std::map<Place, const JobRow*>& parked() const { return parked_; }
   /// Nodes that wait for a job for which work is leaving them, with that job.
@@ -123,6 +125,7 @@ class QueueIndex final : public state::Observer<JobId, JobRow>,
   void count_owner(const AccountId& requester, bool enters);
   void count_without_boost(const std::vector<std::string>& classes, std::uint64_t step);
 
+  std::uint64_t version_ = 0;
   std::map<Place, WaitingJob> waiting_;
   std::map<Place, const JobRow*> parked_;
   std::map<NodeId, JobId> noticed_;

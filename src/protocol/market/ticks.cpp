@@ -6,6 +6,7 @@
 #include "protocol/market/demand.h"
 #include "protocol/market/load_index.h"
 #include "protocol/market/market.h"
+#include "protocol/market/node_index.h"
 #include "protocol/market/score.h"
 #include "protocol/market/start_promise.h"
 
@@ -68,18 +69,17 @@ Loads Market::weigh_load(const BlockContext& context) {
 }
 
 void Market::on_tick(const BlockContext& context) {
-  const NodeList nodes(view());
-  judge_spread(nodes);
+  judge_spread();
   judge_scarcity();
-  wake_parked(nodes, context);
+  wake_parked(context);
   trigger();
 }
 
-void Market::judge_spread(const NodeList& nodes) {
+void Market::judge_spread() {
   const std::uint64_t limit = params_.get(Parameter::ProviderSharePpm);
   for (const ShareKey& key : keys_of(shares_)) {
     ShareRow row = shares_.get(key);
-    const std::uint64_t capacity = nodes.room(key.hardware_class).total_milli;
+    const std::uint64_t capacity = nodes_->total_milli(key.hardware_class);
     const std::uint64_t whole =
         std::max(class_demand_.get(key.hardware_class).assigned_milli, capacity / kCapacityPartOfEpoch);
     const std::uint8_t level = capacity < kSmallClassMilli ? 0 : spread_level(row.assigned_milli, whole, limit);
@@ -109,13 +109,13 @@ void Market::judge_scarcity() {
   }
 }
 
-void Market::wake_parked(const NodeList& nodes, const BlockContext& context) {
+void Market::wake_parked(const BlockContext& context) {
   const std::uint64_t most = params_.get(Parameter::WakesPerBlock);
   const MarketView market = view();
   std::vector<JobId> woken;
   for (const auto& [place, row] : index_->parked()) {
     if (woken.size() >= most) break;
-    if (!Demand(market, *row, context.time).is_priced_out(nodes.places())) woken.push_back(place.job);
+    if (!Demand(market, *row, context.time).is_priced_out(nodes_->places())) woken.push_back(place.job);
   }
   for (const JobId& id : woken) {
     JobRow row = jobs_.get(id);
