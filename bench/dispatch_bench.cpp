@@ -189,9 +189,10 @@ void answer(benchmark::State& state, std::uint64_t gpus, Supply supply, Ask ask,
   }
 }
 
-/// The phase `check` of a submission that is refused in the end.
-void submit(benchmark::State& state, std::uint64_t gpus, const JobOf& job, RefusalCode code) {
+/// The phase `check` of a submission that is refused in the end; a deadline is so many seconds from now.
+void submit(benchmark::State& state, std::uint64_t gpus, JobOf job, std::uint64_t deadline_s, RefusalCode code) {
   World& world = crowd_of(gpus, Supply::Drawn).world();
+  if (deadline_s > 0) job.deadline(world.context.time + seconds(deadline_s));
   const auto valid = JobSubmit::validate({"", job.spec()});
   STARMINER_CHECK(valid.has_value());
   for (auto unused : state) {
@@ -202,7 +203,11 @@ void submit(benchmark::State& state, std::uint64_t gpus, const JobOf& job, Refus
 
 void list_nodes(benchmark::State& state, std::uint64_t gpus) {
   const MarketView view = crowd_of(gpus, Supply::Drawn).scanned();
-  for (auto unused : state) benchmark::DoNotOptimize(NodeList(view).all().size());
+  for (auto unused : state) {
+    const double start = thread_seconds();
+    benchmark::DoNotOptimize(NodeList(view).all().size());
+    state.SetIterationTime(thread_seconds() - start);
+  }
 }
 
 void tick(benchmark::State& state, std::uint64_t gpus) {
@@ -252,20 +257,18 @@ void add_all() {
     add_question("reserve", gpus, Supply::Drawn, "", ask_head);
     add_question("preempt", gpus, Supply::Drawn, "", ask_room);
     const std::string list = "making the list of all nodes once, which each of these did before it looked at them";
-    const JobOf now = JobOf().premium().set([](JobSpec& s) {
-      s.wait = false;
-      s.max_price = {1};
-    });
+    // Its deadline leaves no time for a notice.
+    const JobOf now = JobOf().premium().max_s(3'600).set([](JobSpec& s) { s.wait = false; });
     const JobOf never = JobOf().gpus(8).cpu(500);
     compare({"block_premium_refused_over_list_" + size,
              list,
              corpus_of(gpus, ""),
-             {[=](benchmark::State& state) { submit(state, gpus, now, RefusalCode::BudgetTooSmall); }},
+             {[=](benchmark::State& state) { submit(state, gpus, now, 3'610, RefusalCode::PremiumCannotStart); }},
              listed(gpus)});
     compare({"block_never_runnable_over_list_" + size,
              list,
              corpus_of(gpus, ""),
-             {[=](benchmark::State& state) { submit(state, gpus, never, RefusalCode::NeverRunnable); }},
+             {[=](benchmark::State& state) { submit(state, gpus, never, 0, RefusalCode::NeverRunnable); }},
              listed(gpus)});
     compare({"block_tick_over_list_" + size,
              list,

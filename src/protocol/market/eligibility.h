@@ -39,9 +39,10 @@ inline constexpr ConstraintSet kBusy = constraint_set(Constraint::Capacity) | co
 [[nodiscard]] bool could_ever_run(const Demand& demand, const NodeView& node);
 
 [[nodiscard]] Exclusions exclusions_of(const Demand& demand, const NodeList& nodes);
-/// Why nothing could ever run the job: counts by reason, and the node that misses least with what it misses. Where
-/// there are more nodes than this, so many of them are looked at, evenly over the order of registration.
+/// Nodes that a refused submission is worth a look at.
 inline constexpr std::uint32_t kNeverLookedAt = 4'096;
+/// Why nothing could ever run the job: counts by reason, and the node that misses least with what it misses. Where
+/// there are more nodes, so many of them are looked at, evenly over the order of registration.
 [[nodiscard]] std::string explain_never(const Demand& demand, std::uint32_t looked_at_most = kNeverLookedAt);
 
 }  // namespace starminer::protocol
