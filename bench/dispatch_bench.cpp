@@ -197,7 +197,11 @@ void submit(benchmark::State& state, std::uint64_t gpus, JobOf job, std::uint64_
   STARMINER_CHECK(valid.has_value());
   for (auto unused : state) {
     const auto checked = world.market.check(*valid, {kAda, 1'000'000'000}, world.context);
-    if (checked || checked.error().code != code) state.SkipWithError("another answer");
+    if (checked) {
+      state.SkipWithError("it was admitted");
+    } else if (checked.error().code != code) {
+      state.SkipWithError(checked.error().detail.c_str());
+    }
   }
 }
 
