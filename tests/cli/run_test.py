@@ -276,11 +276,15 @@ class RunTest(CliTest):
         cheap_id = re.search(r"submitted (j1\w+)", self.read_until(run, "running")).group(1)
         first = self.json("status", cheap_id)["contract"]["id"]
         urgent = self.write("urgent.yaml", job_text("urgent", "echo now > /job/out/a.txt") + "tier: premium\n")
-        self.assertRegex(self.cli("plan", urgent).stdout, r"gives notice to 1 job.*\n.*takes \S+ AGPU out of its cap")
+        plan = self.cli("plan", urgent).stdout
+        self.assertRegex(plan, r"gives notice to 1 job.*\n.*takes \S+ AGPU out of its cap")
+        self.assertRegex(plan, r"Promise +it starts within \d.*, or a part of the bill is credited")
         end = self.json("run", urgent)
         self.assertEqual(end["state"], "settled")
         self.assertEqual((self.folder / "urgent/a.txt").read_text(), "now\n")
-        self.assertIn("Compensation", self.cli("status", end["job"]).stdout)
+        status = self.cli("status", end["job"]).stdout
+        self.assertIn("Compensation", status)
+        self.assertRegex(status, r"Promise +starts by .*: (kept|missed)")
         # The agent itself gave the place back; the job is queued again, and starts once more.
         left = self.market.get(f"/v1/contracts/{first}")
         self.assertEqual((left["state"], left["end_reason"]), ("requeued", "preempted"))
