@@ -95,6 +95,7 @@ bool same(const std::vector<Reservation>& a, const std::vector<Reservation>& b) 
 
 /// Starts all that can start; before each, a pass that looks at every node says what must come.
 void match_all(World& world, std::size_t& matches) {
+  world.market.trigger();  // the market looks when it is told to, the reference at any moment
   for (;;) {
     const MarketView scan = by_scan(world);
     DispatchPass reference(scan, world.context);
