@@ -90,6 +90,7 @@ NodeFields::NodeFields(const Machine& machine) {
   add_hardware();
   add_free();
   add_place(machine);
+  add_reserve();
   add_prices(machine);
   add_quality();
 }
@@ -182,6 +183,19 @@ void NodeFields::add_place(const Machine& machine) {
       [](const NodeFacts& node) { return number(node.row().offer.energy.pue_ppm); });
   add({"energy_verified", FieldKind::Flag, {}, "attestors confirmed the energy profile"},
       [](const NodeFacts& node) -> Value { return node.row().offer.energy.verified; });
+}
+
+void NodeFields::add_reserve() {
+  std::vector<std::string> standings;
+  for (std::uint8_t i = 0; i < enum_count(protocol::ReserveStanding{}); ++i) {
+    standings.emplace_back(reserve_standing_name(static_cast<protocol::ReserveStanding>(i)));
+  }
+  add({"reserve", FieldKind::Word, {}, "stands_by: preferred in surges", "", std::move(standings)},
+      [](const NodeFacts& node) -> Value { return reserve_standing_name(node.row().reserve); });
+  add(number_field("reserve_stake", Quantity::Tokens, "AGPU staked on it in the reserve"), [](const NodeFacts& node) {
+    const auto* row = node.machine().reserve().find(node.id());
+    return number(row != nullptr ? row->stake.base : 0);
+  });
 }
 
 void NodeFields::add_prices(const Machine& machine) {

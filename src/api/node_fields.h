@@ -57,6 +57,7 @@ class NodeFields {
   void add_quality();
   void add_prices(const protocol::Machine& machine);
   void add_place(const protocol::Machine& machine);
+  void add_reserve();
 
   search::Schema schema_;
   std::vector<Getter> getters_;

@@ -99,6 +99,7 @@ constexpr std::array kOperations = {
     OperationText{"GET /v1/telemetry", "getTelemetry", "providers", "", "", "200:Telemetry"},
     OperationText{"GET /v1/telemetry/{epoch}/beats", "getRawBeats", "providers", "", "",
                   "200:application/octet-stream 400 404"},
+    OperationText{"GET /v1/pools", "listPools", "providers", "", "", "200:Pools"},
     OperationText{"GET /v1/attestors", "listAttestors", "providers", "", "", "200:AttestorList"},
     OperationText{"POST /v1/contracts/{id}/progress", "reportProgress", "providers", "", "ProgressReport",
                   "204 400 403 404 409 415"},

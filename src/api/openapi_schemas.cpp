@@ -115,6 +115,10 @@ constexpr std::array kSchemas = {
                "round:int, seed:Hash, reason:string, open:bool, asked_ms:int, due_ms:int?, answered_ms:int?, "
                "confirmed:bool?, node?:NodeId",
                "The last one that the protocol asked for. reason: doubt or spot; due_ms: null once overdue."},
+    SchemaText{"NodeReserve",
+               "standing:string, stake:Amount, minimum:Amount, joined_ms:int, until_ms:int, draws:int, declines:int, "
+               "charged:Amount",
+               "What the node is committed to. standing: stands_by, or lapsed while the stake is below the minimum."},
     SchemaText{"NodeTelemetry", "epoch:int, operators:int, beats:int, p50_ms:int, p90_ms:int, p99_ms:int",
                "Of the last epoch with this node in its window; medians over the operators."},
     SchemaText{
@@ -127,7 +131,8 @@ constexpr std::array kSchemas = {
         "network_down_mbps:int, free:FreeCapacity, ratings:int{}, rating_reports:RatingReports, reputation:int{}, "
         "floor_32nds:int, "
         "floor_price:Price, prices:Price{}, "
-        "energy:Energy, attestations:Claims, benchmark:Benchmark?, telemetry:NodeTelemetry?, runtimes:string[], "
+        "energy:Energy, attestations:Claims, benchmark:Benchmark?, telemetry:NodeTelemetry?, reserve:NodeReserve?, "
+        "runtimes:string[], "
         "registered_ms:int, status_since_ms:int",
         "ratings: compute units per device-second x 1000; reputation: 0 to 240; prices: per GPU-hour by tier, what a "
         "plain job of one GPU for up to an hour would pay there now."},
@@ -168,12 +173,12 @@ constexpr std::array kSchemas = {
                "The receivers of a payment; they sum to pay."},
     SchemaText{"ClassOffer",
                "class:string, base:Price, unit_min:Price, unit_max:Price, factors:int{}, product_ppm:int, "
-               "envelope:Bounds{}, eligible:int, free:int",
+               "envelope:Bounds{}, eligible:int, free:int, load_ppm:int, in_reserve:int, may_draw:bool",
                "factors in parts per million."},
     SchemaText{"RunnerUp", "node:NodeId, score:int", ""},
     SchemaText{"Match",
                "node:NodeId, node_name:string, model:string, class:string, region:string, score:int, parts:int{}, "
-               "unit:Price, eligible:int, runner_up:RunnerUp?",
+               "reserve:int, unit:Price, eligible:int, runner_up:RunnerUp?",
                ""},
     SchemaText{"ExclusionReason", "constraint:string, sentence:string, first:int, alone:int",
                "How many nodes fail this first, and how many fail nothing else."},
@@ -249,8 +254,13 @@ constexpr std::array kSchemas = {
                "tier:string, class:string, base:Price, log_price_q32:Amount, slow_log_price_q32:Amount, factors:int{}, "
                "product_ppm:int, ceiling:Price, unit:Price",
                "Everything the unit price was computed from."},
-    SchemaText{"MatchReceipt", "height:int, score:int, parts:int{}, weights:int{}",
-               "Why this node: the parts of its score at the block of the match; `weights` are the tier's now."},
+    SchemaText{
+        "MatchReceipt", "height:int, score:int, parts:int{}, weights:int{}, reserve:int, reserve_weight:int",
+        "Why this node: the parts of its score at the block of the match; the weights are those of now. reserve: "
+        "240 where it counted that the node stands by in its reserve pool."},
+    SchemaText{"DeclineCharge", "compensated:Amount, burned:Amount",
+               "What the node paid out of its stake in the reserve, as it did not begin the job: to the requester, and "
+               "burned."},
     SchemaText{"Allocation", "devices:int[], milli_per_device:int, cpu_milli:int, ram_bytes:int, disk_bytes:int", ""},
     SchemaText{
         "Contract",
@@ -263,7 +273,7 @@ constexpr std::array kSchemas = {
         "bill:Split, "
         "returned:Amount, insured:Amount, prior_claim:ContractId?, prior_bill:Split, refund:Amount, "
         "compute_units_milli:int, match:MatchReceipt, "
-        "notice:Notice?, "
+        "notice:Notice?, decline:DeclineCharge?, "
         "archived:Archived?, job_kind?:JobKind",
         "The Compute Service Contract: everything the bill can be recomputed from."},
     SchemaText{"Contracts", "contracts:Contract[], next:string?", ""},
@@ -285,6 +295,20 @@ constexpr std::array kSchemas = {
         "Telemetry",
         "last:TelemetryWindow, running:TelemetryWindow, beat_every_ms:int, epoch_ms:int, reports:TelemetryReport[]",
         "reports: the last one of each operator."},
+    SchemaText{
+        "Pool",
+        "class:string, region:string, load_ppm:int, open:bool, nodes:int, standing_by:int, gpus:int, free_milli:int, "
+        "stake:Amount, asking_jobs:int, asking_milli:int, cover_ppm:int?, draws:int, declines:int, burned:Amount, "
+        "compensated:Amount",
+        "The reserve of a class in a region. open: the class's load at the last tick lets it be drawn; gpus and "
+        "free_milli: of active nodes that stand by; asking: waiting jobs whose requesters may draw it; cover_ppm: what "
+        "is free over what they ask for, null where nobody asks."},
+    SchemaText{"Pools",
+               "pools:Pool[], load_ppm:int, level_u:int, level_amax:Amount, weight:int, stake_per_gpu:Amount, "
+               "window_min_ms:int, window_max_ms:int, decline_stake_ppm:int, decline_price_ppm:int, "
+               "declines_per_epoch:int",
+               "Requesters with AMAX bonded worth level_u, level_amax now, may draw while the class's load is above "
+               "load_ppm."},
     SchemaText{"Attestor", "account:Address, since_ms:int", ""},
     SchemaText{"AttestorList", "attestors:Attestor[], needed:int", ""},
     SchemaText{"BeatAnswer", "time_ms:int", ""},

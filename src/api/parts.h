@@ -97,6 +97,7 @@ void add_contract_routes(http::Router& router, const Parts& parts);
 void add_artifact_routes(http::Router& router, const Parts& parts);
 void add_provider_routes(http::Router& router, const Parts& parts);
 void add_telemetry_routes(http::Router& router, const Parts& parts);
+void add_pool_routes(http::Router& router, const Parts& parts);
 void add_stream_routes(http::Router& router, const Parts& parts);
 /// /openapi.json. Requires: all other routes were added.
 void add_document_route(http::Router& router, const Parts& parts);

@@ -15,7 +15,8 @@ std::string subject_text(const protocol::LockKey& key) {
   switch (key.purpose) {
     case protocol::LockPurpose::Escrow:
     case protocol::LockPurpose::PriceLock: return JobId{key.subject}.text();
-    case protocol::LockPurpose::NodeIdentity: return NodeId{key.subject}.text();
+    case protocol::LockPurpose::NodeIdentity:
+    case protocol::LockPurpose::Reserve: return NodeId{key.subject}.text();
     case protocol::LockPurpose::Stake: return AccountId{key.subject}.text();
     case protocol::LockPurpose::Unbonding: return UnbondingId{key.subject}.text();
     case protocol::LockPurpose::Notice: return ContractId{key.subject}.text();
@@ -50,6 +51,7 @@ std::string_view purpose_name(protocol::LockPurpose purpose) {
     case protocol::LockPurpose::Unbonding: return "unbonding";
     case protocol::LockPurpose::PriceLock: return "price_lock";
     case protocol::LockPurpose::Notice: return "notice";
+    case protocol::LockPurpose::Reserve: return "reserve";
   }
   return "";
 }

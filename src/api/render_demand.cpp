@@ -82,6 +82,7 @@ json render_match(const Machine& machine, const protocol::Match& match) {
                  {"region", machine.registry().regions().get(node.offer.region).name},
                  {"score", match.winner.score},
                  {"parts", render_parts(match.winner.parts)},
+                 {"reserve", match.winner.reserve},
                  {"unit", decimal(match.winner.unit.nagpu_per_gpu_hour)},
                  {"eligible", match.eligible},
                  {"runner_up", nullptr}};
@@ -128,6 +129,11 @@ json render_notice(const std::optional<protocol::Notice>& notice, const Clock& c
           {"provider", decimal(notice->provider.base)}};
 }
 
+json render_decline(const std::optional<protocol::DeclineCharge>& charge) {
+  if (!charge) return {};
+  return {{"compensated", decimal(charge->compensated.base)}, {"burned", decimal(charge->burned.base)}};
+}
+
 json render_preemption(const std::optional<protocol::Preemption>& preemption) {
   if (!preemption) return {};
   json jobs = json::array();
@@ -146,7 +152,9 @@ json render_match_receipt(const Machine& machine, const protocol::ContractRow& r
   return {{"height", row.match.height},
           {"score", row.match.score},
           {"parts", render_parts(row.match.parts)},
-          {"weights", std::move(weights)}};
+          {"weights", std::move(weights)},
+          {"reserve", row.match.reserve},
+          {"reserve_weight", machine.params().get(protocol::Parameter::ReserveWeight)}};
 }
 
 }  // namespace
@@ -274,6 +282,7 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"refund", decimal(row.refund.base)},
                    {"compute_units_milli", row.compute_units_milli},
                    {"notice", render_notice(row.notice, clock)},
+                   {"decline", render_decline(row.decline)},
                    {"match", render_match_receipt(machine, row)}};
   add_end(contract, row.end_reason);
   contract["archived"] = render_place(archived);
@@ -291,7 +300,10 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
                        {"product_ppm", offered.factors.product_ppm},
                        {"envelope", render_envelope(offered)},
                        {"eligible", offered.eligible},
-                       {"free", offered.free}});
+                       {"free", offered.free},
+                       {"load_ppm", offered.load_ppm},
+                       {"in_reserve", offered.in_reserve},
+                       {"may_draw", offered.may_draw}});
   }
   json refusal;
   if (quote.refusal) {

@@ -66,6 +66,20 @@ json render_free(const protocol::CapacityRow& capacity) {
           {"jobs", capacity.jobs}};
 }
 
+json render_commitment(const Machine& machine, const NodeId& id) {
+  const protocol::ReserveNodeRow* const row = machine.reserve().find(id);
+  if (row == nullptr) return nullptr;
+  const Clock clock(machine);
+  return {{"standing", reserve_standing_name(machine.registry().nodes().get(id).reserve)},
+          {"stake", decimal(row->stake.base)},
+          {"minimum", decimal(row->minimum.base)},
+          {"joined_ms", clock.unix_ms(row->joined)},
+          {"until_ms", clock.unix_ms(row->until)},
+          {"draws", row->draws},
+          {"declines", row->declines},
+          {"charged", decimal(row->charged.base)}};
+}
+
 }  // namespace
 
 json render_benchmark(const Machine& machine, const NodeId& id) {
@@ -134,6 +148,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
             {"region", render_claim(machine, id, protocol::Aspect::Region, now)}}},
           {"benchmark", machine.registry().benchmarks().contains(id) ? render_benchmark(machine, id) : json()},
           {"telemetry", render_telemetry(machine, id)},
+          {"reserve", render_commitment(machine, id)},
           {"runtimes", row.offer.runtime_names},
           {"registered_ms", clock.unix_ms(row.registered)},
           {"status_since_ms", clock.unix_ms(row.status_since)}};

@@ -103,6 +103,7 @@ void Service::add_routes(http::Router& router) {
   add_artifact_routes(router, parts);
   add_provider_routes(router, parts);
   add_telemetry_routes(router, parts);
+  add_pool_routes(router, parts);
   add_stream_routes(router, parts);
   add_document_route(router, parts);
 }

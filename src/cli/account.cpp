@@ -126,6 +126,7 @@ std::string purpose_text(const std::string& purpose) {
   if (purpose == "stake") return "stake of";
   if (purpose == "price_lock") return "price lock of job";
   if (purpose == "notice") return "notice to contract";
+  if (purpose == "reserve") return "reserve of node";
   return purpose;
 }
 

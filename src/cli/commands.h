@@ -25,6 +25,8 @@ void add_live_commands(config::Command& root, const Settings& settings);
 void add_prices_command(config::Command& root, const Settings& settings);
 /// stake show, stake lock, stake unbond
 void add_stake_commands(config::Command& root, const Settings& settings);
+/// pools
+void add_pools_command(config::Command& root, const Settings& settings);
 /// network, params, set-param, codes
 void add_network_commands(config::Command& root, const Settings& settings);
 /// attest, set-attestor

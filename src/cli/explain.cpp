@@ -110,6 +110,10 @@ void add_match(terminal::KeyValues& lines, const json& contract) {
     const std::uint64_t points = part.is_number_unsigned() ? part.get<std::uint64_t>() : 0;
     shares.emplace_back(weight * points, fmt::format("{} {} x {}", terminal::sanitize_line(term), points, weight));
   }
+  if (const std::uint64_t reserve = number_of(match, "reserve"); reserve != 0) {
+    const std::uint64_t weight = number_of(match, "reserve_weight");
+    shares.emplace_back(weight * reserve, fmt::format("reserve {} x {}", reserve, weight));
+  }
   std::sort(shares.rbegin(), shares.rend());
   std::vector<std::string> texts;
   for (auto& [share, text] : shares) texts.push_back(std::move(text));

@@ -103,6 +103,14 @@ void add_preemption(terminal::KeyValues& lines, const Invocation& call, const Fo
   }
 }
 
+/// What the node paid that took the job and did not begin it.
+void add_decline(terminal::KeyValues& lines, const Found& found) {
+  const json& charge = member(found.contract, "decline");
+  if (!charge.is_object()) return;
+  lines.add("Declined", fmt::format("the node paid for it: {} to the requester, {} burned",
+                                    agpu_of(charge, "compensated"), agpu_of(charge, "burned")));
+}
+
 void show_status(const Invocation& call, client::Api& api, const Found& found) {
   const json& job = found.job;
   terminal::KeyValues lines;
@@ -116,6 +124,7 @@ void show_status(const Invocation& call, client::Api& api, const Found& found) {
                                                               : "no match was made at the locked price so far"));
   }
   add_preemption(lines, call, found);
+  add_decline(lines, found);
   if (const std::uint64_t credits = number_of(job, "credits"); credits > 0) {
     lines.add("Credits",
               fmt::format("{} spent, {} ahead in the queue; {} burned with them", credits,

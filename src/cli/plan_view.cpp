@@ -213,6 +213,17 @@ void add_credits(terminal::KeyValues& lines, const PlanFacts& facts) {
                                    terminal::human_duration(number_of(facts.quote, "boost_ms"))));
 }
 
+/// Where the job would draw a reserve pool, and whether that decided.
+void add_reserve(terminal::KeyValues& lines, const PlanFacts& facts) {
+  for (const json& row : list_of(facts.quote, "classes")) {
+    if (!flag_of(row, "may_draw")) continue;
+    const json& match = member(facts.quote, "match");
+    const bool decided = text_of(match, "class") == text_of(row, "class") && number_of(match, "reserve") != 0;
+    lines.more(fmt::format("{} is short of GPUs: it prefers nodes that stand by ({} there){}", shown(row, "class"),
+                           number_of(row, "in_reserve"), decided ? ", and got one" : ""));
+  }
+}
+
 void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {
   const json& exclusions = member(facts.quote, "exclusions");
   const json& match = member(facts.quote, "match");
@@ -225,6 +236,7 @@ void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {
                                  terminal::human_count(number_of(exclusions, "nodes")));
   if (match.is_object()) text += fmt::format("; best {} {}", shown(match, "node_name"), shown(match, "node"));
   lines.add("Nodes", text);
+  add_reserve(lines, facts);
   const std::string reasons = exclusion_text(exclusions);
   if (!reasons.empty()) lines.more("not: " + reasons);
   if (const auto cheapest = find_number(exclusions, "cheapest_over_cap")) {

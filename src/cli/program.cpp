@@ -22,6 +22,7 @@ CliProgram::CliProgram()
   add_nodes_command(root, settings_);
   add_live_commands(root, settings_);
   add_prices_command(root, settings_);
+  add_pools_command(root, settings_);
   add_network_commands(root, settings_);
   add_attest_commands(root, settings_);
   add_audit_commands(root, settings_);

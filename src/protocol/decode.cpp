@@ -252,6 +252,22 @@ Result<NodeSetStatus, Refusal> decode(const v1::NodeSetStatus& message) {
   return reader.result(op);
 }
 
+Result<ReserveJoin, Refusal> decode(const v1::ReserveJoin& message) {
+  Reader reader;
+  ReserveJoin op;
+  op.node = reader.fixed<NodeId>(message.node(), "node");
+  op.amount = {message.amount()};
+  op.window = {message.window_ms()};
+  return reader.result(op);
+}
+
+Result<ReserveLeave, Refusal> decode(const v1::ReserveLeave& message) {
+  Reader reader;
+  ReserveLeave op;
+  op.node = reader.fixed<NodeId>(message.node(), "node");
+  return reader.result(op);
+}
+
 Result<TelemetryReport, Refusal> decode(const v1::TelemetryReport& message) {
   Reader reader;
   TelemetryReport op;

@@ -10,6 +10,7 @@
 #include "protocol/market/market.h"
 #include "protocol/operation/refusal.h"
 #include "protocol/registry/registry.h"
+#include "protocol/reserve/reserve.h"
 #include "protocol/staking/staking.h"
 #include "protocol/telemetry/telemetry.h"
 
@@ -34,6 +35,8 @@ class NodeSetStatus;
 class NodeUpdate;
 class ParameterSet;
 class ProviderRegister;
+class ReserveJoin;
+class ReserveLeave;
 class StakeLock;
 class StakeUnbond;
 class TelemetryAggregate;
@@ -68,6 +71,8 @@ namespace starminer::protocol {
 [[nodiscard]] Result<ContractComplete, Refusal> decode(const v1::ContractComplete& message);
 [[nodiscard]] Result<ContractFail, Refusal> decode(const v1::ContractFail& message);
 [[nodiscard]] Result<ContractAccept, Refusal> decode(const v1::ContractAccept& message);
+[[nodiscard]] Result<ReserveJoin, Refusal> decode(const v1::ReserveJoin& message);
+[[nodiscard]] Result<ReserveLeave, Refusal> decode(const v1::ReserveLeave& message);
 [[nodiscard]] Result<ParameterSet, Refusal> decode(const v1::ParameterSet& message);
 
 }  // namespace starminer::protocol

@@ -157,6 +157,8 @@ TEST(Decode, LosesNoField) {
   expect_no_field_is_lost<v1::ContractComplete>();
   expect_no_field_is_lost<v1::ContractFail>();
   expect_no_field_is_lost<v1::ContractAccept>();
+  expect_no_field_is_lost<v1::ReserveJoin>();
+  expect_no_field_is_lost<v1::ReserveLeave>();
 }
 
 template <class Proto, class Change>

@@ -29,7 +29,8 @@ Machine::Machine(Conservation conservation)
       attestors_(store_, params_, governance_, registry_, timers_),
       pricing_(store_, params_, registry_),
       market_(store_, params_, ledger_, registry_, pricing_, reputation_, staking_, timers_),
-      contracts_(store_, params_, ledger_, registry_, pricing_, reputation_, market_, timers_) {}
+      reserve_(store_, params_, ledger_, registry_),
+      contracts_(store_, params_, ledger_, registry_, pricing_, reputation_, market_, reserve_, timers_) {}
 
 Machine::~Machine() = default;
 
@@ -312,6 +313,8 @@ Result<void, std::string> Machine::check_invariants() const {
   if (!registry_.invariants_hold()) return fail(std::string("a node's free and allocated capacity disagree"));
   if (!telemetry_.invariants_hold()) return fail(std::string("a window of telemetry is not sound"));
   if (!attestors_.invariants_hold()) return fail(std::string("an attestation and its timer disagree"));
+  if (!reserve_.invariants_hold())
+    return fail(std::string("a node's stake in the reserve and its lock or mark disagree"));
   if (!pricing_.invariants_hold()) return fail(std::string("a price leaves its bounds or the order of the tiers"));
   if (!market_.invariants_hold()) return fail(std::string("a job's escrow, state or assignment disagree"));
   if (!contracts_.invariants_hold()) return fail(std::string("a contract's state and timers disagree"));

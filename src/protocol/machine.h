@@ -27,6 +27,7 @@
 #include "protocol/randomness/randomness.h"
 #include "protocol/registry/registry.h"
 #include "protocol/reputation/reputation.h"
+#include "protocol/reserve/reserve.h"
 #include "protocol/staking/staking.h"
 #include "protocol/state/store.h"
 #include "protocol/telemetry/telemetry.h"
@@ -190,6 +191,7 @@ class Machine {
   [[nodiscard]] const Reputation& reputation() const { return reputation_; }
   [[nodiscard]] const Pricing& pricing() const { return pricing_; }
   [[nodiscard]] const Market& market() const { return market_; }
+  [[nodiscard]] const Reserve& reserve() const { return reserve_; }
   [[nodiscard]] const Contracts& contracts() const { return contracts_; }
   [[nodiscard]] const Timers& timers() const { return timers_; }
   [[nodiscard]] const audit::HistoryTree& history() const { return history_; }
@@ -238,6 +240,7 @@ class Machine {
   Attestors attestors_;
   Pricing pricing_;
   Market market_;
+  Reserve reserve_;
   Contracts contracts_;
   audit::HistoryTree history_;
   Hash32 app_hash_;

@@ -1,5 +1,6 @@
 #include "provider/program.h"
 
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
@@ -11,7 +12,9 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/amount.h"
 #include "client/key_file.h"
+#include "config/units.h"
 #include "provider/agent.h"
 #include "provider/devices/discover.h"
 #include "provider/devices/report.h"
@@ -20,6 +23,8 @@
 #include "provider/sandbox/self_check.h"
 #include "provider/state_lock.h"
 #include "starminer/v1/transaction.pb.h"
+#include "terminal/format.h"
+#include "terminal/prompt.h"
 
 namespace starminer::provider {
 namespace {
@@ -96,6 +101,27 @@ Registered registered_nodes(const Invocation& call, const AgentSettings& setting
   if (!nodes->empty()) return {std::move(*nodes), ExitCode::Ok};
   const std::string why = "there is no node in " + settings.state_dir.string();
   return {{}, call.fail(ExitCode::NotFound, {"this machine is not registered", {}, why, {"starminer-provider setup"}})};
+}
+
+/// An amount of an answer, in base units; 0 where there is none.
+std::uint64_t base_units(const json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string()) return 0;
+  const auto& text = found->get_ref<const std::string&>();
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// "  stands by with 110 AGPU until ..." for a line of status; empty where the node is not in the reserve.
+std::string reserve_text(const json& node) {
+  const auto found = node.find("reserve");
+  if (found == node.end() || !found->is_object()) return "";
+  const std::string until = terminal::human_time(found->value("until_ms", std::int64_t{0}), terminal::Zone::Utc);
+  return fmt::format("  {} with {} until {}, {} jobs drawn, {} declined",
+                     found->value("standing", "") == "stands_by" ? "stands by" : "too little staked to stand by",
+                     format_amount(Asset::Agpu, base_units(*found, "stake")), until, found->value("draws", 0),
+                     found->value("declines", 0));
 }
 
 }  // namespace
@@ -199,6 +225,36 @@ void ProviderProgram::add_commands() {
   change("drain", "Finish what runs and take nothing new", "draining", v1::NodeSetStatus::DRAIN);
   change("resume", "Take jobs again after drain", "active", v1::NodeSetStatus::RESUME);
   change("leave", "Leave the market when the last job has ended", "leaving", v1::NodeSetStatus::LEAVE);
+  add_reserve_commands(prepared);
+}
+
+void ProviderProgram::add_reserve_commands(const Prepared& prepared) {
+  config::Command& group = program_.root().add("reserve", "Stand by for surges of demand, with a stake");
+  config::Command& join = group.add("join", "Commit this machine's nodes to the reserve of their class and region");
+  join.describe(
+      "While the class is short of GPUs, jobs of requesters with enough stake prefer nodes of the reserve. AGPU is "
+      "staked "
+      "on each node from the agent's account and returns when the node leaves the reserve, at the earliest after the "
+      "time given. Until then the node neither drains nor leaves, its offer does not narrow, and each job that it "
+      "takes "
+      "and does not begin costs part of the stake. On a node that stands by already this adds stake and time.");
+  join.option("--stake", reserve_.stake, "AGPU on each node; a tenth above the smallest if left out.")
+      .placeholder("AMOUNT");
+  join.option("--for", reserve_.time, "How long the nodes stay, such as 30d.").required().placeholder("TIME");
+  join.prints()
+      .asks()
+      .returns(ExitCode::Unreachable)
+      .returns(ExitCode::NotConfirmed)
+      .returns(ExitCode::NotFound, "This machine is not registered.")
+      .example("starminer-provider reserve join --for 30d", "Stand by for thirty days")
+      .example("starminer-provider reserve join --for 1d --stake 5", "Add 5 AGPU to a stake that has shrunk")
+      .run(prepared(&ProviderProgram::join_reserve));
+  group.add("leave", "Take this machine's nodes out of the reserve; their stakes return")
+      .prints()
+      .returns(ExitCode::Unreachable)
+      .returns(ExitCode::NotFound, "This machine is not registered.")
+      .example("starminer-provider reserve leave", "After the time given with join")
+      .run(prepared(&ProviderProgram::leave_reserve));
 }
 
 ExitCode ProviderProgram::show_devices(const Invocation& call) const {
@@ -319,8 +375,9 @@ ExitCode ProviderProgram::show_status(const Invocation& call) const {
     auto answer = session.chain->get("/v1/nodes/" + node.id.text());
     if (!answer) return unreachable(call, answer.error());
     if (!call.json) {
-      call.out.line(fmt::format("{}  {}  {} jobs  {}", node.id.text(), answer->value("status", ""),
-                                answer->value("/free/jobs"_json_pointer, 0), node.hardware_class));
+      call.out.line(fmt::format("{}  {}  {} jobs  {}{}", node.id.text(), answer->value("status", ""),
+                                answer->value("/free/jobs"_json_pointer, 0), node.hardware_class,
+                                reserve_text(*answer)));
     }
     list.push_back(std::move(*answer));
   }
@@ -351,6 +408,69 @@ ExitCode ProviderProgram::change_status(const Invocation& call, int change, cons
     const auto receipt = session.chain->send(body);
     if (!receipt) return unreachable(call, receipt.error());
     if (!call.json) call.out.line(fmt::format("{} {} {}", call.out.tick(), node.id.text(), done));
+    list.push_back({{"id", node.id.text()}, {"transaction", receipt->transaction}});
+  }
+  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
+  return ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::join_reserve(const Invocation& call) const {
+  const auto window = config::parse_duration(reserve_.time);
+  if (!window) return call.fail(ExitCode::Usage, {"--for is no time", {}, window.error().text, {}});
+  const auto stated = reserve_.stake.empty() ? std::optional<std::uint64_t>(0) : parse_tokens(reserve_.stake);
+  if (!stated || *stated > kAmountMax) {
+    return call.fail(ExitCode::Usage, {fmt::format("\"{}\" is no amount of AGPU", reserve_.stake),
+                                       {},
+                                       "an amount is a decimal, such as 110 or 2.5",
+                                       {}});
+  }
+  const Registered registered = registered_nodes(call, settings_);
+  if (registered.code != ExitCode::Ok) return registered.code;
+  const Session session = open_session(call, settings_);
+  if (!session.chain) return session.code;
+  const auto pools = session.chain->get("/v1/pools");
+  if (!pools) return unreachable(call, pools.error());
+  const std::uint64_t per_device = base_units(*pools, "stake_per_gpu");
+  json list = json::array();
+  for (const NodeRecord& node : registered.nodes) {
+    const auto shown = session.chain->get("/v1/nodes/" + node.id.text());
+    if (!shown) return unreachable(call, shown.error());
+    const bool committed = shown->contains("reserve") && shown->at("reserve").is_object();
+    const std::uint64_t least = per_device * shown->value("devices", std::uint64_t{1});
+    const std::uint64_t stake = reserve_.stake.empty() ? (committed ? 0 : least + least / 10) : *stated;
+    const auto answer = terminal::ask(
+        call.err, {fmt::format("Stake {} on {} and stay in the reserve for {}?", format_amount(Asset::Agpu, stake),
+                               node.id.text(), config::format_duration(*window)),
+                   false, call.yes});
+    if (answer != terminal::Answer::Yes) return ExitCode::NotConfirmed;
+    v1::TransactionBody body;
+    body.mutable_reserve_join()->set_node(to_text(node.id.view()));
+    body.mutable_reserve_join()->set_amount(stake);
+    body.mutable_reserve_join()->set_window_ms(static_cast<std::uint64_t>(window->count()));
+    const auto receipt = session.chain->send(body);
+    if (!receipt) return unreachable(call, receipt.error());
+    if (!call.json) call.out.line(fmt::format("{} {} stands by", call.out.tick(), node.id.text()));
+    list.push_back(
+        {{"id", node.id.text()}, {"staked", fmt::format("{}", stake)}, {"transaction", receipt->transaction}});
+  }
+  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
+  return ExitCode::Ok;
+}
+
+ExitCode ProviderProgram::leave_reserve(const Invocation& call) const {
+  const Registered registered = registered_nodes(call, settings_);
+  if (registered.code != ExitCode::Ok) return registered.code;
+  const Session session = open_session(call, settings_);
+  if (!session.chain) return session.code;
+  json list = json::array();
+  for (const NodeRecord& node : registered.nodes) {
+    v1::TransactionBody body;
+    body.mutable_reserve_leave()->set_node(to_text(node.id.view()));
+    const auto receipt = session.chain->send(body);
+    if (!receipt) return unreachable(call, receipt.error());
+    if (!call.json) {
+      call.out.line(fmt::format("{} {} left the reserve; its stake is back", call.out.tick(), node.id.text()));
+    }
     list.push_back({{"id", node.id.text()}, {"transaction", receipt->transaction}});
   }
   if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());

@@ -61,6 +61,7 @@ class Cluster {
   protocol::Reputation reputation_{store_, params_};
   protocol::Registry registry_{store_, params_, ledger_, reputation_, timers_};
   protocol::Pricing pricing_{store_, params_, registry_};
+  protocol::Staking staking_{store_, params_, ledger_, timers_};
   protocol::state::Table<JobId, protocol::JobRow> jobs_{store_, protocol::state::TableId::Jobs};
   protocol::state::Table<JobId, protocol::AssignmentRow> assignments_{store_, protocol::state::TableId::Assignments};
   protocol::state::Table<protocol::ShapeKey, protocol::ShapeRow> shapes_{store_, protocol::state::TableId::Shapes};
@@ -68,7 +69,7 @@ class Cluster {
   protocol::state::Table<protocol::ClassId, protocol::ClassDemandRow> class_demand_{
       store_, protocol::state::TableId::ClassDemand};
   protocol::QueueIndex index_;
-  protocol::MarketView view_{params_, ledger_,      registry_, pricing_,      reputation_,
+  protocol::MarketView view_{params_, ledger_,      registry_, pricing_,      reputation_, staking_,
                              jobs_,   assignments_, shares_,   class_demand_, index_};
   protocol::BlockContext context_;
   std::unique_ptr<protocol::DispatchPass> dispatch_;

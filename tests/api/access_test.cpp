@@ -44,8 +44,8 @@ constexpr std::array kMatrix = {
     Row{"GET /v1/contracts", "YYYYY"}, Row{"GET /v1/contracts/{id}", "YYYYY"}, Row{"GET /v1/streams/blocks", "YYYYY"},
     Row{"GET /v1/streams/prices", "YYYYY"}, Row{"GET /v1/streams/nodes", "YYYYY"}, Row{"GET /v1/matches", "YYYYY"},
     Row{"GET /v1/telemetry", "YYYYY"}, Row{"GET /v1/telemetry/{epoch}/beats", "YYYYY"},
-    Row{"GET /v1/attestors", "YYYYY"}, Row{"GET /v1/predictions", "YYYYY"}, Row{"GET /v1/streams/market", "YYYYY"},
-    Row{"GET /v1/matches/{id}/explain", "YYYYY"},
+    Row{"GET /v1/attestors", "YYYYY"}, Row{"GET /v1/pools", "YYYYY"}, Row{"GET /v1/predictions", "YYYYY"},
+    Row{"GET /v1/streams/market", "YYYYY"}, Row{"GET /v1/matches/{id}/explain", "YYYYY"},
     // Private
     Row{"GET /v1/contracts/{id}/progress", "UFYYF"}, Row{"GET /v1/contracts/{id}/logs", "UFYYF"},
     Row{"GET /v1/contracts/{id}/logs/stream", "UFYYF"}, Row{"POST /v1/contracts/{id}/progress", "UFFYF"},

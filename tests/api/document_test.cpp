@@ -109,7 +109,7 @@ TEST_F(DocumentTest, EnumerationsAreTheRegistriesOfTheNode) {
   EXPECT_THAT(column("refusals", "class"), ::testing::Each(::testing::AnyOfArray(listed("RefusalClass"))));
   EXPECT_THAT(listed("JobState"), ::testing::ElementsAre("queued", "active", "settled", "refunded"));
   EXPECT_THAT(listed("LockPurpose"), ::testing::ElementsAre("escrow", "node_identity", "stake", "unbonding",
-                                                            "price_lock", "notice", "account_deposit"));
+                                                            "price_lock", "notice", "reserve", "account_deposit"));
   EXPECT_THAT(listed("Preset"), ::testing::ElementsAre("main", "test", "dev"));
   std::set<std::string> setters;
   const json params = get(*world_.anybody(), "/v1/params");

@@ -19,7 +19,7 @@ class GovernedTest : public ::testing::Test {
   static WorldOptions options() {
     WorldOptions options;
     options.preset = protocol::Preset::Dev;
-    options.parameters = {{Parameter::EpochMs, 300}};
+    options.parameters = {{Parameter::EpochMs, 300}, {Parameter::ReserveStakePerGpu, kBasePerToken}};
     options.genesis = [](protocol::Genesis& genesis) {
       genesis.governance = key_of("operator").account();
       genesis.accounts[1].amax = {100 * kBasePerToken};  // ada
@@ -133,6 +133,44 @@ TEST_F(GovernedTest, AStakeBringsCreditsThatAJobMaySpend) {
   EXPECT_EQ((*quote)["credits"], 13) << "no more than that needs";
   EXPECT_EQ((*quote)["credits_burned"], "13000000");
   EXPECT_NE((*quote)["credits_micro"], "0");
+}
+
+// REQ: RSV-1. Capacity, draws and cover of a pool, and what its nodes are committed to, are public.
+TEST_F(GovernedTest, PoolsTellWhatStandsBy) {
+  json pools = get(*anybody_, "/v1/pools");
+  fits("Pools", pools);
+  EXPECT_TRUE(pools["pools"].empty());
+  EXPECT_EQ(pools["level_amax"], "10000000000000");
+  const std::string node = world_.add_node("fay");
+  EXPECT_TRUE(get(*anybody_, "/v1/nodes/" + node)["reserve"].is_null());
+  const auto fay = world_.as("fay");
+  v1::TransactionBody body;
+  body.mutable_reserve_join()->set_node(wire(*NodeId::parse(node)));
+  body.mutable_reserve_join()->set_amount(3 * kBasePerToken);
+  body.mutable_reserve_join()->set_window_ms(8'640'000);
+  EXPECT_EQ(send(*fay, body).subject, node);
+  pools = get(*anybody_, "/v1/pools");
+  fits("Pools", pools);
+  ASSERT_EQ(pools["pools"].size(), 1U);
+  const json& pool = pools["pools"][0];
+  const json shown = get(*anybody_, "/v1/nodes/" + node);
+  EXPECT_EQ(pool["class"], shown["class"]);
+  EXPECT_EQ(pool["region"], shown["region"]);
+  EXPECT_EQ(pool["standing_by"], 1);
+  EXPECT_EQ(pool["gpus"], shown["devices"]);
+  EXPECT_EQ(pool["free_milli"], 1000 * shown["devices"].get<int>());
+  EXPECT_EQ(pool["stake"], "3000000000");
+  EXPECT_TRUE(pool["cover_ppm"].is_null()) << "nobody asks";
+  fits("Node", shown);
+  EXPECT_EQ(shown["reserve"]["standing"], "stands_by");
+  EXPECT_EQ(shown["reserve"]["until_ms"].get<std::uint64_t>() - shown["reserve"]["joined_ms"].get<std::uint64_t>(),
+            8'640'000U);
+  EXPECT_EQ(get(*anybody_, "/v1/nodes?where=reserve=stands_by")["nodes"].size(), 1U);
+  v1::TransactionBody leave;
+  leave.mutable_reserve_leave()->set_node(wire(*NodeId::parse(node)));
+  const auto refused = fay->send(leave);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "E6204");
 }
 
 }  // namespace

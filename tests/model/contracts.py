@@ -3,6 +3,7 @@
 import ledger
 import pricing
 import reputation
+import reserve
 import waits
 from wire import Refused, derived_id
 
@@ -27,9 +28,9 @@ def party_of(reason):
 
 
 class Contracts:
-    def __init__(self, params, money, registry, scores, jobs, timers):
-        self.params, self.money, self.registry, self.scores, self.jobs, self.timers = (
-            params, money, registry, scores, jobs, timers)
+    def __init__(self, params, money, registry, scores, jobs, reserve, timers):
+        self.params, self.money, self.registry, self.scores, self.jobs, self.reserve, self.timers = (
+            params, money, registry, scores, jobs, reserve, timers)
         self.rows = {}
         self.premium_fees = {}  # requester: {"settled", "insured"}
         self.ended = []  # in this step, in order
@@ -97,7 +98,12 @@ class Contracts:
         spec = job["spec"]
         row = {name: hint[name] for name in ("job", "node", "allocation", "price", "match")}
         weights = SCORE_WEIGHTS[hint["price"]["tier"]]
-        assert hint["match"]["score"] == sum(w * part for w, part in zip(weights, hint["match"]["parts"])), "the score"
+        drawn = hint["match"]["reserve"]
+        score = sum(w * part for w, part in zip(weights, hint["match"]["parts"])) + self.params["ReserveWeight"] * drawn
+        assert hint["match"]["score"] == score, "the score"
+        if drawn:
+            assert drawn == reserve.WHOLE_TERM and self.reserve.may_draw(self.jobs.stakes, job["requester"], spec["resources"])
+            self.reserve.drawn(hint["node"])
         row.update({
             "attempt": job["attempts"], "requester": job["requester"], "provider": node["provider"],
             "payout": self.registry.providers[node["provider"]]["payout"], "kind": spec["kind"],
@@ -106,7 +112,7 @@ class Contracts:
             "manifest_hash": spec["manifest_hash"], "inputs": spec["inputs"], "input_bytes": spec["input_bytes"],
             "state": ASSIGNED, "matched": now, "timer": 0, "timer_due": 0, "result_hash": ZERO32, "outputs": [],
             "proof_hash": ZERO32, "bill": dict(pricing.NOTHING), "prior_claim": ZERO20,
-            "prior_bill": dict(pricing.NOTHING), "notice": None})
+            "prior_bill": dict(pricing.NOTHING), "notice": None, "decline": None})
         row.update({name: 0 for name in (
             "acknowledged", "started", "last_progress", "progress_run_ms", "stopped", "delivered", "ended", "run_end_due",
             "metered_ms", "end_reason", "party", "returned", "insured", "refund", "compute_units")})
@@ -331,6 +337,7 @@ class Contracts:
 
     def providers_fault(self, key, reason, now):
         self.outcome(self.rows[key], reputation.LATE if reason == PROVIDER_LATE else reputation.FAILURE, now)
+        self.rows[key]["decline"] = self.reserve.charge(self.rows[key])
         self.again_or_refund(key, reason, now)
 
     # Pre-emption (protocol section 3)

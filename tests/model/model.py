@@ -17,6 +17,7 @@ import prices
 import pricing
 import registry as supply
 import reputation
+import reserve
 import rows
 import staking
 import telemetry
@@ -76,7 +77,8 @@ class Model:
         self.attestors = attestors.Attestors(self.params, self.governance, self.registry, self.timers)
         self.scores = reputation.Reputation(self.params)
         self.jobs = queue.Jobs(self.params, self.money, self.stakes, self.registry, self.timers)
-        self.contracts = csc.Contracts(self.params, self.money, self.registry, self.scores, self.jobs, self.timers)
+        self.reserve = reserve.Reserve(self.params, self.money, self.registry)
+        self.contracts = csc.Contracts(self.params, self.money, self.registry, self.scores, self.jobs, self.reserve, self.timers)
         self.leaves = []  # of this block: (type, what), in order
         for account, *amounts in genesis["accounts"]:
             self.money.mint(bytes.fromhex(account), amounts)
@@ -167,6 +169,7 @@ class Model:
             self.chain["epoch_ends"] = self.now + self.params["EpochMs"]
             self.timers.add((self.chain["epoch_ends"], EPOCH, NOTHING))
             self.telemetry.epoch_ends(self.chain["epochs"])
+            self.reserve.epoch = self.chain["epochs"]
             self.governance.epoch_ends()
             self.waits.epoch_ends()
         elif kind == queue.JOB_DEADLINE:
@@ -246,7 +249,7 @@ class Model:
 
     def shape(self, transaction):
         shapes = {10: self.money.transfer_shape, 11: self.money.close_shape, 12: self.stakes.shape, 13: self.stakes.shape,
-                  60: self.governance.shape, 20: self.registry.provider_shape,
+                  50: self.reserve.join_shape, 51: self.reserve.leave_shape, 60: self.governance.shape, 20: self.registry.provider_shape,
                   21: self.registry.node_shape, 22: self.registry.update_shape, 23: self.registry.status_shape,
                   24: self.registry.telemetry_shape, 25: self.registry.benchmarks.shape, 26: self.telemetry.shape,
                   27: self.attestors.attest_shape, 28: self.attestors.set_shape, 30: self.jobs.submit_shape,
@@ -268,6 +271,10 @@ class Model:
             return self.stakes.lock(op, sender, now)
         if number == 13:
             return self.stakes.unbond(op, sender, sequence, now)
+        if number == 50:
+            return self.reserve.join(op, sender, now)
+        if number == 51:
+            return self.reserve.leave(op, sender, now)
         if number == 60:
             return self.governance.set(op, sender)
         if number == 20:

@@ -16,6 +16,7 @@ import prices
 import pricing
 import registry
 import reputation
+import reserve
 import staking
 import telemetry
 import waits
@@ -240,6 +241,15 @@ IN_THE_MODEL = {
     "waits never fade": lambda: instead(waits.Waits, "epoch_ends", lambda self: None),
     "a promise is always kept": lambda: with_parameter("StartPromiseMinMs", lambda v: v + 10**9),
     "Premium has all the time in the world": lambda: with_parameter("PremiumStartMs", lambda v: v + 10**9),
+    "a node leaves the reserve when it likes": lambda: changed(
+        reserve.Reserve, "join", lambda self, op, sender, now: self.nodes[op["node"]].update(until=now)),
+    "a committed node may drain": lambda: instead(reserve.Reserve, "mark", lambda self, key: None),
+    "the reserve asks for no stake": lambda: with_parameter("ReserveStakePerGpu", lambda v: 0),
+    "declining costs twice as much": lambda: with_parameter("DeclineStakePpm", lambda v: 2 * v),
+    "declining a cheap job costs half the stake's share": lambda: with_parameter("DeclinePricePpm", lambda v: v // 2),
+    "declining is free after the first": lambda: with_parameter("DeclinesPerEpoch", lambda v: 1),
+    "declining costs nothing": lambda: instead(reserve.Reserve, "charge", lambda self, contract: None),
+    "draws are not counted": lambda: instead(reserve.Reserve, "drawn", lambda self, key: None),
     "a stake returns at once": lambda: with_parameter("UnbondAmaxMs", lambda v: 0),
     "a returned stake goes nowhere": lambda: instead(staking.Staking, "part_returns", stake_lost),
     "a stake may be as small as it likes": lambda: with_parameter("StakeMinimum", lambda v: 0),

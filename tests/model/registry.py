@@ -4,6 +4,7 @@ import hashlib
 
 import benchmarks
 import ledger
+import reserve
 from wire import Refused, derived_id
 
 INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
@@ -197,7 +198,8 @@ class Registry:
             "provider": sender, "name": op["name"], "dense_id": len(self.nodes), "hardware_class": hardware_class,
             "hardware": hardware, "offer": self.offer_row(op["offer"], region), "ratings": ratings,
             "status": SUSPECT if doubt else ACTIVE, "leaving": 0, "registered": now, "status_since": now,
-            "lock_until": until, "floor_epoch": 0, "suspect_ms": 0, "silent_since": None, "rating_in_doubt": int(doubt)}
+            "lock_until": until, "floor_epoch": 0, "suspect_ms": 0, "silent_since": None, "rating_in_doubt": int(doubt),
+            "reserve": 0}
         self.free[key] = {"device_free_milli": [1000] * hardware["devices"], "cpu_free_milli": 1000 * hardware["cpu_threads"],
                           "ram_free_bytes": hardware["ram_bytes"], "disk_free_bytes": hardware["disk_bytes"], "jobs": 0}
         if doubt:
@@ -223,9 +225,12 @@ class Registry:
         moved = op["offer"]["floor_32nds"] != node["offer"]["floor_32nds"]
         if moved and node["floor_epoch"] == epoch + 1:
             raise Refused(FLOOR_CHANGE_TOO_SOON)
+        ratings = self.by_kind(op["ratings"])
         if op["ratings"]:
-            ratings = self.by_kind(op["ratings"])
             self.must_be_plausible(ratings, node["hardware_class"])
+        if node["reserve"] and reserve.narrows(node, op, region, ratings):
+            raise Refused(reserve.NODE_IN_RESERVE)
+        if op["ratings"]:
             # A doubt ends by a benchmark, never by another claim.
             doubt = not node["rating_in_doubt"] and self.is_doubtful(ratings, node["hardware_class"])
             node["ratings"] = ratings
@@ -263,6 +268,8 @@ class Registry:
         allowed = {DRAIN: (ACTIVE, SUSPECT), RESUME: (DRAINING,), LEAVE: (ACTIVE, SUSPECT, DRAINING)}[change]
         if node["status"] not in allowed:
             raise Refused(WRONG_NODE_STATUS)
+        if change != RESUME and node["reserve"]:
+            raise Refused(reserve.NODE_IN_RESERVE)
         if change == LEAVE and node["leaving"]:
             raise Refused(NODE_HAS_JOBS)
         if change == DRAIN:

@@ -6,6 +6,7 @@ CHAIN, OPERATORS, TIERS, PRICES, JOBS, CLIENT_IDS, ASSIGNMENTS, CONTRACTS = 0, 1
 GOVERNANCE, PARAMETER_CHANGES, STAKES, UNBONDINGS, PRICE_HISTORY, PRICE_BANDS = range(26, 32)
 START_WAITS, PREMIUM_FEES = 32, 33
 BENCHMARKS, TELEMETRY_WINDOW, TELEMETRY_REPORTS, NODE_TELEMETRY, ATTESTORS, ATTESTATIONS = range(40, 46)
+RESERVE_NODES, RESERVE_POOLS = 50, 51
 SEEDS = 24
 
 U8, U16, U32, U64 = 1, 2, 4, 8
@@ -41,6 +42,7 @@ PRICE_INPUTS = [("tier", U8), ("hardware_class", U8), ("base", U64), ("log_price
                 ("factors", FACTORS), ("ceiling", U64), ("unit", U64)]
 WINDOW = [("epoch", U64), ("first", U32), ("count", U32), ("nodes", U32)]
 FIGURES = [("beats", U32), ("p50_ms", U32), ("p90_ms", U32), ("p99_ms", U32)]
+RESERVE_POOL = [("hardware_class", U8), ("region", U8)]
 SPLIT = [(name, U64) for name in ("pay", "surge_burn", "burn", "stakers", "treasury", "insurance", "referrer", "provider")]
 
 SCHEMAS = {
@@ -61,7 +63,7 @@ SCHEMAS = {
     NODES: [("provider", ID), ("name", "text"), ("dense_id", U32), ("hardware_class", U8), ("hardware", HARDWARE),
             ("offer", OFFER), ("ratings", times(4, [("cu", U32), ("benchmark", HASH)])), ("status", U8), ("leaving", U8),
             ("registered", U64), ("status_since", U64), ("lock_until", U64), ("floor_epoch", U64), ("suspect_ms", U64),
-            ("silent_since", ("optional", U64)), ("rating_in_doubt", U8)],
+            ("silent_since", ("optional", U64)), ("rating_in_doubt", U8), ("reserve", U8)],
     BENCHMARKS: [("provider", ID), ("round", U32), ("seed", HASH), ("reason", U8), ("open", U8), ("asked", U64), ("due", U64),
                  ("answered", U64), ("confirmed", U8)],
     TELEMETRY_WINDOW: [("last", WINDOW), ("running", WINDOW)],
@@ -89,7 +91,7 @@ SCHEMAS = {
                   ("matched", U64), ("started", U64), ("preempted_by", ID)],
     CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
                 ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
-                ("match", [("height", U64), ("score", U32), ("parts", times(8, U16))]),
+                ("match", [("height", U64), ("score", U32), ("parts", times(8, U16)), ("reserve", U16)]),
                 ("cap", U64), ("expected_s", U64), ("max_s", U64), ("manifest_hash", HASH), ("inputs", listed(HASH)),
                 ("input_bytes", U64), ("state", U8), ("matched", U64), ("acknowledged", U64), ("started", U64),
                 ("last_progress", U64), ("progress_run_ms", U64), ("stopped", U64), ("delivered", U64), ("ended", U64),
@@ -97,7 +99,12 @@ SCHEMAS = {
                 ("outputs", listed(HASH)), ("proof_hash", HASH), ("end_reason", U8), ("party", U8), ("bill", SPLIT),
                 ("prior_claim", ID), ("prior_bill", SPLIT), ("returned", U64), ("insured", U64), ("refund", U64), ("compute_units", U64),
                 ("notice", ("optional", [("by", ID), ("given", U64), ("due", U64), ("open", U8), ("share", U64),
-                                         ("unsaved", U64), ("provider", U64)]))],
+                                         ("unsaved", U64), ("provider", U64)])),
+                ("decline", ("optional", [("compensated", U64), ("burned", U64)]))],
+    RESERVE_NODES: [("pool", RESERVE_POOL), ("provider", ID), ("devices", U32), ("joined", U64), ("until", U64), ("stake", U64),
+                    ("minimum", U64), ("charged", U64), ("draws", U64), ("declines", U64), ("epoch", U64),
+                    ("declines_of_epoch", U32)],
+    RESERVE_POOLS: [("draws", U64), ("declines", U64), ("burned", U64), ("compensated", U64)],
 }
 PRICE_LOCK = [("since", U64), ("until", U64), ("fee", U64), ("held", U8), ("paid", U64),
               ("prices", listed([("hardware_class", U8), ("price", U64), ("log_price", U64), ("slow_log_price", U64)]))]

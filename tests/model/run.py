@@ -53,6 +53,8 @@ def tables_of(model):
         rows.NODE_TELEMETRY: model.telemetry.nodes,
         rows.ATTESTORS: model.attestors.rows,
         rows.ATTESTATIONS: model.attestors.table(),
+        rows.RESERVE_NODES: model.reserve.nodes,
+        rows.RESERVE_POOLS: model.reserve.pools,
         rows.JOBS: model.jobs.rows,
         rows.CONTRACTS: model.contracts.rows,
         rows.START_WAITS: {bytes(key): row for key, row in model.waits.rows.items()},
@@ -106,6 +108,7 @@ class Comparison:
                 raise Difference(f"{where}: table {table} key {key.hex()}: {differing(here, there)}")
         # Money that moved where the chain moved none.
         for table in (rows.ACCOUNTS, rows.LOCKS, rows.POOLS, rows.SUPPLY, rows.STAKES, rows.UNBONDINGS, rows.PARAMETERS,
+                      rows.RESERVE_NODES, rows.RESERVE_POOLS,
                       rows.PARAMETER_CHANGES, rows.TIMERS):
             self.compare_table(table, mine[table], where)
 
@@ -161,7 +164,10 @@ class Comparison:
         for index, ((kind, what), leaf) in enumerate(zip(mine, leaves)):
             self.history.append(leaf)
             self.counts["leaves"] += 1
-            there, members = history.decode_leaf(leaf)
+            try:
+                there, members = history.decode_leaf(leaf)
+            except (IndexError, ValueError) as fault:
+                raise Difference(f"{where}: leaf {index}: {fault}") from fault
             if kind != there:
                 raise Difference(f"{where}: leaf {index} is of type {there}, model has {kind}")
             if kind == history.RECEIPT:

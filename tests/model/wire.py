@@ -51,6 +51,8 @@ OPERATIONS = {
         {1: ("node", "bytes"), 2: ("beats", "u32"), 3: ("p50_ms", "u32"), 4: ("p90_ms", "u32"), 5: ("p99_ms", "u32")}])}),
     27: ("node_attest", {1: ("node", "bytes"), 2: ("aspect", "u32"), 3: ("claim", "bytes"), 4: ("valid_ms", "u64")}),
     28: ("attestor_set", {1: ("account", "bytes"), 2: ("present", "bool")}),
+    50: ("reserve_join", {1: ("node", "bytes"), 2: ("amount", "u64"), 3: ("window_ms", "u64")}),
+    51: ("reserve_leave", {1: ("node", "bytes")}),
     30: ("job_submit", {1: ("client_id", "text"), 2: ("spec", SPEC)}),
     31: ("job_cancel", {1: ("job", "bytes")}),
     32: ("job_raise", {1: ("job", "bytes"), 2: ("budget", "u64"), 3: ("max_price", "u64")}),

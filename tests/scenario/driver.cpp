@@ -107,6 +107,12 @@ protocol::Genesis Driver::genesis(std::uint64_t seed) {
     genesis.parameters.push_back({protocol::Parameter::StartPromiseMinMs, seed % 5 * tick_ms / 2});
     genesis.parameters.push_back({protocol::Parameter::StartPromiseMultiple, 1});
   }
+  // Reserves that these accounts can join and draw, and surges that they can make.
+  genesis.parameters.push_back({protocol::Parameter::ReserveStakePerGpu, 2 * kBasePerToken});
+  genesis.parameters.push_back({protocol::Parameter::ReserveLevelU, 5});
+  genesis.parameters.push_back({protocol::Parameter::ReserveLoadPpm, 500'000});
+  const std::uint64_t window_ms = protocol::parameter_info(protocol::Parameter::ReserveWindowMinMs).min / divisor;
+  genesis.parameters.push_back({protocol::Parameter::ReserveWindowMinMs, window_ms});
   if (is_patient(seed)) {
     genesis.parameters.push_back({protocol::Parameter::TickMs, 10 * tick_ms});
     const std::uint64_t least = protocol::parameter_info(protocol::Parameter::UnbondAmaxMs).min / divisor;
@@ -388,6 +394,14 @@ NodeId Driver::random_node_id() {
   return nth_key(table, dice_.below(table.size()));
 }
 
+/// A second provider often says what the first one said: only that makes it the requester's fault.
+EndReason Driver::reason_to_fail(const ContractRow& row) {
+  if (row.notice && dice_.chance(60)) return EndReason::Preempted;
+  const JobRow* job = chain_.machine().market().jobs().find(row.job);
+  const ContractRow* first = job != nullptr ? chain_.machine().contracts().table().find(job->fault_claim) : nullptr;
+  return first != nullptr && dice_.chance(50) ? first->end_reason : dice_.pick(kReasons);
+}
+
 /// The step that the owner of a contract would take next, or one that ends it.
 Driver::Wish Driver::natural_contract_wish(const ContractId& id, const ContractRow& row) {
   const std::string contract = to_text(id.view());
@@ -404,8 +418,7 @@ Driver::Wish Driver::natural_contract_wish(const ContractId& id, const ContractR
             } else if ((kind < 25 || row.notice) && row.state != ContractState::Assigned) {
               auto& message = *body.mutable_contract_fail();
               message.set_contract(contract);
-              const bool gives_way = row.notice && dice_.chance(60);
-              message.set_reason(static_cast<std::uint32_t>(gives_way ? EndReason::Preempted : dice_.pick(kReasons)));
+              message.set_reason(static_cast<std::uint32_t>(reason_to_fail(row)));
               message.set_run_ms(row.started.ms == 0 ? 0 : run_ms);
             } else if (row.state == ContractState::Assigned) {
               body.mutable_contract_acknowledge()->set_contract(contract);

@@ -87,8 +87,10 @@ class Driver {
   Wish benchmark_wish();
   Wish aggregate_wish();
   Wish attest_wish();
+  Wish reserve_wish();
   Wish submit_wish();
   Wish contract_wish();
+  [[nodiscard]] protocol::EndReason reason_to_fail(const protocol::ContractRow& row);
   Wish natural_contract_wish(const ContractId& id, const protocol::ContractRow& row);
   v1::JobSpec random_spec();
   v1::NodeRegister random_node();

@@ -106,9 +106,32 @@ Driver::Wish Driver::attest_wish() {
           })};
 }
 
+Driver::Wish Driver::reserve_wish() {
+  const protocol::Machine& machine = chain_.machine();
+  NodeId id = random_node_id();
+  const auto& committed = machine.reserve().nodes();
+  if (committed.size() > 0 && dice_.chance(40)) id = nth_key(committed, dice_.below(committed.size()));
+  const auto* node = machine.registry().nodes().find(id);
+  const auto* row = machine.reserve().find(id);
+  const std::string sender = node != nullptr && dice_.chance(90) ? name_of(node->provider) : dice_.pick(kEverybody);
+  if (row != nullptr && dice_.chance(50)) {
+    return {sender,
+            chain_.body(sender, [&](auto& body) { body.mutable_reserve_leave()->set_node(to_text(id.view())); })};
+  }
+  const std::uint64_t least = machine.reserve().minimum_stake(node != nullptr ? node->hardware.devices : 1).base;
+  const std::uint64_t shortest = machine.params().get(protocol::Parameter::ReserveWindowMinMs);
+  return {sender, chain_.body(sender, [&](auto& body) {
+            auto& join = *body.mutable_reserve_join();
+            join.set_node(to_text(id.view()));
+            join.set_amount(dice_.chance(85) ? least + dice_.below(1 + least / 200) : dice_.number(least));
+            join.set_window_ms(dice_.chance(90) ? shortest + dice_.below(shortest) : dice_.number(shortest));
+          })};
+}
+
 Driver::Wish Driver::registry_wish() {
   const std::uint64_t what = dice_.below(100);
   if (what >= 80 && chain_.machine().telemetry().windows().last.count > 0) return aggregate_wish();  // a rare chance
+  if (what >= 25 && what < 38) return reserve_wish();
   if (what < 25) return what < 5 ? benchmark_wish() : what < 12 ? aggregate_wish() : attest_wish();
   const std::uint64_t kind = dice_.below(100);
   if (kind < 15) {

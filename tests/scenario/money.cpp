@@ -105,6 +105,7 @@ std::vector<std::string> Money::follow(const protocol::chain_test::Block& block,
   }
   return_node_locks(market_time_);
   for (auto& [id, job] : jobs_) follow_notices(id, job, machine);
+  epoch_ = machine.chain().epochs;
   compare(machine);
   return differences_;
 }
@@ -135,7 +136,7 @@ void Money::apply(const protocol::VerifiedTransaction& transaction, const protoc
   burned_ += fee;
   if (receipt.code != 0) return;
   const v1::TransactionBody& body = transaction.body();
-  if (apply_stake(transaction, machine)) return;
+  if (apply_stake(transaction, machine) || apply_reserve(transaction)) return;
   if (body.has_transfer()) {
     const AccountId to = *AccountId::from_view(as_bytes(body.transfer().to()));
     const auto asset = static_cast<Asset>(body.transfer().asset());
@@ -289,6 +290,7 @@ void Money::settle(const protocol::Settlement& settlement, const Machine& machin
   differ_of(settlement.contract, "metered time", metered_ms(row, machine), row.metered_ms);
   contracts_[settlement.contract] = row;
   pay_notice(settlement.contract, row, machine);
+  charge_decline(settlement.contract, row, machine);
   if (row.state == ContractState::Requeued) return;
   OpenJob& job = jobs_.at(row.job);
   follow_notices(row.job, job, machine);
@@ -434,6 +436,7 @@ void Money::compare(const Machine& machine) const {
   locked += escrowed + noticed_;
   for (const auto& [id, lock] : node_locks_) locked += lock.amount;
   for (const auto& [account, deposit] : open_accounts_) locked += deposit;
+  compare_reserve(machine, locked);
   differ("all locks", locked, static_cast<i128>(ledger.supply(Asset::Agpu).locks));
   i128 staked = 0;
   for (const auto& [account, amount] : stakes_) {

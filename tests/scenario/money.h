@@ -61,6 +61,15 @@ class Money {
     std::uint64_t at = 0;
   };
 
+  /// What a node has staked in the reserve, and how often it was charged in an epoch.
+  struct Committed {
+    AccountId provider;
+    i128 stake = 0;
+    std::uint64_t joined = 0;  // market time
+    std::uint64_t epoch = 0;
+    std::uint64_t charges = 0;
+  };
+
   void apply(const protocol::VerifiedTransaction& transaction, const protocol::ReceiptCore& receipt,
              const protocol::Machine& machine);
   [[nodiscard]] static i128 burned_for_leaving(const OpenJob& job, const protocol::JobRow& row);
@@ -75,6 +84,12 @@ class Money {
   void pay(const protocol::ContractRow& row, const protocol::FeeSplit& bill, i128 at_most,
            const protocol::Machine& machine, bool late);
   void return_node_locks(std::uint64_t market_time);
+  /// False where the transaction is about something else than the reserve.
+  bool apply_reserve(const protocol::VerifiedTransaction& transaction);
+  /// What a node of the reserve pays for a job that it did not begin.
+  void charge_decline(const ContractId& id, const protocol::ContractRow& row, const protocol::Machine& machine);
+  /// Adds what is staked in the reserve to the locks.
+  void compare_reserve(const protocol::Machine& machine, i128& locked) const;
   void return_stakes(std::uint64_t market_time);
   void bring_credits(const AccountId& account, const protocol::Machine& machine);
   void hold_credits(const AccountId& account, const protocol::Machine& machine);
@@ -95,6 +110,8 @@ class Money {
   std::map<JobId, OpenJob> jobs_;
   std::map<ContractId, protocol::ContractRow> contracts_;  // settled before
   std::map<NodeId, NodeLock> node_locks_;
+  std::map<NodeId, Committed> committed_;
+  std::uint64_t epoch_ = 0;           // before the block
   std::set<ContractId> compensated_;  // whose notice was paid
   i128 noticed_ = 0;                  // locked for notices
   i128 burned_ = 0;

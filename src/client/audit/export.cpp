@@ -83,7 +83,10 @@ constexpr ExportColumn kContracts[] = {{"history_index", kNumber},
                                        {"notice_by", kText},
                                        {"notice_share", kAmount},
                                        {"notice_unsaved", kAmount},
-                                       {"notice_provider", kAmount}};
+                                       {"notice_provider", kAmount},
+                                       {"match_reserve", kNumber},
+                                       {"decline_compensated", kAmount},
+                                       {"decline_burned", kAmount}};
 constexpr ExportColumn kSettlements[] = {{"history_index", kNumber},
                                          {"height", kNumber},
                                          {"time_ms", kNumber},
@@ -278,7 +281,10 @@ void Exporter::add_settlement(const BlockEnd& end, std::uint64_t index, ByteView
                                  row.notice ? row.notice->by.text() : std::string(),
                                  number(row.notice ? row.notice->share.base : 0),
                                  number(row.notice ? row.notice->unsaved.base : 0),
-                                 number(row.notice ? row.notice->provider.base : 0)});
+                                 number(row.notice ? row.notice->provider.base : 0),
+                                 number(row.match.reserve),
+                                 number(row.decline ? row.decline->compensated.base : 0),
+                                 number(row.decline ? row.decline->burned.base : 0)});
   sink_(ExportTable::Settlements, {place[0],
                                    place[1],
                                    place[2],

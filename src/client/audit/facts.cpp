@@ -128,6 +128,19 @@ json promise_facts(const std::optional<protocol::StartPromise>& promise) {
   return {{"due_market_ms", promise->due.ms}, {"state", start_state_name(promise->state)}};
 }
 
+json facts_of(const protocol::ReserveNodeRow& row) {
+  return {{"class", row.pool.hardware_class},
+          {"region", row.pool.region},
+          {"provider", row.provider.text()},
+          {"joined_market_ms", row.joined.ms},
+          {"until_market_ms", row.until.ms},
+          {"stake", number(row.stake.base)},
+          {"minimum", number(row.minimum.base)},
+          {"charged", number(row.charged.base)},
+          {"draws", row.draws},
+          {"declines", row.declines}};
+}
+
 json facts_of(const protocol::JobRow& row) {
   const bool ended = row.end_reason != protocol::EndReason::None;
   return {{"requester", row.requester.text()},
@@ -161,6 +174,11 @@ json notice_facts(const std::optional<protocol::Notice>& notice) {
           {"provider", number(notice->provider.base)}};
 }
 
+json decline_facts(const std::optional<protocol::DeclineCharge>& charge) {
+  if (!charge) return {};
+  return {{"compensated", number(charge->compensated.base)}, {"burned", number(charge->burned.base)}};
+}
+
 json facts_of(const protocol::ContractRow& row) {
   json outputs = json::array();
   for (const Hash32& output : row.outputs) outputs.push_back(output.hex());
@@ -179,6 +197,7 @@ json facts_of(const protocol::ContractRow& row) {
           {"match_height", row.match.height},
           {"match_score", row.match.score},
           {"match_parts", row.match.parts},
+          {"match_reserve", row.match.reserve},
           {"metered_ms", row.metered_ms},
           {"cap", number(row.cap.base)},
           {"bill", split_facts(row.bill)},
@@ -189,7 +208,8 @@ json facts_of(const protocol::ContractRow& row) {
           {"result_hash", row.result_hash.hex()},
           {"outputs", std::move(outputs)},
           {"compute_units_milli", row.compute_units_milli},
-          {"notice", notice_facts(row.notice)}};
+          {"notice", notice_facts(row.notice)},
+          {"decline", decline_facts(row.decline)}};
 }
 
 template <class Row>
@@ -214,6 +234,9 @@ Result<json, std::string> settlement_facts(ByteView bytes) {
   }
   if (row.notice && (row.notice->open || row.notice->provider > row.notice->unsaved)) {
     return fail(std::string("a notice of the ended contract is not paid, or more than its unsaved time was"));
+  }
+  if (row.decline && (row.started.ms != 0 || row.decline->burned < row.decline->compensated)) {
+    return fail(std::string("a node paid for declining a job that it ran, or less than half of that was burned"));
   }
   if (row.bill.pay > row.cap) return fail(std::string("more was paid than the cap allows"));
   json facts = facts_of(row);
@@ -258,6 +281,7 @@ std::string lock_text(const protocol::LockKey& key) {
     case protocol::LockPurpose::Unbonding: return fmt::format("unbonding {}", UnbondingId{key.subject}.text());
     case protocol::LockPurpose::PriceLock: return fmt::format("price lock of job {}", JobId{key.subject}.text());
     case protocol::LockPurpose::Notice: return fmt::format("notice to contract {}", ContractId{key.subject}.text());
+    case protocol::LockPurpose::Reserve: return fmt::format("reserve of node {}", NodeId{key.subject}.text());
   }
   return to_hex(encode(key));
 }
@@ -280,6 +304,7 @@ std::string table_word(TableId table) {
     case TableId::ParameterChanges: return "parameter change";
     case TableId::Stakes: return "stake";
     case TableId::Unbondings: return "unbonding";
+    case TableId::ReserveNodes: return "commitment";
     default: return fmt::format("table {}", static_cast<unsigned>(table));
   }
 }
@@ -293,6 +318,7 @@ std::string key_text(TableId table, ByteView key) {
       if (const auto id = AccountId::from_view(key)) return id->text();
       break;
     case TableId::Nodes:
+    case TableId::ReserveNodes:
       if (const auto id = NodeId::from_view(key)) return id->text();
       break;
     case TableId::Jobs:
@@ -346,6 +372,7 @@ Result<json, std::string> row_facts(TableId table, ByteView row) {
     case TableId::ParameterChanges: return decoded<protocol::ParameterChangeRow>(row);
     case TableId::Stakes: return decoded<protocol::StakeRow>(row);
     case TableId::Unbondings: return decoded<protocol::UnbondingRow>(row);
+    case TableId::ReserveNodes: return decoded<protocol::ReserveNodeRow>(row);
     default: return json{{"row", to_hex(row)}};
   }
 }
@@ -383,6 +410,9 @@ std::string row_sentence(TableId table, const json& facts) {
     case TableId::Stakes:
       return fmt::format("{} base units staked, {} unbonding in {} parts", text(facts, "bonded"),
                          text(facts, "unbonding"), text(facts, "unbondings"));
+    case TableId::ReserveNodes:
+      return fmt::format("{} base units staked of {} agreed; {} jobs drawn, {} declined", text(facts, "stake"),
+                         text(facts, "minimum"), text(facts, "draws"), text(facts, "declines"));
     case TableId::Unbondings:
       return fmt::format("{} base units of {} return to {}", text(facts, "amount"), text(facts, "asset"),
                          text(facts, "account"));

@@ -7,13 +7,14 @@
 namespace starminer::protocol {
 
 Contracts::Contracts(state::Store& store, const Params& params, Ledger& ledger, Registry& registry,
-                     const Pricing& pricing, Reputation& reputation, Market& market, Timers& timers)
+                     const Pricing& pricing, Reputation& reputation, Market& market, Reserve& reserve, Timers& timers)
     : params_(params),
       ledger_(ledger),
       registry_(registry),
       pricing_(pricing),
       reputation_(reputation),
       market_(market),
+      reserve_(reserve),
       timers_(timers),
       contracts_(store, state::TableId::Contracts),
       premium_fees_(store, state::TableId::PremiumFees) {
@@ -61,7 +62,8 @@ void Contracts::open(const MatchMade& made, const BlockContext& context) {
   row.rating_cu_x1000 = node.ratings[static_cast<std::size_t>(row.kind)].cu_x1000;
   row.price = {made.price_key.tier, made.price_key.hardware_class, made.base,     made.log_price,
                made.slow_log_price, made.winner.factors,           job.max_price, made.winner.unit};
-  row.match = {context.height, made.winner.score, made.winner.parts};
+  row.match = {context.height, made.winner.score, made.winner.parts, made.winner.reserve};
+  if (made.winner.reserve != 0) reserve_.count_draw(row.node);
   row.cap = job.cap;
   row.expected_s = job.spec.expected_s;
   row.max_s = job.spec.max_s;

@@ -12,6 +12,7 @@
 #include "protocol/contracts/rows.h"
 #include "protocol/market/market.h"
 #include "protocol/operation/limits.h"
+#include "protocol/reserve/reserve.h"
 
 namespace starminer::protocol {
 
@@ -90,7 +91,7 @@ struct Settlement {
 class Contracts {
  public:
   Contracts(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
-            Reputation& reputation, Market& market, Timers& timers);
+            Reputation& reputation, Market& market, Reserve& reserve, Timers& timers);
 
   // Operations; refusals in order: README.md
   [[nodiscard]] Result<Checked<ContractAcknowledge>, Refusal> check(const Valid<ContractAcknowledge>&,
@@ -155,6 +156,8 @@ class Contracts {
   void count_premium(const ContractRow& row);
   void finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,
               const BlockContext& context);
+  /// What a node of the reserve pays where it had not begun to run the job.
+  void charge_decline(const ContractId& id, ContractRow& row, const BlockContext& context);
   void record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context);
   /// An earlier contract of the same job that ended for this reason at a provider without a link to this one.
   [[nodiscard]] std::optional<ContractId> equal_claim(const ContractRow& row, EndReason reason) const;
@@ -169,6 +172,7 @@ class Contracts {
   const Pricing& pricing_;
   Reputation& reputation_;
   Market& market_;
+  Reserve& reserve_;
   Timers& timers_;
   ContractIndex index_;
   state::Table<ContractId, ContractRow> contracts_;

@@ -24,7 +24,8 @@ using market_test::NodeOf;
 constexpr ContractId kNoContract{{0xff}};
 
 struct ContractWorld : market_test::World {
-  Contracts contracts{store, params, ledger, registry, pricing, reputation, market, timers};
+  Reserve reserve{store, params, ledger, registry};
+  Contracts contracts{store, params, ledger, registry, pricing, reputation, market, reserve, timers};
 
   /// A job with its contract, brought to `state` by kFarm.
   ContractId contract_in(ContractState state) {

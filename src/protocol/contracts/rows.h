@@ -14,6 +14,7 @@
 #include "protocol/job/end_reason.h"
 #include "protocol/pricing/pricing.h"
 #include "protocol/registry/rows.h"
+#include "protocol/reserve/rows.h"
 #include "protocol/timers/timers.h"
 
 namespace starminer::protocol {
@@ -47,8 +48,9 @@ struct PriceInputs {
 /// protocol section 3).
 struct MatchReceipt {
   std::uint64_t height = 0;  // block of the match
-  std::uint32_t score = 0;   // parts by the weights of the tier, 0..48,000
+  std::uint32_t score = 0;   // parts by the weights of the tier, 0..62,400
   std::array<std::uint16_t, kScoreTermCount> parts{};
+  std::uint16_t reserve = 0;  // 240 where it counted that the node stands by: the reserve was drawn
 };
 
 /// A notice that the contract's job must give way to another, and what is paid for it (protocol section 3).
@@ -109,6 +111,7 @@ struct ContractRow {
   Agpu refund;
   std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x rating; 0 for a job without GPU
   std::optional<Notice> notice;
+  std::optional<DeclineCharge> decline;  // paid out of the node's stake in the reserve, as it did not serve
 };
 
 /// What a requester paid for Premium jobs, and what of it the insurance fund gave back.

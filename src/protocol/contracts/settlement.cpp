@@ -151,10 +151,19 @@ void Contracts::settle(const ContractId& id, ContractRow row, EndReason reason, 
   market_.end(job_id, ran ? JobState::Settled : JobState::Refunded, reason, paid, context);
 }
 
+/// Whatever word it finds for it: a node that took a job and never began it has declined it.
+void Contracts::charge_decline(const ContractId& id, ContractRow& row, const BlockContext& context) {
+  if (row.started.ms != 0) return;
+  const Agpu expected = Pricing::cost(row.price.unit, row.billing_milli, seconds(row.expected_s).ms, Rounding::Ceil);
+  row.decline =
+      reserve_.charge({row.node, row.job, id, row.requester, row.matched, std::min(expected, row.cap)}, context);
+}
+
 /// The provider's fault pays nothing; the job is matched again where that is allowed, else refunded.
 void Contracts::fail_by_provider(const ContractId& id, ContractRow row, EndReason reason, const BlockContext& context) {
   stop_meter(row, context.time);
   record_outcome(row, reason == EndReason::ProviderLate ? Outcome::Late : Outcome::Failure, context);
+  charge_decline(id, row, context);
   const JobId job = row.job;
   const AccountId provider = row.provider;
   market_.release(job, context);

@@ -41,9 +41,10 @@ enum class LockPurpose : std::uint8_t {
   Stake = 2,
   Unbonding = 3,
   PriceLock = 4,
-  Notice = 5
+  Notice = 5,
+  Reserve = 6
 };
-[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 6; }
+[[nodiscard]] constexpr std::uint8_t enum_count(LockPurpose) { return 7; }
 
 struct LockKey {
   LockPurpose purpose{};

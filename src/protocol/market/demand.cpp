@@ -36,7 +36,7 @@ Demand::Demand(const MarketView& market, const JobRow& row, TimeMs now)
     : Demand(market, row.spec,
              {row.tier, row.max_price, row.cap, &row.avoided,
               row.attempts > 0 || row.notice ? std::optional<TimeMs>(row.submitted) : std::nullopt,
-              row.attempts == 0 && row.price_lock ? &*row.price_lock : nullptr, row.preemptions > 0},
+              row.attempts == 0 && row.price_lock ? &*row.price_lock : nullptr, row.preemptions > 0, row.requester},
              now) {}
 
 std::uint32_t Demand::reference_rating(ClassId hardware_class) const {
@@ -47,6 +47,14 @@ bool Demand::avoids(const AccountId& provider) const {
   const auto& excluded = spec_.where.excluded_providers;
   return std::binary_search(excluded.begin(), excluded.end(), provider) ||
          (terms_.avoided != nullptr && std::binary_search(terms_.avoided->begin(), terms_.avoided->end(), provider));
+}
+
+bool Demand::may_draw(ClassId hardware_class) const {
+  if (!terms_.requester || spec_.resources.gpus == 0) return false;
+  const ClassDemandRow* row = market_.class_demand.find(hardware_class);
+  if (row == nullptr || row->load_ppm <= market_.params.get(Parameter::ReserveLoadPpm)) return false;
+  if (!has_level_) has_level_ = reaches_reserve_level(market_, *terms_.requester);
+  return *has_level_;
 }
 
 Price Demand::base_price(ClassId hardware_class) const {

@@ -34,6 +34,8 @@ class Demand {
     const PriceLock* lock = nullptr;
     // What was pre-empted goes on at its price, whatever the class costs by then.
     bool any_price = false;
+    // Whose stake says whether the job may draw a reserve; nobody: it may not.
+    std::optional<AccountId> requester{};
   };
 
   /// `spec` has its deadline in market time and must outlive the object, as must `terms.avoided`.
@@ -55,6 +57,9 @@ class Demand {
   [[nodiscard]] std::uint32_t best_rating() const { return best_rating_; }
   [[nodiscard]] std::uint32_t reference_rating(ClassId hardware_class) const;
   [[nodiscard]] bool avoids(const AccountId& provider) const;
+  /// Whether the job prefers nodes that stand by in the reserves of a class: the class is short of GPUs, as of the last
+  /// tick, and the requester has the stake for it (protocol section 7). Jobs without a GPU never do.
+  [[nodiscard]] bool may_draw(ClassId hardware_class) const;
 
   // Prices
   [[nodiscard]] Price base_price(ClassId hardware_class) const;
@@ -107,6 +112,7 @@ class Demand {
   std::uint64_t device_memory_needed_ = 0;
   std::uint32_t best_rating_ = 0;
   mutable std::map<std::pair<ClassId, RegionId>, ClassFigures> figures_;
+  mutable std::optional<bool> has_level_;  // the requester's stake lets it draw
 };
 
 }  // namespace starminer::protocol

@@ -32,6 +32,7 @@ std::map<JobId, TimeMs> reservations(const World& world) {
                         world.registry,
                         world.pricing,
                         world.reputation,
+                        world.staking,
                         world.market.jobs(),
                         world.market.assignments(),
                         world.shares,

@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint64_t kDeviceMilli = 1000;
 // Nodes of a class that say whether a waiting job counts; a class with no more is looked at as a whole.
 constexpr std::size_t kSampleNodes = 64;
+// Ten times what there is: a load above it says nothing more.
+constexpr std::uint64_t kClassLoadMaxPpm = 10 * kPpm;
 
 void add(std::map<std::uint64_t, std::uint64_t>& counts, std::uint64_t value, std::uint64_t by, bool enters) {
   const auto it = counts.try_emplace(value).first;
@@ -162,6 +164,20 @@ LoadIndex::Sums LoadIndex::queued(const MarketView& market, const BlockContext& 
   return sums;
 }
 
+std::map<ClassId, std::uint32_t> LoadIndex::class_loads(const MarketView& market, const Sums& waiting) const {
+  std::map<ClassId, std::uint32_t> loads;
+  for (const auto& [id, nodes] : nodes_) {
+    std::uint64_t active = 0;
+    for (const auto& [floor, milli] : nodes.milli_by_floor) active += milli;
+    std::uint64_t taken = 0;
+    for (const auto& [tier, terms] : market.pricing.tiers())
+      taken += at(busy_milli_, {tier, id}) + at(waiting, {tier, id});
+    const u128 ppm = u128{taken} * kPpm / active;
+    loads[id] = static_cast<std::uint32_t>(std::min(ppm, u128{kClassLoadMaxPpm}));
+  }
+  return loads;
+}
+
 MeasuredLoad LoadIndex::measure(const MarketView& market, const BlockContext& context) const {
   const std::uint64_t small_milli = market.params.get(Parameter::SmallClassGpus) * kDeviceMilli;
   Sums online;  // that serve at the tier's price
@@ -176,6 +192,7 @@ MeasuredLoad LoadIndex::measure(const MarketView& market, const BlockContext& co
   }
   MeasuredLoad measured;
   const Sums waiting = queued(market, context, part, measured.weighing);
+  measured.class_ppm = class_loads(market, waiting);
   for (const auto& [key, own] : part) {
     if (own == 0) continue;
     Load load{own, at(busy_milli_, key), at(waiting, key)};

@@ -15,8 +15,9 @@
 namespace starminer::protocol {
 
 struct MeasuredLoad {
-  Loads loads;                  // of every (tier, class) of which something is online at its price
-  std::vector<JobId> weighing;  // waiting jobs that count in them, in the order of the queues
+  std::map<ClassId, std::uint32_t> class_ppm;  // busy and waiting of all tiers over all that is active, floors aside
+  Loads loads;                                 // of every (tier, class) of which something is online at its price
+  std::vector<JobId> weighing;                 // waiting jobs that count in them, in the order of the queues
 };
 
 class LoadIndex final : public state::Observer<NodeId, NodeRow>, public state::Observer<JobId, AssignmentRow> {
@@ -45,6 +46,8 @@ class LoadIndex final : public state::Observer<NodeId, NodeRow>, public state::O
   /// False only where no Active node is large enough, free or not.
   [[nodiscard]] bool may_ever_fit(ClassId hardware_class, const Resources& resources) const;
   using Sums = std::map<PriceKey, std::uint64_t>;
+  /// What the jobs of all tiers hold and wait for over all that is active, in ppm.
+  [[nodiscard]] std::map<ClassId, std::uint32_t> class_loads(const MarketView& market, const Sums& waiting) const;
   /// What waits, of each tier and class with something online; jobs that count are added to `weighing`.
   [[nodiscard]] Sums queued(const MarketView& market, const BlockContext& context, const Sums& online,
                             std::vector<JobId>& weighing) const;

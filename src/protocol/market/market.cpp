@@ -72,7 +72,7 @@ Market::Market(state::Store& store, const Params& params, Ledger& ledger, Regist
 Market::~Market() = default;
 
 MarketView Market::view() const {
-  return {params_,      ledger_, registry_,     pricing_, reputation_, jobs_,
+  return {params_,      ledger_, registry_,     pricing_, reputation_, staking_,    jobs_,
           assignments_, shares_, class_demand_, *index_,  nullptr,     nodes_.get()};
 }
 

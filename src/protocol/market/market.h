@@ -175,7 +175,8 @@ class Market {
 
   // Timers
   void on_deadline(const JobId& job, const BlockContext& context);
-  /// What prices follow, measured before `on_tick`. Jobs that count in it are marked: leaving has its price for them.
+  /// What prices and draws of reserves follow, measured before `on_tick`. Jobs that count in it are marked: leaving has
+  /// its price for them.
   [[nodiscard]] Loads weigh_load(const BlockContext& context);
   void on_tick(const BlockContext& context);
   void on_epoch(const BlockContext& context);
@@ -195,6 +196,8 @@ class Market {
   [[nodiscard]] DurationMs start_p90(TierId tier, ClassId hardware_class) const;
   /// What every tier of a class has and what is asked of it, as a tick now would measure it.
   [[nodiscard]] Loads loads(const BlockContext& context) const;
+  /// What is asked for by class; `load_ppm` says where reserves may be drawn.
+  [[nodiscard]] const state::Table<ClassId, ClassDemandRow>& class_demand() const { return class_demand_; }
   /// What is derived from the tables: the order of waiting jobs, jobs by requester, counts.
   [[nodiscard]] const QueueIndex& index() const { return *index_; }
   /// For questions about one moment (explain.h), of which many may run at once.

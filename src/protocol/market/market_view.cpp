@@ -13,6 +13,12 @@ TimeMs latest_end(const Params& params, const JobSpec& spec, TimeMs now) {
          fetch_time(params, spec.input_bytes) + seconds(spec.max_s);
 }
 
+bool reaches_reserve_level(const MarketView& market, const AccountId& account) {
+  const u128 value =
+      u128{market.staking.stake(account, Asset::Amax).bonded} * market.params.get(Parameter::AmaxValueMicro);
+  return value >= u128{market.params.get(Parameter::ReserveLevelU)} * kPpm * kBasePerToken;
+}
+
 bool share_a_class(const JobSpec& a, const JobSpec& b) {
   const auto& left = a.resources.classes;
   const auto& right = b.resources.classes;

@@ -9,6 +9,7 @@
 #include "protocol/pricing/pricing.h"
 #include "protocol/registry/registry.h"
 #include "protocol/reputation/reputation.h"
+#include "protocol/staking/staking.h"
 #include "protocol/state/table.h"
 
 namespace starminer::protocol {
@@ -21,6 +22,7 @@ struct MarketView {
   const Registry& registry;
   const Pricing& pricing;
   const Reputation& reputation;
+  const Staking& staking;
   const state::Table<JobId, JobRow>& jobs;
   const state::Table<JobId, AssignmentRow>& assignments;
   const state::Table<ShareKey, ShareRow>& shares;
@@ -39,6 +41,9 @@ struct MarketView {
 /// Latest end of a match made now: acknowledgement, preparation with the time to fetch the inputs, and max_s. The real
 /// end can only be earlier, so what EASY counts with never moves back.
 [[nodiscard]] TimeMs latest_end(const Params& params, const JobSpec& spec, TimeMs now);
+
+/// Whether the account's bonded stake is worth ReserveLevelU, so that its jobs may draw reserves in a surge.
+[[nodiscard]] bool reaches_reserve_level(const MarketView& market, const AccountId& account);
 
 /// Whether two jobs stand in a common order: a job that names no class stands in all.
 [[nodiscard]] bool share_a_class(const JobSpec& a, const JobSpec& b);

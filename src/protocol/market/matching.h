@@ -45,9 +45,10 @@ using ScoreParts = std::array<std::uint16_t, kScoreTermCount>;  // 0..240 each
 
 struct Candidate {
   NodeId node;
-  std::uint32_t score = 0;  // 0..48,000
+  std::uint32_t score = 0;  // 0..62,400
   ScoreParts parts{};
-  Price unit;  // with the node's own factors
+  std::uint16_t reserve = 0;  // 0 or 240: the node stands by in a reserve that the job may draw
+  Price unit;                 // with the node's own factors
   Factors factors;
 };
 

@@ -34,6 +34,7 @@ void NodeIndex::count(const NodeRow& row, bool enters) {
   if (row.status == NodeStatus::Active) {
     total_milli_[row.hardware_class] += step * (row.hardware.devices * kDeviceMilli);
   }
+  if (row.reserve == ReserveStanding::StandsBy) standing_by_[row.hardware_class] += static_cast<std::uint32_t>(step);
   medians_stale_.set(row.hardware_class);
 }
 
@@ -257,6 +258,7 @@ void NodeIndex::fill_row(const MarketView& market, Entry& entry, NodeFacts& fact
   const NodeRow& row = *entry.row;
   facts.id = row.dense_id;
   facts.place = {row.hardware_class, row.offer.region};
+  facts.pooled = row.reserve == ReserveStanding::StandsBy;
   facts.devices = static_cast<std::uint8_t>(row.hardware.devices);
   facts.interconnect = row.hardware.interconnect;
   facts.site_tier = row.offer.proven_site_tier();

@@ -115,6 +115,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   SupplyIndex supply_;
   std::uint64_t version_ = 0;
   std::array<std::uint64_t, 256> total_milli_{};
+  std::array<std::uint32_t, 256> standing_by_{};  // nodes in the reserves of a class
   std::array<std::vector<std::uint32_t>, kClassesMax> of_class_;
   std::map<ShareKey, std::vector<std::uint32_t>> of_provider_;
   std::map<AccountId, std::uint32_t> providers_;

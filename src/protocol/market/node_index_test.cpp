@@ -21,18 +21,13 @@ struct Watched {
     world.reputation.observe(nodes);
     world.shares.add_observer(nodes);
     world.staking.observe(nodes);
+    EXPECT_TRUE(world.params.set(Parameter::ReserveLevelU, 1));
+    world.stake(kAda, kAgpu);  // worth 1 U: enough to draw
   }
   [[nodiscard]] MarketView view() const {
-    return {world.params,
-            world.ledger,
-            world.registry,
-            world.pricing,
-            world.reputation,
-            world.market.jobs(),
-            world.market.assignments(),
-            world.shares,
-            world.class_demand,
-            world.market.index()};
+    return {world.params,     world.ledger,       world.registry,      world.pricing,
+            world.reputation, world.staking,      world.market.jobs(), world.market.assignments(),
+            world.shares,     world.class_demand, world.market.index()};
   }
   World world;
   NodeIndex nodes;
@@ -149,11 +144,25 @@ const NodeId& any_node(const World& world) {
 void happen(Watched& watched, std::set<JobId>& running) {
   World& world = watched.world;
   const AccountId provider = draw(rc::gen::element(kFarm, kBarn, kCleo));
-  switch (draw(rc::gen::inRange(0, 9))) {
+  switch (draw(rc::gen::inRange(0, 11))) {
     case 0: world.add_node(draw_node(), provider); break;
+    case 7: {
+      const NodeId node = any_node(world);
+      if (world.registry.nodes().get(node).status == NodeStatus::Left) break;
+      world.registry.set_reserve(node,
+                                 draw(rc::gen::element(ReserveStanding::None, ReserveStanding::Lapsed,
+                                                       ReserveStanding::StandsBy, ReserveStanding::StandsBy)),
+                                 world.context);
+      break;
+    }
+    case 8:
+      world.class_demand.put(world.class_id(draw(rc::gen::element<std::string>("A100", "L40S"))),
+                             {0, 0, 0, 240, 0, draw(rc::gen::element<std::uint32_t>(900'000, 1'200'000))});
+      break;
     case 1: {
       const NodeId node = any_node(world);
       const NodeRow& row = world.registry.nodes().get(node);
+      if (row.reserve != ReserveStanding::None) break;  // committed, it neither drains nor leaves
       if (row.status == NodeStatus::Active) {
         world.set_status(node, draw(rc::gen::element(NodeChange::Drain, NodeChange::Drain, NodeChange::Leave)));
       } else if (row.status == NodeStatus::Draining && !row.leaving) {
@@ -173,7 +182,8 @@ void happen(Watched& watched, std::set<JobId>& running) {
                        {1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 4)))});
       world.class_demand.put(world.class_id("H100"),
                              {1, 1, 1, static_cast<std::uint8_t>(draw(rc::gen::inRange(0, 241))),
-                              static_cast<std::uint16_t>(draw(rc::gen::inRange(0, 1'025)))});
+                              static_cast<std::uint16_t>(draw(rc::gen::inRange(0, 1'025))),
+                              draw(rc::gen::element<std::uint32_t>(0, 950'000, 950'001))});
       break;
     case 5:
       if (!running.empty()) {
@@ -197,6 +207,7 @@ Demand::Terms draw_terms() {
   const auto cap = draw(rc::gen::element<std::uint64_t>(0, 0, 200'000'000, 600'000'000, 2 * kAgpu, 8 * kAgpu));
   Demand::Terms terms{draw(rc::gen::element(kEconomy, kStandard, kPremium)), {price}, {cap}, nullptr, {}};
   if (price != 0 && draw(rc::gen::inRange(0, 4)) == 0) terms.price_held_since = kStart;
+  if (draw(rc::gen::inRange(0, 3)) != 0) terms.requester = draw(rc::gen::element(kAda, kAda, kBob));
   return terms;
 }
 
@@ -228,7 +239,7 @@ RC_GTEST_PROP(NodeIndex, ChoosesAsTheScorerOverAllNodes, ()) {
       if (total > 0 && draw(rc::gen::inRange(0, 4)) == 0) reserved.push_back(any_node(watched.world));
       const auto [by_scan, by_index] = ask(watched, spec, terms, start, reserved);
       RC_ASSERT(by_index == by_scan);
-      RC_ASSERT(by_scan.score <= kScoreMax);
+      RC_ASSERT(by_scan.score <= kScoreMax + 30 * kReserveTerm);
       if (by_scan.node) ++chosen;
     }
   }

@@ -103,7 +103,9 @@ std::optional<NodeIndex::Chosen> NodeIndex::choose(const Demand& demand, std::ui
     request.classes |= 1U << hardware_class;
     request.class_bounds[hardware_class] = scorer.class_bound(hardware_class, cheapest->first);
     regions |= here;
+    if (standing_by_[hardware_class] != 0 && demand.may_draw(hardware_class)) request.reserves |= 1U << hardware_class;
   }
+  if (request.reserves != 0) request.reserve_bonus = static_cast<std::uint16_t>(scorer.reserve_score());
   for (std::uint8_t region = 0; region < kRegionsMax; ++region) {
     if ((regions >> region & 1U) != 0) request.region_bounds[region] = scorer.region_score(region);
   }

@@ -21,6 +21,8 @@ void quote_classes(Quote& quote, const Demand& demand, const NodeList& nodes) {
     if (!inserted) return entry;
     entry.hardware_class = id;
     entry.base = demand.base_price(id);
+    if (const ClassDemandRow* row = market.class_demand.find(id)) entry.load_ppm = row->load_ppm;
+    entry.may_draw = demand.may_draw(id);
     const auto envelope = [&](std::uint32_t ticks) {
       return demand.spec().resources.gpus == 0 ? Envelope{entry.base, entry.base}
                                                : market.pricing.envelope(demand.terms().tier, id, ticks);
@@ -43,6 +45,7 @@ void quote_classes(Quote& quote, const Demand& demand, const NodeList& nodes) {
     const NodePrice price = demand.price_on(*node.node, node.id);
     const bool first = entry.eligible == 0;
     ++entry.eligible;
+    if (node.node->reserve == ReserveStanding::StandsBy) ++entry.in_reserve;
     if (failed == 0) ++entry.free;
     entry.unit_max = std::max(entry.unit_max, price.unit);
     if (first || price.unit < entry.unit_min) {
@@ -116,7 +119,9 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
                        admission.cap,
                        nullptr,
                        {},
-                       admission.lock ? &*admission.lock : nullptr},
+                       admission.lock ? &*admission.lock : nullptr,
+                       false,
+                       requester},
                       context.time);
   quote.lock = admission.lock;
   for (std::size_t i = 0; i < kLockTicks.size() && spec.resources.gpus > 0; ++i) {

@@ -26,6 +26,9 @@ struct ClassQuote {
   Envelope next_60;
   std::uint32_t eligible = 0;
   std::uint32_t free = 0;
+  std::uint32_t load_ppm = 0;    // of the class at the last tick
+  std::uint32_t in_reserve = 0;  // of the eligible ones, nodes that stand by
+  bool may_draw = false;         // the job would prefer those
 };
 
 struct Quote {

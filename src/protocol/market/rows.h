@@ -144,6 +144,7 @@ struct ClassDemandRow {
   std::uint64_t assigned_milli = 0;  // of this epoch, over all providers
   std::uint8_t scarce = 240;         // the term for jobs that do not name it; recomputed at ticks
   std::uint16_t barred = 0;          // 1/1024 of the GPU jobs that name other classes only; recomputed at ticks
+  std::uint32_t load_ppm = 0;        // busy and waiting over all active GPUs, at the last tick: who may draw a reserve
 };
 
 inline constexpr std::size_t kWaitSteps = 64;

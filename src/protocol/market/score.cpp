@@ -133,6 +133,15 @@ std::uint32_t Scorer::place_score(ClassId hardware_class, RegionId region) const
   return class_bound(hardware_class, region) + region_score(region);
 }
 
+std::uint32_t Scorer::reserve_score() const {
+  return static_cast<std::uint32_t>(demand_.market().params.get(Parameter::ReserveWeight) * kReserveTerm);
+}
+
+std::uint16_t Scorer::reserve(const NodeRow& node) const {
+  const bool drawn = node.reserve == ReserveStanding::StandsBy && demand_.may_draw(node.hardware_class);
+  return drawn ? kReserveTerm : std::uint16_t{0};
+}
+
 std::uint32_t Scorer::image_score() const { return weight(ScoreTerm::Ready) * kImageCached; }
 
 ScoreParts Scorer::parts(const NodeView& view) const {
@@ -158,6 +167,8 @@ Candidate Scorer::candidate(const NodeView& node) const {
   candidate.parts = parts(node);
   const auto& weights = demand_.market().pricing.tier(demand_.terms().tier).weights;
   for (std::size_t i = 0; i < kScoreTermCount; ++i) candidate.score += std::uint32_t{weights[i]} * candidate.parts[i];
+  candidate.reserve = reserve(*node.node);
+  if (candidate.reserve != 0) candidate.score += reserve_score();
   const NodePrice price = demand_.price_on(*node.node, node.id);
   candidate.unit = price.unit;
   candidate.factors = price.factors;

@@ -19,6 +19,8 @@ inline constexpr std::uint16_t kTermMax = 240;
 inline constexpr std::uint16_t kFitMax = 2 * kTermMax;
 /// Of terms of at most 240 and weights of 100, and once more of the weight of fit.
 inline constexpr std::uint32_t kScoreMax = 48'000;
+/// Beside that sum: what a node that stands by brings to jobs that may draw it, times ReserveWeight (RSV-1).
+inline constexpr std::uint16_t kReserveTerm = kTermMax;
 /// Unit of ClassDemandRow::barred.
 inline constexpr std::uint64_t kBarredUnit = 1024;
 
@@ -47,13 +49,16 @@ class Scorer {
   /// cyclically.
   [[nodiscard]] std::optional<Match> choose(const NodeList& nodes) const;
 
-  // The score as a sum: place + NodeQuality + weight of the fit term x fit + image_score where the image is cached.
+  // The score as a sum: place + NodeQuality + weight of the fit term x fit + image_score where the image is cached +
+  // reserve_score where a reserve is drawn.
   /// What all nodes of a class in a region have in common.
   [[nodiscard]] std::uint32_t place_score(ClassId hardware_class, RegionId region) const;
   /// The part of it that the region alone says, and at least the rest, where no region has a lower factor than this.
   [[nodiscard]] std::uint32_t region_score(RegionId region) const;
   [[nodiscard]] std::uint32_t class_bound(ClassId hardware_class, RegionId cheapest) const;
   [[nodiscard]] std::uint32_t image_score() const;
+  /// That of a node which stands by, where the job may draw its class's reserves.
+  [[nodiscard]] std::uint32_t reserve_score() const;
 
  private:
   [[nodiscard]] std::uint32_t class_score(ClassId hardware_class) const;
@@ -65,6 +70,7 @@ class Scorer {
   [[nodiscard]] std::uint16_t ready(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t spread(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t scarce(ClassId hardware_class) const;
+  [[nodiscard]] std::uint16_t reserve(const NodeRow& node) const;
   [[nodiscard]] std::uint16_t fit_of_class(ClassId hardware_class) const;
   [[nodiscard]] std::uint32_t weight(ScoreTerm term) const;
   /// Distance of a dense id from the start of the tie order.

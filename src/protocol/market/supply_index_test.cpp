@@ -83,16 +83,9 @@ JobSpec draw_spec() {
 // REQ: MAT-3. Where a job could ever run, and whether it could, is what a look at every row says.
 RC_GTEST_PROP(SupplyIndex, FindsThePlacesThatALookAtEveryNodeFinds, ()) {
   World world;
-  const MarketView view{world.params,
-                        world.ledger,
-                        world.registry,
-                        world.pricing,
-                        world.reputation,
-                        world.market.jobs(),
-                        world.market.assignments(),
-                        world.shares,
-                        world.class_demand,
-                        world.market.index()};
+  const MarketView view{world.params,     world.ledger,       world.registry,      world.pricing,
+                        world.reputation, world.staking,      world.market.jobs(), world.market.assignments(),
+                        world.shares,     world.class_demand, world.market.index()};
   Supply supply;
   std::uint32_t next = draw(rc::gen::element(0U, 5U, 200U));
   for (std::uint32_t id = 0; id < next; ++id) supply.put(id, draw_row());

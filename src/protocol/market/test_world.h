@@ -174,7 +174,7 @@ struct World {
 
   [[nodiscard]] MarketView view() const {
     // The market's own view is private; tests of its parts look through the same tables and an index of their own.
-    return {params, ledger,       registry, pricing, reputation, market.jobs(), market.assignments(),
+    return {params, ledger,       registry, pricing, reputation, staking, market.jobs(), market.assignments(),
             shares, class_demand, index};
   }
 

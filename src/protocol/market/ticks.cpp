@@ -65,6 +65,14 @@ Loads Market::weigh_load(const BlockContext& context) {
   for (const JobId& id : measured.weighing) {
     if (!jobs_.get(id).weighed) jobs_.update(id, [](JobRow& row) { row.weighed = true; });
   }
+  for (const auto& [id, hardware_class] : registry_.classes()) {
+    const auto found = measured.class_ppm.find(id);
+    const std::uint32_t load = found != measured.class_ppm.end() ? found->second : 0;
+    ClassDemandRow row = class_demand_.contains(id) ? class_demand_.get(id) : ClassDemandRow{};
+    if (row.load_ppm == load) continue;
+    row.load_ppm = load;
+    class_demand_.put(id, row);
+  }
   return std::move(measured.loads);
 }
 

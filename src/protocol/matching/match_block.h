@@ -43,6 +43,7 @@ struct NodeRoom {
 struct NodeFacts {
   std::uint32_t id = 0;  // dense
   MatchPlace place;
+  bool pooled = false;     // stands by in the reserve of its place
   bool open = false;       // active, and nobody holds it whole
   bool empty = false;      // no job runs on it
   std::uint8_t kinds = 0;  // bits of the kinds that it is rated for
@@ -72,6 +73,8 @@ struct NodeFacts {
 /// Figures that jobs set a least value for, as bits, so that whole blocks are asked at once: one bit for each step that
 /// a node reaches. A union of nodes has what any of them has.
 using StandingBits = std::uint64_t;
+/// Beside the steps: the node stands by in a reserve. No job asks for it, it only brings some of them a bonus.
+inline constexpr StandingBits kPooledBit = StandingBits{1} << 63;
 /// What a node has: every step up to its figures.
 [[nodiscard]] StandingBits standing_of(const NodeFacts& facts);
 
@@ -122,6 +125,8 @@ struct MatchRequest {
   bool image_shared = false;
   ImageBits image;                            // at most one
   std::uint16_t image_bonus = 0;              // 0: no image, or no node has it
+  std::uint32_t reserves = 0;                 // bits of classes whose reserves the job may draw
+  std::uint16_t reserve_bonus = 0;            // for their nodes that stand by
   std::span<const std::uint32_t> excluded{};  // numbers of providers
   std::span<const std::uint32_t> withheld{};  // ids of nodes that are reserved for others
   std::uint32_t tie_start = 0;                // ties go to the first id from here, cyclically
@@ -129,6 +134,10 @@ struct MatchRequest {
   const MatchJudge* judge = nullptr;
 
   [[nodiscard]] std::size_t lane() const { return std::size_t{tier} * kMatchKinds + kind; }
+  /// What a node that stands by in a class's reserve gains.
+  [[nodiscard]] std::uint32_t reserve_bonus_in(std::uint8_t hardware_class) const {
+    return (reserves >> hardware_class & 1U) != 0 ? reserve_bonus : 0;
+  }
 };
 
 /// What a node must have at least; a figure between two steps asks for the lower one.
@@ -140,6 +149,7 @@ struct MatchBlock {
   std::uint64_t empty = 0;
   std::array<std::uint64_t, kMatchKinds> rated{};
   MatchPlace place;
+  bool pooled = false;  // all of its nodes are, or none
   std::uint32_t group = 0;
   std::uint32_t column = 0;  // in its group
 

@@ -26,15 +26,18 @@ struct MatchIndex::Search {
         device_memory(asked.gpus > 0 ? asked.device_memory : 0),
         runtime(asked.needs_runtime ? asked.runtime._Find_first() : 0),
         bonus(asked.image.any() ? asked.image_bonus : 0),
-        image(asked.image._Find_first()) {}
+        image(asked.image._Find_first()),
+        most_bonus(bonus + (asked.reserves != 0 ? asked.reserve_bonus : 0U)) {}
 
   [[nodiscard]] bool may_pass(const Union& any) const {
     return (any.standing & standing) == standing && any.device_memory >= device_memory &&
            (!request.needs_runtime || (any.runtimes & request.runtime).any());
   }
-  /// What the job's image adds at most.
-  [[nodiscard]] std::uint32_t bonus_in(const Union& any) const {
-    return bonus != 0 && (any.images & request.image).any() ? bonus : 0;
+  /// What the job's image and the reserve of the class add at most.
+  [[nodiscard]] std::uint32_t bonus_in(const Union& any, std::uint8_t hardware_class) const {
+    if (most_bonus == 0) return 0;
+    const std::uint32_t of_image = bonus != 0 && (any.images & request.image).any() ? bonus : 0;
+    return of_image + ((any.standing & kPooledBit) != 0 ? request.reserve_bonus_in(hardware_class) : 0);
   }
   /// Whether a node with this score, as near in the order of ties as the union lets it be, would be the best.
   [[nodiscard]] bool may_win(std::uint32_t score, const Union& any) const {
@@ -46,11 +49,12 @@ struct MatchIndex::Search {
   std::size_t cell;
   StandingBits standing;
   std::uint64_t device_memory;
-  std::size_t runtime;  // its bit
-  std::uint32_t bonus;  // that the image adds
-  std::size_t image;    // its bit
+  std::size_t runtime;       // its bit
+  std::uint32_t bonus;       // that the image adds
+  std::size_t image;         // its bit
+  std::uint32_t most_bonus;  // with what a reserve adds
   Best best;
-  PlaceKeys bounds;  // by region: what it brings at most, and the bonus
+  PlaceKeys bounds;  // by region: what it brings at most, and the bonuses
   PlaceKeys masks;   // by region: all bits where the job allows it
   // The highest key of each class that is left.
   std::array<std::uint32_t, kClassesMax> class_keys;
@@ -113,7 +117,7 @@ std::optional<MatchIndex::Choice> MatchIndex::choose(const MatchRequest& request
 void MatchIndex::rank_places(Search& search) {
   const MatchRequest& request = search.request;
   for (std::size_t region = 0; region < tops_regions_; ++region) {
-    search.bounds[region] = request.region_bounds[region] + search.bonus;
+    search.bounds[region] = request.region_bounds[region] + search.most_bonus;
     search.masks[region] = (request.regions >> region & 1U) != 0 ? ~std::uint32_t{0} : 0;
   }
   for (std::uint32_t left = request.classes; left != 0; left &= left - 1) {
@@ -136,7 +140,8 @@ std::uint32_t MatchIndex::look_at_place(const Search& search, MatchPlace place, 
   if (terms_of_[place.number()] == decision_) return score + 1;  // it was looked at before
   const PlaceTerms& terms = terms_of(search.request, place);
   if (!terms.allowed) return 0;
-  return terms.base + tops(search.cell, place.hardware_class)[place.region] + search.bonus_in(any);
+  return terms.base + tops(search.cell, place.hardware_class)[place.region] +
+         search.bonus_in(any, place.hardware_class);
 }
 
 /// The terms of a place, asked once in a decision.
@@ -162,7 +167,7 @@ void MatchIndex::look_into_place(Search& search, MatchPlace place) {
     const std::uint16_t* const row = &group.memo[search.cell * group.capacity];
     const std::uint16_t most = *std::max_element(row, row + group.columns.size());
     if (most == 0) continue;
-    const std::uint32_t score = terms.base + most - 1U + search.bonus_in(group.any);
+    const std::uint32_t score = terms.base + most - 1U + search.bonus_in(group.any, place.hardware_class);
     if (!search.may_win(score, group.any) || !search.may_pass(group.any)) continue;
     const std::uint32_t distance = nearest(group.any.id_low, group.any.id_high, search.request);
     bounds_.push_back({rank_of(score, distance), number, true});
@@ -180,7 +185,7 @@ void MatchIndex::look_into_group(Search& search, const Group& group) {
   for (std::size_t column = 0; column < group.columns.size(); ++column) {
     if (row[column] == 0) continue;
     const Union& any = group.columns[column].any;
-    const std::uint32_t score = terms.base + row[column] - 1U + search.bonus_in(any);
+    const std::uint32_t score = terms.base + row[column] - 1U + search.bonus_in(any, group.place.hardware_class);
     if (!search.may_win(score, any) || !search.may_pass(any)) continue;
     const std::uint32_t distance = nearest(any.id_low, any.id_high, search.request);
     bounds_.push_back({rank_of(score, distance), group.columns[column].number, false});
@@ -241,13 +246,14 @@ void MatchIndex::visit_block(Search& search, const PlaceTerms& terms, const Matc
   const std::uint16_t weight = weights_[request.tier];
   const std::uint64_t with_image = search.bonus != 0 ? block.with_image[search.image] : 0;
   std::uint64_t slots = survivors(search, block);
+  const std::uint32_t base = terms.base + (block.pooled ? request.reserve_bonus_in(block.place.hardware_class) : 0);
   // Without the image no node could win.
-  if (best.found && terms.base + memo - 1 < best.score) slots &= with_image;
+  if (best.found && base + memo - 1 < best.score) slots &= with_image;
   for (; slots != 0; slots &= slots - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(slots));
     const std::uint8_t fit = rows_[block.states[slot]].fit[request.shape];
     if (fit == 0) continue;
-    std::uint32_t score = terms.base + quality[slot] + std::uint32_t{weight} * fit;
+    std::uint32_t score = base + quality[slot] + std::uint32_t{weight} * fit;
     const std::uint32_t id = block.ids[slot];
     if ((with_image >> slot & 1U) != 0 && (!request.image_shared || request.judge->has_image(id))) {
       score += search.bonus;

@@ -40,7 +40,7 @@ constexpr std::uint32_t kSandboxSteps = 3;
 constexpr std::uint32_t kInterconnectSteps = 3;
 constexpr std::uint32_t kReputationSteps = 12;
 constexpr std::uint32_t kReputationStep = 20;
-static_assert(kSiteTierSteps + kSandboxSteps + kInterconnectSteps + kMatchKinds * kReputationSteps <= 64);
+static_assert(kSiteTierSteps + kSandboxSteps + kInterconnectSteps + kMatchKinds * kReputationSteps < 64);
 
 /// Appends as many ones as a figure reaches steps.
 class StandingWriter {
@@ -75,7 +75,7 @@ StandingBits standing_of(const NodeFacts& facts) {
   writer.add(facts.sandbox_tier, kSandboxSteps);
   writer.add(facts.interconnect, kInterconnectSteps);
   for (const std::uint8_t reputation : facts.reputation) writer.add(reputation / kReputationStep, kReputationSteps);
-  return writer.bits();
+  return writer.bits() | (facts.pooled ? kPooledBit : 0);
 }
 
 StandingBits standing_asked(const MatchRequest& request) {
@@ -120,7 +120,7 @@ void MatchIndex::put(const NodeFacts& facts) {
   if (contains(facts.id)) {
     const Spot spot = spots_[facts.id];
     MatchBlock& block = *blocks_[spot.block];
-    if (block.place == facts.place) {
+    if (block.place == facts.place && block.pooled == facts.pooled) {
       const Before before = before_change(block, spot.slot);
       const Union had = union_of(block, spot.slot);
       write(block, spot.slot, facts);
@@ -136,7 +136,7 @@ void MatchIndex::put(const NodeFacts& facts) {
     }
     erase(facts.id);
   }
-  insert(find_room(facts.place), facts);
+  insert(find_room(facts.place, facts.pooled), facts);
   ++size_;
 }
 
@@ -183,7 +183,7 @@ void MatchIndex::insert(Spot spot, const NodeFacts& facts) {
   write(block, spot.slot, facts);
   update_memos(block, spot.slot, before);
   widen_unions(block, spot.slot);
-  --places_[block.place.number()].room;
+  --places_[block.place.number()].room[block.pooled ? 1 : 0];
 }
 
 void MatchIndex::take_out(Spot spot) {
@@ -193,7 +193,7 @@ void MatchIndex::take_out(Spot spot) {
   --nodes_in_state_[block.states[spot.slot]];
   block.used &= ~bit_of(spot.slot);
   update_memos(block, spot.slot, before);
-  ++places_[block.place.number()].room;
+  ++places_[block.place.number()].room[block.pooled ? 1 : 0];
   refresh_unions(block);
 }
 
@@ -357,6 +357,7 @@ NodeFacts MatchIndex::read(const MatchBlock& block, std::size_t slot) const {
   NodeFacts facts;
   facts.id = block.ids[slot];
   facts.place = block.place;
+  facts.pooled = block.pooled;
   facts.open = (block.open & bit_of(slot)) != 0;
   facts.empty = (block.empty & bit_of(slot)) != 0;
   for (std::size_t kind = 0; kind < kMatchKinds; ++kind) {
@@ -399,6 +400,7 @@ bool MatchIndex::block_is_consistent(std::uint32_t number) const {
     const auto slot = static_cast<std::size_t>(std::countr_zero(slots));
     const Spot spot = spots_[block.ids[slot]];
     if (spot.block != number || spot.slot != slot) return false;
+    if (((block.standing[slot] & kPooledBit) != 0) != block.pooled) return false;
     for (std::size_t tag = 0; tag < block.with_runtime.size(); ++tag) {
       if (((block.with_runtime[tag] & bit_of(slot)) != 0) != block.runtimes[slot].test(tag)) return false;
     }
@@ -431,10 +433,12 @@ bool MatchIndex::place_is_consistent(std::size_t number) const {
   const std::size_t region = number % kRegionsMax;
   if (((regions_[hardware_class] >> region & 1U) != 0) != !place.groups.empty()) return false;
   if (hardware_class >= tops_classes_ || region >= tops_regions_) return place.groups.empty();
-  std::size_t room = 0;
+  std::array<std::uint32_t, 2> room{};
   for (const std::uint32_t group : place.groups) {
     for (const Column& column : groups_[group]->columns) {
-      room += layout_.block_nodes - static_cast<std::size_t>(std::popcount(blocks_[column.number]->used));
+      const MatchBlock& block = *blocks_[column.number];
+      room[block.pooled ? 1 : 0] +=
+          static_cast<std::uint32_t>(layout_.block_nodes) - static_cast<std::uint32_t>(std::popcount(block.used));
     }
   }
   if (room != place.room) return false;

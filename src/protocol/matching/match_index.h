@@ -1,5 +1,7 @@
 // The best node for a job without a look at every node (design "matching" section 3). Nodes of one place, a class and a
-// region, lie in blocks of up to 64, blocks in groups of up to 32. Every block and every place keeps, for each tier,
+// region, lie in blocks of up to 64 (those that stand by in its reserve in blocks of their own), blocks in groups of up
+// to
+// 32. Every block and every place keeps, for each tier,
 // kind and shape, the most that one of its nodes could score. A decision ranks the places, class by class in one row,
 // then looks only into places, groups and blocks that could hold the winner. Invariants: these memos are exact; other
 // bounds may be too wide; the answer is that of a look at every node, ties included, whatever the layout. Integers
@@ -99,7 +101,7 @@ class MatchIndex {
   };
   struct Place {
     std::vector<std::uint32_t> groups;
-    std::uint32_t room = 0;  // free slots in blocks
+    std::array<std::uint32_t, 2> room{};  // free slots in blocks of nodes that do not stand by, and of those that do
     Union any;
   };
   [[nodiscard]] static constexpr std::uint64_t rank_of(std::uint32_t score, std::uint32_t distance) {
@@ -126,8 +128,8 @@ class MatchIndex {
 
   [[nodiscard]] std::size_t cells() const { return lane_count_ * kMatchShapes; }
   // Layout (match_layout.cpp)
-  [[nodiscard]] Spot find_room(const MatchPlace& place);
-  [[nodiscard]] std::uint32_t open_block(const MatchPlace& place);
+  [[nodiscard]] Spot find_room(const MatchPlace& place, bool pooled);
+  [[nodiscard]] std::uint32_t open_block(const MatchPlace& place, bool pooled);
   [[nodiscard]] std::uint32_t open_group(const MatchPlace& place);
   void close_block(std::uint32_t number);
   void close_group(std::uint32_t number);

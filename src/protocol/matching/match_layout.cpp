@@ -20,14 +20,14 @@ std::uint32_t take_number(std::vector<std::uint32_t>& free, std::size_t used) {
 }  // namespace
 
 /// A free slot at a place: in the youngest block that has one, so that nodes which registered together lie together.
-MatchIndex::Spot MatchIndex::find_room(const MatchPlace& place) {
-  if (places_[place.number()].room == 0) return {open_block(place), 0};
+MatchIndex::Spot MatchIndex::find_room(const MatchPlace& place, bool pooled) {
+  if (places_[place.number()].room[pooled ? 1 : 0] == 0) return {open_block(place, pooled), 0};
   const auto& groups = places_[place.number()].groups;
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
     const auto& columns = groups_[*group]->columns;
     for (auto column = columns.rbegin(); column != columns.rend(); ++column) {
       const MatchBlock& block = *blocks_[column->number];
-      if (count_of(block) < layout_.block_nodes) {
+      if (block.pooled == pooled && count_of(block) < layout_.block_nodes) {
         return {column->number, static_cast<std::uint32_t>(std::countr_one(block.used))};
       }
     }
@@ -36,7 +36,7 @@ MatchIndex::Spot MatchIndex::find_room(const MatchPlace& place) {
   return {};
 }
 
-std::uint32_t MatchIndex::open_block(const MatchPlace& place) {
+std::uint32_t MatchIndex::open_block(const MatchPlace& place, bool pooled) {
   const auto& groups = places_[place.number()].groups;
   const auto roomy = std::find_if(groups.begin(), groups.end(), [this](std::uint32_t group) {
     return groups_[group]->columns.size() < layout_.group_blocks;
@@ -49,11 +49,12 @@ std::uint32_t MatchIndex::open_block(const MatchPlace& place) {
   blocks_[number] = std::make_unique<MatchBlock>();
   MatchBlock& block = *blocks_[number];
   block.place = place;
+  block.pooled = pooled;
   block.group = group_number;
   block.column = static_cast<std::uint32_t>(group.columns.size());
   block.lanes.resize(lane_count_);
   group.columns.push_back({number, {}});
-  places_[place.number()].room += static_cast<std::uint32_t>(layout_.block_nodes);
+  places_[place.number()].room[pooled ? 1 : 0] += static_cast<std::uint32_t>(layout_.block_nodes);
   return number;
 }
 
@@ -90,7 +91,8 @@ void MatchIndex::reserve_tops(const MatchPlace& place) {
 void MatchIndex::close_block(std::uint32_t number) {
   const std::uint32_t column = blocks_[number]->column;
   const std::uint32_t group_number = blocks_[number]->group;
-  places_[blocks_[number]->place.number()].room -= static_cast<std::uint32_t>(layout_.block_nodes);
+  places_[blocks_[number]->place.number()].room[blocks_[number]->pooled ? 1 : 0] -=
+      static_cast<std::uint32_t>(layout_.block_nodes);
   Group& group = *groups_[group_number];
   const std::size_t last = group.columns.size() - 1;
   for (std::size_t cell = 0; cell < cells(); ++cell) {
@@ -136,7 +138,10 @@ void MatchIndex::merge_sparse(std::uint32_t number) {
   for (const std::uint32_t group : places_[blocks_[number]->place.number()].groups) {
     for (const Column& column : groups_[group]->columns) {
       const std::uint32_t other = column.number;
-      if (other == number || count_of(*blocks_[other]) + count > layout_.block_nodes) continue;
+      if (other == number || blocks_[other]->pooled != blocks_[number]->pooled ||
+          count_of(*blocks_[other]) + count > layout_.block_nodes) {
+        continue;
+      }
       for (std::uint64_t slots = blocks_[number]->used; slots != 0; slots &= slots - 1) {
         const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
         const NodeFacts facts = read(*blocks_[number], slot);

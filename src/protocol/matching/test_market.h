@@ -68,6 +68,7 @@ inline NodeFacts draw_node(Draw& draw, std::uint32_t id, const Rules& rules) {
   if (rules.spread == Spread::Equal) return node;
   const bool fine = rules.spread == Spread::AllDifferent;
   node.place = {static_cast<std::uint8_t>(draw.upto(3)), static_cast<std::uint8_t>(draw.of({0U, 1U, 63U}))};
+  node.pooled = draw.one_in(4);
   node.open = !draw.one_in(8);
   node.empty = draw.one_in(2);
   node.kinds = static_cast<std::uint8_t>(draw.one_in(4) ? draw.upto(15) : 15);
@@ -152,6 +153,10 @@ inline MatchRequest draw_request(Draw& draw, const Rules& rules, std::uint32_t t
     job.image_shared = job.image.test(127);
     job.image_bonus = static_cast<std::uint16_t>(draw.upto(most / 4));
   }
+  if (draw.one_in(3)) {
+    job.reserves = draw.one_in(2) ? 0xffffffff : 1U << draw.upto(3);
+    job.reserve_bonus = static_cast<std::uint16_t>(draw.of({7'200U, draw.upto(most / 4)}));
+  }
   return job;
 }
 
@@ -191,6 +196,7 @@ inline std::optional<MatchIndex::Choice> best_of(const std::map<std::uint32_t, N
     if ((node.images & job.image).any() && (!job.image_shared || job.judge->has_image(node.id))) {
       score += job.image_bonus;
     }
+    if (node.pooled && (job.reserves >> node.place.hardware_class & 1U) != 0) score += job.reserve_bonus;
     if (!best || score > best->score) best = MatchIndex::Choice{node.id, score};
   }
   return best;

@@ -75,6 +75,23 @@ bool same_energy(const Energy& a, const Energy& b) {
          a.certificate == b.certificate;
 }
 
+/// What a new offer takes away of what a node in the reserve promised; empty: nothing.
+std::string_view what_narrows(const NodeRow& row, const NodeUpdate& op, RegionId region) {
+  if (region != row.offer.region || op.offer.offer.country != row.offer.country) return "its region and country stay";
+  if (op.offer.offer.floor_32nds > row.offer.floor_32nds) return "its price floor may only fall";
+  const auto& runtimes = op.offer.runtimes;
+  for (const std::string& name : row.offer.runtime_names) {
+    if (std::find(runtimes.begin(), runtimes.end(), name) == runtimes.end()) return "its runtimes stay";
+  }
+  for (std::size_t kind = 0; kind < kJobKindCount && !op.ratings.empty(); ++kind) {
+    const bool rated = std::any_of(op.ratings.begin(), op.ratings.end(), [kind](const RatingClaim& claim) {
+      return static_cast<std::size_t>(claim.kind) == kind && claim.rating.cu_x1000 != 0;
+    });
+    if (row.ratings[kind].cu_x1000 != 0 && !rated) return "it serves the kinds that it served";
+  }
+  return {};
+}
+
 CapacityRow all_free(const Hardware& hardware) {
   return {std::vector<std::uint16_t>(hardware.devices, kDeviceMilli), hardware.cpu_threads * kThreadMilli,
           hardware.ram_bytes, hardware.disk_bytes, 0};
@@ -200,6 +217,11 @@ Result<Checked<NodeUpdate>, Refusal> Registry::check(const Valid<NodeUpdate>& op
   }
   if (!op->ratings.empty()) {
     if (const auto ratings = check_ratings(row->hardware_class, op->ratings); !ratings) return fail(ratings.error());
+  }
+  if (row->reserve != ReserveStanding::None) {
+    if (const auto narrowed = what_narrows(*row, *op, *region); !narrowed.empty()) {
+      return fail(Refusal{RefusalCode::NodeInReserve, std::string(narrowed)});
+    }
   }
   return Checked<NodeUpdate>(op, {*region});
 }

@@ -72,6 +72,9 @@ Result<Checked<NodeSetStatus>, Refusal> Registry::check(const Valid<NodeSetStatu
   if (!may_change(*row, op->change)) {
     return fail(Refusal{RefusalCode::WrongNodeStatus, fmt::format("status {}", node_status_name(row->status))});
   }
+  if (op->change != NodeChange::Resume && row->reserve != ReserveStanding::None) {
+    return fail(Refusal{RefusalCode::NodeInReserve, "it can neither drain nor leave before"});
+  }
   if (op->change == NodeChange::Leave && row->leaving) {
     return fail(Refusal{RefusalCode::NodeHasJobs, fmt::format("the node leaves by itself when {} jobs have ended",
                                                               capacity_.get(op->node).jobs)});
@@ -113,6 +116,13 @@ void Registry::apply(const Checked<TelemetryReport>& op, const Sender& /*sender*
     hear(row, context.time);
     put_node(id, std::move(row), context);
   }
+}
+
+void Registry::set_reserve(const NodeId& node, ReserveStanding standing, const BlockContext& context) {
+  NodeRow row = nodes_.get(node);
+  if (row.reserve == standing) return;
+  row.reserve = standing;
+  put_node(node, std::move(row), context);
 }
 
 void Registry::leave_now(const NodeId& id, NodeRow row, const BlockContext& context) {

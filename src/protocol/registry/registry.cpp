@@ -31,6 +31,15 @@ std::string_view node_status_name(NodeStatus status) {
   return "";
 }
 
+std::string_view reserve_standing_name(ReserveStanding standing) {
+  switch (standing) {
+    case ReserveStanding::None: return "none";
+    case ReserveStanding::Lapsed: return "lapsed";
+    case ReserveStanding::StandsBy: return "stands_by";
+  }
+  return "";
+}
+
 Registry::Registry(state::Store& store, const Params& params, Ledger& ledger, Reputation& reputation, Timers& timers)
     : params_(params),
       ledger_(ledger),

@@ -146,6 +146,9 @@ class Registry {
   /// Whether enough attestors confirm what the node states now. Requires: the node is registered.
   void set_verified(const NodeId& node, Aspect aspect, bool verified, const BlockContext& context);
 
+  /// Marks what the node is to the reserve. Committed, it neither drains nor leaves, and its offer does not narrow.
+  void set_reserve(const NodeId& node, ReserveStanding standing, const BlockContext& context);
+
   /// Timer LockRelease: returns the identity lock of a node that has left.
   void on_lock_release(const NodeId& node, const BlockContext& context);
 

@@ -111,6 +111,15 @@ struct Rating {
   Hash32 benchmark;
 };
 
+/// Whether a node is committed to the reserve of its class and region (protocol/reserve).
+enum class ReserveStanding : std::uint8_t {
+  None = 0,
+  Lapsed = 1,    // committed, with less stake than it agreed to: nobody prefers it
+  StandsBy = 2,  // jobs that may draw prefer it
+};
+[[nodiscard]] constexpr std::uint8_t enum_count(ReserveStanding) { return 3; }
+[[nodiscard]] std::string_view reserve_standing_name(ReserveStanding standing);
+
 struct NodeRow {
   AccountId provider;
   std::string name;
@@ -129,6 +138,7 @@ struct NodeRow {
   // Why it is suspect, if it is. Silence ends by a beat, doubt by a rating that passes the check.
   std::optional<TimeMs> silent_since{};
   bool rating_in_doubt = false;
+  ReserveStanding reserve{};
 };
 
 /// Why the protocol asks for a benchmark.

@@ -46,6 +46,8 @@ enum class TableId : std::uint8_t {
   NodeTelemetry = 43,
   Attestors = 44,
   Attestations = 45,
+  ReserveNodes = 50,
+  ReservePools = 51,
 };
 
 }  // namespace starminer::protocol::state
