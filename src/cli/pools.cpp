@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/json_view.h"
 #include "cli/session.h"
+#include "cli/supply_view.h"
 #include "terminal/format.h"
 #include "terminal/key_values.h"
 #include "terminal/table.h"
@@ -18,18 +19,6 @@ namespace {
 using config::ExitCode;
 using config::Invocation;
 using nlohmann::json;
-
-constexpr std::uint64_t kPpmPerTenth = 1'000;
-
-/// "96.5 %".
-std::string ppm_as_percent(std::uint64_t ppm) {
-  return fmt::format("{}.{} %", ppm / (10 * kPpmPerTenth), ppm / kPpmPerTenth % 10);
-}
-
-/// "12.5" GPUs.
-std::string milli_as_gpus(std::uint64_t milli) {
-  return milli % 1000 == 0 ? fmt::format("{}", milli / 1000) : fmt::format("{}.{}", milli / 1000, milli / 100 % 10);
-}
 
 terminal::Table table_of_pools(const json& pools) {
   using terminal::Align;
@@ -47,10 +36,10 @@ terminal::Table table_of_pools(const json& pools) {
                          {"DECLINED", Align::Right}});
   for (const json& pool : list_of(pools, "pools")) {
     const auto cover = find_number(pool, "cover_ppm");
-    table.add({text_of(pool, "class"), text_of(pool, "region"), ppm_as_percent(number_of(pool, "load_ppm")),
+    table.add({text_of(pool, "class"), text_of(pool, "region"), terminal::human_percent(number_of(pool, "load_ppm")),
                flag_of(pool, "open") ? "drawn" : "stands by", fmt::format("{}", number_of(pool, "standing_by")),
-               fmt::format("{}", number_of(pool, "gpus")), milli_as_gpus(number_of(pool, "free_milli")),
-               milli_as_gpus(number_of(pool, "asking_milli")), cover ? ppm_as_percent(*cover) : std::string("-"),
+               fmt::format("{}", number_of(pool, "gpus")), milli_text(number_of(pool, "free_milli")),
+               milli_text(number_of(pool, "asking_milli")), cover ? terminal::human_percent(*cover) : std::string("-"),
                tokens_of(pool, "stake"), fmt::format("{}", number_of(pool, "draws")),
                fmt::format("{}", number_of(pool, "declines"))});
   }
@@ -73,8 +62,8 @@ ExitCode show_pools(const Invocation& call, const Settings& settings) {
     call.out.stream() << table.render(call.out) << std::flush;
   }
   terminal::KeyValues lines;
-  lines.add("Drawn",
-            fmt::format("while the load of the class is above {}", ppm_as_percent(number_of(*pools, "load_ppm"))));
+  lines.add("Drawn", fmt::format("while the load of the class is above {}",
+                                 terminal::human_percent(number_of(*pools, "load_ppm"))));
   lines.add("By",
             fmt::format("jobs of accounts with {} staked, worth {} U",
                         format_amount(Asset::Amax, number_of(*pools, "level_amax")), number_of(*pools, "level_u")));
@@ -82,8 +71,8 @@ ExitCode show_pools(const Invocation& call, const Settings& settings) {
                                        terminal::human_duration(number_of(*pools, "window_min_ms")),
                                        terminal::human_duration(number_of(*pools, "window_max_ms"))));
   lines.more(fmt::format("declining a job: {} of the stake, at most {} of the job's price, {} times in an epoch",
-                         ppm_as_percent(number_of(*pools, "decline_stake_ppm")),
-                         ppm_as_percent(number_of(*pools, "decline_price_ppm")),
+                         terminal::human_percent(number_of(*pools, "decline_stake_ppm")),
+                         terminal::human_percent(number_of(*pools, "decline_price_ppm")),
                          number_of(*pools, "declines_per_epoch")));
   call.out.stream() << lines.render(call.out) << std::flush;
   return ExitCode::Ok;
@@ -95,8 +84,8 @@ void add_pools_command(config::Command& root, const Settings& settings) {
   config::Command& command = root.add("pools", "Show the nodes that stand by for surges, by class and region");
   command.describe(
       "A reserve pool is a set of nodes of one class and region whose owners staked AGPU on standing by. While the "
-      "class "
-      "is short of GPUs, jobs of requesters with enough stake prefer them; at other times they serve like all others. "
+      "class is short of GPUs, jobs of requesters with enough stake prefer them; at other times they serve like all "
+      "others. "
       "COVER is what is free of the pool over what waiting jobs ask of it that may draw it.\n\nProviders join with "
       "`starminer-provider reserve join`.");
   command.prints()

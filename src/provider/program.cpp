@@ -103,6 +103,23 @@ Registered registered_nodes(const Invocation& call, const AgentSettings& setting
   return {{}, call.fail(ExitCode::NotFound, {"this machine is not registered", {}, why, {"starminer-provider setup"}})};
 }
 
+/// One of this machine's nodes, and what the command prints of it as JSON.
+using NodeStep = std::function<ExitCode(Chain& chain, const NodeRecord& node, json& list)>;
+
+/// Takes the step with each node in turn; the first that fails ends the command.
+ExitCode for_each_node(const Invocation& call, const AgentSettings& settings, const NodeStep& step) {
+  const Registered registered = registered_nodes(call, settings);
+  if (registered.code != ExitCode::Ok) return registered.code;
+  const Session session = open_session(call, settings);
+  if (!session.chain) return session.code;
+  json list = json::array();
+  for (const NodeRecord& node : registered.nodes) {
+    if (const ExitCode code = step(*session.chain, node, list); code != ExitCode::Ok) return code;
+  }
+  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
+  return ExitCode::Ok;
+}
+
 /// An amount of an answer, in base units; 0 where there is none.
 std::uint64_t base_units(const json& object, const char* name) {
   const auto found = object.find(name);
@@ -233,11 +250,10 @@ void ProviderProgram::add_reserve_commands(const Prepared& prepared) {
   config::Command& join = group.add("join", "Commit this machine's nodes to the reserve of their class and region");
   join.describe(
       "While the class is short of GPUs, jobs of requesters with enough stake prefer nodes of the reserve. AGPU is "
-      "staked "
-      "on each node from the agent's account and returns when the node leaves the reserve, at the earliest after the "
+      "staked on each node from the agent's account and returns when the node leaves the reserve, at the earliest "
+      "after the "
       "time given. Until then the node neither drains nor leaves, its offer does not narrow, and each job that it "
-      "takes "
-      "and does not begin costs part of the stake. On a node that stands by already this adds stake and time.");
+      "takes and does not begin costs part of the stake. On a node that stands by already this adds stake and time.");
   join.option("--stake", reserve_.stake, "AGPU on each node; a tenth above the smallest if left out.")
       .placeholder("AMOUNT");
   join.option("--for", reserve_.time, "How long the nodes stay, such as 30d.").required().placeholder("TIME");
@@ -366,13 +382,8 @@ ExitCode ProviderProgram::serve(const Invocation& call) const {
 }
 
 ExitCode ProviderProgram::show_status(const Invocation& call) const {
-  const Registered registered = registered_nodes(call, settings_);
-  if (registered.code != ExitCode::Ok) return registered.code;
-  const Session session = open_session(call, settings_);
-  if (!session.chain) return session.code;
-  json list = json::array();
-  for (const NodeRecord& node : registered.nodes) {
-    auto answer = session.chain->get("/v1/nodes/" + node.id.text());
+  return for_each_node(call, settings_, [&](Chain& chain, const NodeRecord& node, json& list) {
+    auto answer = chain.get("/v1/nodes/" + node.id.text());
     if (!answer) return unreachable(call, answer.error());
     if (!call.json) {
       call.out.line(fmt::format("{}  {}  {} jobs  {}{}", node.id.text(), answer->value("status", ""),
@@ -380,19 +391,13 @@ ExitCode ProviderProgram::show_status(const Invocation& call) const {
                                 reserve_text(*answer)));
     }
     list.push_back(std::move(*answer));
-  }
-  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
-  return ExitCode::Ok;
+    return ExitCode::Ok;
+  });
 }
 
 ExitCode ProviderProgram::change_status(const Invocation& call, int change, const char* done) const {
-  const Registered registered = registered_nodes(call, settings_);
-  if (registered.code != ExitCode::Ok) return registered.code;
-  const Session session = open_session(call, settings_);
-  if (!session.chain) return session.code;
-  json list = json::array();
-  for (const NodeRecord& node : registered.nodes) {
-    const auto shown = session.chain->get("/v1/nodes/" + node.id.text());
+  return for_each_node(call, settings_, [&](Chain& chain, const NodeRecord& node, json& list) {
+    const auto shown = chain.get("/v1/nodes/" + node.id.text());
     if (!shown) return unreachable(call, shown.error());
     if (shown->value("status", "") == "left") {
       if (change != v1::NodeSetStatus::LEAVE) {
@@ -400,18 +405,17 @@ ExitCode ProviderProgram::change_status(const Invocation& call, int change, cons
                       {"register it as a new one: starminer-provider setup"});
       }
       if (!call.json) call.out.line(fmt::format("{} {} has left before", call.out.tick(), node.id.text()));
-      continue;
+      return ExitCode::Ok;
     }
     v1::TransactionBody body;
     body.mutable_node_set_status()->set_node(to_text(node.id.view()));
     body.mutable_node_set_status()->set_change(static_cast<v1::NodeSetStatus::Change>(change));
-    const auto receipt = session.chain->send(body);
+    const auto receipt = chain.send(body);
     if (!receipt) return unreachable(call, receipt.error());
     if (!call.json) call.out.line(fmt::format("{} {} {}", call.out.tick(), node.id.text(), done));
     list.push_back({{"id", node.id.text()}, {"transaction", receipt->transaction}});
-  }
-  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
-  return ExitCode::Ok;
+    return ExitCode::Ok;
+  });
 }
 
 ExitCode ProviderProgram::join_reserve(const Invocation& call) const {
@@ -424,16 +428,11 @@ ExitCode ProviderProgram::join_reserve(const Invocation& call) const {
                                        "an amount is a decimal, such as 110 or 2.5",
                                        {}});
   }
-  const Registered registered = registered_nodes(call, settings_);
-  if (registered.code != ExitCode::Ok) return registered.code;
-  const Session session = open_session(call, settings_);
-  if (!session.chain) return session.code;
-  const auto pools = session.chain->get("/v1/pools");
-  if (!pools) return unreachable(call, pools.error());
-  const std::uint64_t per_device = base_units(*pools, "stake_per_gpu");
-  json list = json::array();
-  for (const NodeRecord& node : registered.nodes) {
-    const auto shown = session.chain->get("/v1/nodes/" + node.id.text());
+  return for_each_node(call, settings_, [&](Chain& chain, const NodeRecord& node, json& list) {
+    const auto pools = chain.get("/v1/pools");
+    if (!pools) return unreachable(call, pools.error());
+    const std::uint64_t per_device = base_units(*pools, "stake_per_gpu");
+    const auto shown = chain.get("/v1/nodes/" + node.id.text());
     if (!shown) return unreachable(call, shown.error());
     const bool committed = shown->contains("reserve") && shown->at("reserve").is_object();
     const std::uint64_t least = per_device * shown->value("devices", std::uint64_t{1});
@@ -447,34 +446,27 @@ ExitCode ProviderProgram::join_reserve(const Invocation& call) const {
     body.mutable_reserve_join()->set_node(to_text(node.id.view()));
     body.mutable_reserve_join()->set_amount(stake);
     body.mutable_reserve_join()->set_window_ms(static_cast<std::uint64_t>(window->count()));
-    const auto receipt = session.chain->send(body);
+    const auto receipt = chain.send(body);
     if (!receipt) return unreachable(call, receipt.error());
     if (!call.json) call.out.line(fmt::format("{} {} stands by", call.out.tick(), node.id.text()));
     list.push_back(
         {{"id", node.id.text()}, {"staked", fmt::format("{}", stake)}, {"transaction", receipt->transaction}});
-  }
-  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
-  return ExitCode::Ok;
+    return ExitCode::Ok;
+  });
 }
 
 ExitCode ProviderProgram::leave_reserve(const Invocation& call) const {
-  const Registered registered = registered_nodes(call, settings_);
-  if (registered.code != ExitCode::Ok) return registered.code;
-  const Session session = open_session(call, settings_);
-  if (!session.chain) return session.code;
-  json list = json::array();
-  for (const NodeRecord& node : registered.nodes) {
+  return for_each_node(call, settings_, [&](Chain& chain, const NodeRecord& node, json& list) {
     v1::TransactionBody body;
     body.mutable_reserve_leave()->set_node(to_text(node.id.view()));
-    const auto receipt = session.chain->send(body);
+    const auto receipt = chain.send(body);
     if (!receipt) return unreachable(call, receipt.error());
     if (!call.json) {
       call.out.line(fmt::format("{} {} left the reserve; its stake is back", call.out.tick(), node.id.text()));
     }
     list.push_back({{"id", node.id.text()}, {"transaction", receipt->transaction}});
-  }
-  if (call.json) call.out.line(json{{"nodes", std::move(list)}}.dump());
-  return ExitCode::Ok;
+    return ExitCode::Ok;
+  });
 }
 
 }  // namespace starminer::provider

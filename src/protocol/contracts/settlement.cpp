@@ -65,8 +65,7 @@ void Contracts::pay(const ContractRow& row, const FeeSplit& bill) {
 }
 
 /// Standard: what of the price is not the provider's, but for the surge part. Premium: a share of the price, from a
-/// node that was late itself, else from the insurance fund; a node that pays itself or its requester's own is owed
-/// nothing.
+/// node that was late itself, else from the insurance fund. Nothing is owed for work that a requester sells itself.
 void Contracts::make_good(ContractRow& row, const JobRow& job, FeeSplit& bill) {
   if (!job.start_promise || job.start_promise->state != StartState::Missed) return;
   if (pricing_.tier(job.tier).promise == StartRule::Queue) {
