@@ -31,6 +31,8 @@ void add_pools_command(config::Command& root, const Settings& settings);
 void add_network_commands(config::Command& root, const Settings& settings);
 /// attest, set-attestor
 void add_attest_commands(config::Command& root, const Settings& settings);
+/// evidence verify, evidence check-cases
+void add_evidence_commands(config::Command& root);
 /// audit receipt, audit verify, and the ones below
 void add_audit_commands(config::Command& root, const Settings& settings);
 /// audit bundle, audit consistency; `group` is audit

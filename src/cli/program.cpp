@@ -26,6 +26,7 @@ CliProgram::CliProgram()
   add_network_commands(root, settings_);
   add_attest_commands(root, settings_);
   add_audit_commands(root, settings_);
+  add_evidence_commands(root);
   program_.configure(options_, config_files());
 }
 

@@ -1,0 +1,90 @@
+// What a contract pays to check evidence, against the one signature that every such check contains, made with keys and
+// messages of the same curve by OpenSSL directly.
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+
+#include "attestation/sev_snp/verify.h"
+#include "attestation/x509/pem.h"
+#include "base/check.h"
+#include "ratio.h"
+
+namespace starminer::bench {
+namespace {
+
+constexpr std::int64_t kIterations = 60;
+
+Bytes vector_file(const std::string& name) {
+  std::ifstream file(std::string(STARMINER_VECTORS) + "/attestation/" + name, std::ios::binary);
+  STARMINER_CHECK(file.good());
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::vector<Bytes> certificates(const std::string& name) {
+  const Bytes text = vector_file(name);
+  auto list = attestation::x509::certificates_of_pem(as_text(text));
+  STARMINER_CHECK(list.has_value());
+  return std::move(*list);
+}
+
+/// Milliseconds of each call, handed over as so many nanoseconds (see `Comparison::unit`).
+Body timed(std::function<bool()> call) {
+  return [call = std::move(call)](benchmark::State& state) {
+    for (auto unused : state) {
+      const double start = thread_seconds();
+      const bool holds = call();
+      state.SetIterationTime((thread_seconds() - start) * 1e-6);
+      if (!holds) state.SkipWithError("genuine evidence is refused");
+    }
+  };
+}
+
+/// A signature check by OpenSSL alone, its key ready.
+std::function<bool()> bare_signature(const char* curve, const EVP_MD* digest, std::size_t message_bytes) {
+  const std::shared_ptr<EVP_PKEY> key(EVP_EC_gen(curve), EVP_PKEY_free);
+  const auto message = std::make_shared<Bytes>(message_bytes, std::uint8_t{0x5a});
+  const auto signature = std::make_shared<Bytes>(256);
+  const std::shared_ptr<EVP_MD_CTX> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  std::size_t size = signature->size();
+  STARMINER_CHECK(EVP_DigestSignInit(context.get(), nullptr, digest, nullptr, key.get()) == 1);
+  STARMINER_CHECK(EVP_DigestSign(context.get(), signature->data(), &size, message->data(), message->size()) == 1);
+  signature->resize(size);
+  return [=] {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> check(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    return EVP_DigestVerifyInit(check.get(), nullptr, digest, nullptr, key.get()) == 1 &&
+           EVP_DigestVerify(check.get(), signature->data(), signature->size(), message->data(), message->size()) == 1;
+  };
+}
+
+void compare_snp() {
+  namespace snp = attestation::sev_snp;
+  static const Bytes report = vector_file("sev-snp/milan_v3_azure.report.bin");
+  static const Bytes endorsement = vector_file("sev-snp/milan_v3_azure.vcek.der");
+  static const std::vector<Bytes> chain = certificates("roots/amd_milan_ask_ark.pem");
+  static const std::vector<Bytes> anchors = {chain[1]};
+  const auto verify = [] {
+    const attestation::x509::UnixTime time{1'750'000'000};
+    return snp::verify(report, {endorsement, chain, anchors}, time).steps.accepted();
+  };
+  compare({"verify_snp_over_signature",
+           "one EVP_DigestVerify on P-384 with SHA-384",
+           "a real report with VCEK, ASK and ARK, from bytes to verdict",
+           {timed(verify), 1, kIterations},
+           {timed(bare_signature("P-384", EVP_sha384(), snp::kSignedBytes)), 1, kIterations},
+           true,
+           "verify_snp_ms",
+           "ms"});
+}
+
+}  // namespace
+}  // namespace starminer::bench
+
+int main(int argc, char** argv) {
+  using namespace starminer::bench;  // NOLINT(google-build-using-namespace): the program's own names
+  compare_snp();
+  return run_comparisons(argc, argv);
+}

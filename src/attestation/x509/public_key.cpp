@@ -1,0 +1,207 @@
+#include "attestation/x509/public_key.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <memory>
+#include <string_view>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
+#include "attestation/x509/der.h"
+#include "base/check.h"
+
+namespace starminer::attestation::x509 {
+namespace {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+
+using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
+
+constexpr std::array<std::uint8_t, 32> kOrderP256 = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+                                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+                                                     0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+constexpr std::array<std::uint8_t, 48> kOrderP384 = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
+    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73};
+
+constexpr std::size_t kRsaBytesMin = 256;
+constexpr std::size_t kRsaBytesMax = 512;
+constexpr std::size_t kRsaExponentBytesMax = 4;
+constexpr int kPssSaltBytes = 48;
+
+ByteView order_of(KeyType type) { return type == KeyType::EcP256 ? ByteView(kOrderP256) : ByteView(kOrderP384); }
+
+ByteView without_leading_zeros(ByteView number) {
+  const auto first = std::find_if(number.begin(), number.end(), [](std::uint8_t byte) { return byte != 0; });
+  return {first, number.end()};
+}
+
+bool is_between_zero_and(ByteView order, ByteView number) {
+  const ByteView value = without_leading_zeros(number);
+  if (value.empty() || value.size() != order.size()) return !value.empty() && value.size() < order.size();
+  return std::lexicographical_compare(value.begin(), value.end(), order.begin(), order.end());
+}
+
+void append_integer(Bytes& bytes, ByteView number) {
+  const ByteView value = without_leading_zeros(number);
+  const bool sign = (value[0] & 0x80) != 0;
+  bytes.push_back(der::kInteger);
+  bytes.push_back(static_cast<std::uint8_t>(value.size() + (sign ? 1 : 0)));
+  if (sign) bytes.push_back(0);
+  bytes.insert(bytes.end(), value.begin(), value.end());
+}
+
+/// What OpenSSL reads. Two numbers of 48 bytes at most, so every length is one byte. Requires both non-zero.
+Bytes encode(const EcdsaSignature& signature) {
+  Bytes body;
+  append_integer(body, signature.r);
+  append_integer(body, signature.s);
+  Bytes bytes = {der::kSequence, static_cast<std::uint8_t>(body.size())};
+  bytes.insert(bytes.end(), body.begin(), body.end());
+  return bytes;
+}
+
+Key make_key(const char* type, OSSL_PARAM* parameters) {
+  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
+  EVP_PKEY* key = nullptr;
+  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1) return nullptr;
+  if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) return nullptr;
+  return Key(key);
+}
+
+Key make_ec_key(const PublicKey& key) {
+  std::array<char, 16> group{};
+  const std::string_view name = key.type == KeyType::EcP256 ? "prime256v1" : "secp384r1";
+  std::copy(name.begin(), name.end(), group.begin());
+  Bytes point = {0x04};
+  point.insert(point.end(), key.point.begin(), key.point.end());
+  std::array<OSSL_PARAM, 3> parameters = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
+      OSSL_PARAM_construct_end()};
+  return make_key("EC", parameters.data());
+}
+
+Key make_rsa_key(const PublicKey& key) {
+  // OpenSSL takes integers in the machine's order: little-endian on every machine that this builds for.
+  static_assert(std::endian::native == std::endian::little);
+  Bytes modulus(key.modulus.rbegin(), key.modulus.rend());
+  Bytes exponent(key.exponent.rbegin(), key.exponent.rend());
+  std::array<OSSL_PARAM, 3> parameters = {
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus.data(), modulus.size()),
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, exponent.data(), exponent.size()), OSSL_PARAM_construct_end()};
+  return make_key("RSA", parameters.data());
+}
+
+const EVP_MD* algorithm(Digest digest) { return digest == Digest::Sha256 ? EVP_sha256() : EVP_sha384(); }
+
+std::optional<PublicKey> parse_ec(der::Reader parameters, ByteView bits) {
+  const auto curve = der::oid_text(parameters.expect(der::kOid));
+  if (!curve || !parameters.done()) return std::nullopt;
+  PublicKey key;
+  if (*curve == "1.2.840.10045.3.1.7") {
+    key.type = KeyType::EcP256;
+  } else if (*curve == "1.3.132.0.34") {
+    key.type = KeyType::EcP384;
+  } else {
+    return std::nullopt;
+  }
+  if (bits.size() != 1 + 2 * order_of(key.type).size() || bits[0] != 0x04) return std::nullopt;
+  key.point = bits.subspan(1);
+  return key;
+}
+
+std::optional<PublicKey> parse_rsa(der::Reader parameters, ByteView bits) {
+  constexpr std::uint8_t kNull = 0x05;
+  if (!parameters.expect(kNull).content.empty() || !parameters.done()) return std::nullopt;
+  der::Reader outer(bits);
+  der::Reader pair = outer.enter(der::kSequence);
+  const auto modulus = der::magnitude(pair.expect(der::kInteger));
+  const auto exponent = der::magnitude(pair.expect(der::kInteger));
+  if (!modulus || !exponent || !pair.done() || !outer.done()) return std::nullopt;
+  if (modulus->size() < kRsaBytesMin || modulus->size() > kRsaBytesMax || exponent->size() > kRsaExponentBytesMax ||
+      (exponent->back() & 1) == 0 || (modulus->back() & 1) == 0) {
+    return std::nullopt;
+  }
+  PublicKey key;
+  key.type = KeyType::Rsa;
+  key.modulus = *modulus;
+  key.exponent = *exponent;
+  return key;
+}
+
+}  // namespace
+
+std::optional<PublicKey> parse_public_key(ByteView spki) {
+  der::Reader outer(spki);
+  der::Reader info = outer.enter(der::kSequence);
+  der::Reader parameters = info.enter(der::kSequence);
+  const auto algorithm_name = der::oid_text(parameters.expect(der::kOid));
+  const auto bits = der::whole_bits(info.expect(der::kBitString));
+  if (!algorithm_name || !bits || !info.done() || !outer.done()) return std::nullopt;
+  if (*algorithm_name == "1.2.840.10045.2.1") return parse_ec(parameters, *bits);
+  if (*algorithm_name == "1.2.840.113549.1.1.1") return parse_rsa(parameters, *bits);
+  return std::nullopt;
+}
+
+std::optional<EcdsaSignature> parse_ecdsa_signature(ByteView bytes) {
+  der::Reader outer(bytes);
+  der::Reader pair = outer.enter(der::kSequence);
+  const auto r = der::magnitude(pair.expect(der::kInteger));
+  const auto s = der::magnitude(pair.expect(der::kInteger));
+  if (!r || !s || !pair.done() || !outer.done()) return std::nullopt;
+  return EcdsaSignature{*r, *s};
+}
+
+EcdsaSignature split_ecdsa_signature(ByteView raw) {
+  const std::size_t half = raw.size() / 2;
+  return {raw.first(half), raw.subspan(half)};
+}
+
+bool verify_ecdsa(const PublicKey& key, Digest digest, ByteView message, const EcdsaSignature& signature) {
+  if (key.type == KeyType::Rsa) return false;
+  const ByteView order = order_of(key.type);
+  if (!is_between_zero_and(order, signature.r) || !is_between_zero_and(order, signature.s)) return false;
+  const Key made = make_ec_key(key);
+  const DigestContext context(EVP_MD_CTX_new());
+  STARMINER_CHECK(context != nullptr);
+  if (!made) return false;
+  const Bytes encoded = encode(signature);
+  return EVP_DigestVerifyInit(context.get(), nullptr, algorithm(digest), nullptr, made.get()) == 1 &&
+         EVP_DigestVerify(context.get(), encoded.data(), encoded.size(), message.data(), message.size()) == 1;
+}
+
+bool verify_rsa_pss_sha384(const PublicKey& key, ByteView message, ByteView signature) {
+  if (key.type != KeyType::Rsa || signature.size() != key.modulus.size()) return false;
+  const Key made = make_rsa_key(key);
+  const DigestContext context(EVP_MD_CTX_new());
+  STARMINER_CHECK(context != nullptr);
+  EVP_PKEY_CTX* parameters = nullptr;  // owned by the context
+  return made && EVP_DigestVerifyInit(context.get(), &parameters, EVP_sha384(), nullptr, made.get()) == 1 &&
+         EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, kPssSaltBytes) == 1 &&
+         EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, EVP_sha384()) == 1 &&
+         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+}
+
+Bytes sha384(ByteView bytes) {
+  Bytes digest(48);
+  unsigned length = 0;
+  STARMINER_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha384(), nullptr) == 1);
+  STARMINER_CHECK(length == digest.size());
+  return digest;
+}
+
+}  // namespace starminer::attestation::x509

@@ -1,0 +1,351 @@
+// evidence verify, evidence check-cases: attestation evidence checked by hand, without any network.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/json_view.h"
+#include "cli/outcome.h"
+#include "client/evidence/cases.h"
+#include "client/evidence/files.h"
+#include "client/evidence/given.h"
+#include "terminal/table.h"
+#include "terminal/text.h"
+
+namespace starminer::cli {
+namespace {
+
+using attestation::evidence::row_of;
+using attestation::evidence::Step;
+using attestation::evidence::StepId;
+using attestation::evidence::StepOutcome;
+using attestation::evidence::Verdict;
+using client::evidence::Demands;
+using client::evidence::Judgement;
+using client::evidence::Roots;
+using config::ExitCode;
+using config::Invocation;
+using nlohmann::json;
+namespace fs = std::filesystem;
+namespace sev_snp = attestation::sev_snp;
+
+struct VerifyEvidenceRequest {
+  std::vector<std::string> files;
+  std::string time;
+  std::string roots;
+  std::string report_data;
+  std::vector<std::string> measurements;
+  std::vector<std::string> minimum_tcb;
+  std::vector<std::string> allow;
+};
+
+struct CheckCasesRequest {
+  std::string file;
+  std::string roots;
+  std::string more_files;
+};
+
+Trouble wrong(std::string what, std::string why, std::vector<std::string> advice = {}) {
+  return {ExitCode::Usage, {std::move(what), "", std::move(why), std::move(advice)}};
+}
+
+Outcome<Roots> roots_of(const std::string& folder) {
+  if (folder.empty()) return client::evidence::shipped_roots();
+  auto roots = client::evidence::load_roots(folder);
+  if (!roots) return fail(wrong("there are no roots to trust", roots.error()));
+  return std::move(*roots);
+}
+
+/// Exactly N bytes of lower-case hex.
+template <std::size_t N>
+Outcome<std::array<std::uint8_t, N>> hex_of(const char* option, const std::string& text) {
+  const auto bytes = from_hex(text);
+  std::array<std::uint8_t, N> value{};
+  if (!bytes || bytes->size() != N) {
+    return fail(wrong(fmt::format("{} is not {} bytes of hex", option, N),
+                      fmt::format("it has {} lower-case hexadecimal digits", 2 * N)));
+  }
+  std::copy(bytes->begin(), bytes->end(), value.begin());
+  return value;
+}
+
+std::optional<std::uint8_t> byte_of(std::string_view text) {
+  std::uint8_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "Genoa:bootloader=9,tee=0,snp=22,microcode=72"; parts that are not named have no minimum.
+Outcome<std::pair<sev_snp::Product, sev_snp::Tcb>> minimum_of(const std::string& text) {
+  const Trouble trouble = wrong(fmt::format("--minimum-tcb \"{}\" is not understood", text),
+                                "it is like Genoa:bootloader=9,tee=0,snp=22,microcode=72");
+  const std::size_t colon = text.find(':');
+  const auto product = sev_snp::product_of_name(std::string_view(text).substr(0, colon));
+  if (!product || colon == std::string::npos) return fail(trouble);
+  sev_snp::Tcb tcb;
+  std::string_view rest = std::string_view(text).substr(colon + 1);
+  while (!rest.empty()) {
+    const std::string_view part = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos) return fail(trouble);
+    const std::string_view name = part.substr(0, equals);
+    const auto value = byte_of(part.substr(equals + 1));
+    std::uint8_t* const target = name == "fmc"          ? &tcb.fmc
+                                 : name == "bootloader" ? &tcb.bootloader
+                                 : name == "tee"        ? &tcb.tee
+                                 : name == "snp"        ? &tcb.snp
+                                 : name == "microcode"  ? &tcb.microcode
+                                                        : nullptr;
+    if (target == nullptr || !value) return fail(trouble);
+    *target = *value;
+  }
+  return std::pair(*product, tcb);
+}
+
+Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
+  Demands demands;
+  if (!request.report_data.empty()) {
+    const auto data = hex_of<64>("--report-data", request.report_data);
+    if (!data) return fail(data.error());
+    demands.snp.report_data = *data;
+  }
+  for (const std::string& text : request.measurements) {
+    const auto digest = hex_of<48>("--measurement", text);
+    if (!digest) return fail(digest.error());
+    if (!demands.snp.measurements) demands.snp.measurements.emplace();
+    demands.snp.measurements->push_back(*digest);
+  }
+  for (const std::string& text : request.minimum_tcb) {
+    const auto minimum = minimum_of(text);
+    if (!minimum) return fail(minimum.error());
+    demands.snp.minimum_tcb.insert_or_assign(minimum->first, minimum->second);
+  }
+  return demands;
+}
+
+Outcome<std::vector<StepId>> waived_of(const std::vector<std::string>& names) {
+  std::vector<StepId> waived;
+  for (const std::string& name : names) {
+    const auto step = client::evidence::waivable_step(name);
+    if (!step) return fail(wrong("--allow names no such step", step.error()));
+    waived.push_back(*step);
+  }
+  return waived;
+}
+
+Outcome<std::vector<client::evidence::GivenFile>> read_files(const std::vector<std::string>& names) {
+  std::vector<client::evidence::GivenFile> files;
+  for (const std::string& name : names) {
+    auto bytes = client::evidence::read_evidence_file(name);
+    if (!bytes) {
+      std::error_code error;
+      const bool there = fs::exists(name, error);
+      return fail(
+          Trouble{there ? ExitCode::Usage : ExitCode::NotFound, {"evidence cannot be read", "", bytes.error(), {}}});
+    }
+    files.push_back({name, std::move(*bytes)});
+  }
+  return files;
+}
+
+struct Verified {
+  Judgement judgement;
+  std::vector<StepId> waived;
+};
+
+Outcome<Verified> verify(const VerifyEvidenceRequest& request) {
+  const auto time = attestation::x509::parse_time(request.time);
+  if (!time) {
+    return fail(wrong(fmt::format("--time \"{}\" is no time", request.time),
+                      "evidence is judged at a time that you name, such as 2025-06-15T00:00:00Z"));
+  }
+  const auto demands = demands_of(request);
+  if (!demands) return fail(demands.error());
+  const auto waived = waived_of(request.allow);
+  if (!waived) return fail(waived.error());
+  const auto roots = roots_of(request.roots);
+  if (!roots) return fail(roots.error());
+  const auto files = read_files(request.files);
+  if (!files) return fail(files.error());
+  auto judgement = client::evidence::judge_files(*files, *roots, *time, *demands);
+  if (!judgement) return fail(wrong("the evidence is not complete", judgement.error()));
+  client::evidence::waive(*judgement, *waived);
+  return Verified{std::move(*judgement), *waived};
+}
+
+/// The names of the steps that failed and are not waived.
+std::string failed_steps(const Verified& verified) {
+  std::string names;
+  for (const Step& step : verified.judgement.steps.list()) {
+    const bool waived = std::find(verified.waived.begin(), verified.waived.end(), step.id) != verified.waived.end();
+    if (step.outcome == StepOutcome::Failed && !waived)
+      names += (names.empty() ? "" : ", ") + std::string(row_of(step.id).name);
+  }
+  return names;
+}
+
+std::string conclusion(const Invocation& call, const Verified& verified) {
+  const Judgement& judgement = verified.judgement;
+  if (judgement.accepted) return fmt::format("{} genuine and accepted", call.out.tick());
+  switch (judgement.verdict) {
+    case Verdict::Valid:
+      return fmt::format("{} genuine, but not accepted: {}", call.out.cross(), failed_steps(verified));
+    case Verdict::Invalid: return fmt::format("{} not genuine: {}", call.out.cross(), failed_steps(verified));
+    case Verdict::Unverifiable:
+      return fmt::format("{} UNVERIFIABLE: what it takes to check this is not at hand", call.out.cross());
+    case Verdict::Unsupported:
+      return fmt::format("{} UNSUPPORTED: the protocol does not accept this kind of evidence", call.out.cross());
+  }
+  return {};
+}
+
+void show(const Invocation& call, const Verified& verified) {
+  terminal::Table table({{""}, {"STEP"}, {"WHY"}});
+  for (const Step& step : verified.judgement.steps.list()) {
+    const bool waived = std::find(verified.waived.begin(), verified.waived.end(), step.id) != verified.waived.end();
+    const bool failed = step.outcome == StepOutcome::Failed;
+    const std::string mark = failed ? call.out.cross() : step.outcome == StepOutcome::Passed ? call.out.tick() : "-";
+    const std::string why = failed && waived ? "allowed by --allow: " + step.reason : step.reason;
+    table.add({{mark, failed && !waived ? terminal::Style::Bad : terminal::Style::Plain},
+               {std::string(row_of(step.id).name)},
+               {why, step.outcome == StepOutcome::Skipped ? terminal::Style::Dim : terminal::Style::Plain}});
+  }
+  call.out.stream() << table.render(call.out);
+  call.out.line(conclusion(call, verified));
+}
+
+ExitCode verify_evidence(const Invocation& call, const VerifyEvidenceRequest& request) {
+  const auto verified = verify(request);
+  if (!verified) return report(call, verified.error());
+  const Judgement& judgement = verified->judgement;
+  if (call.json) {
+    call.out.line(compact({{"kind", judgement.kind},
+                           {"time", request.time},
+                           {"verdict", name_of(judgement.verdict)},
+                           {"accepted", judgement.accepted},
+                           {"tcb_status", judgement.tcb_status},
+                           {"steps", client::evidence::step_rows(judgement.steps)},
+                           {"allowed", request.allow},
+                           {"fields", judgement.fields},
+                           {"certificate", judgement.certificate}}));
+  } else {
+    call.out.line(fmt::format("{} evidence, judged at {}", judgement.kind, request.time));
+    show(call, *verified);
+  }
+  return judgement.accepted ? ExitCode::Ok : ExitCode::Mismatch;
+}
+
+ExitCode check_cases(const Invocation& call, const CheckCasesRequest& request) {
+  std::error_code error;
+  if (!fs::exists(request.file, error)) {
+    return call.fail(ExitCode::NotFound, {fmt::format("there is no file {}", request.file), "", "", {}});
+  }
+  const auto roots = roots_of(request.roots);
+  if (!roots) return report(call, roots.error());
+  const auto judged = client::evidence::judge_cases(request.file, {*roots, request.more_files});
+  if (!judged) return report(call, wrong("the cases cannot be judged", judged.error()));
+  const auto wrong_ones = std::count_if(judged->begin(), judged->end(), [](const auto& one) { return !one.agrees(); });
+  if (call.json) {
+    call.out.line(compact(client::evidence::report_of(*judged)));
+    return wrong_ones == 0 ? ExitCode::Ok : ExitCode::Mismatch;
+  }
+  terminal::Table table({{""}, {"CASE", terminal::Align::Left, "", true}, {"VERDICT"}, {"EXPECTED"}, {"DIFFERENCES"}});
+  for (const auto& one : *judged) {
+    std::string differences;
+    for (const std::string& text : one.differences) differences += (differences.empty() ? "" : "; ") + text;
+    table.add({{one.agrees() ? call.out.tick() : call.out.cross()},
+               {one.id},
+               {std::string(name_of(one.judgement.verdict))},
+               {one.expected},
+               {differences}});
+  }
+  call.out.stream() << table.render(call.out);
+  call.out.line(
+      fmt::format("{} of {} cases agree", judged->size() - static_cast<std::size_t>(wrong_ones), judged->size()));
+  return wrong_ones == 0 ? ExitCode::Ok : ExitCode::Mismatch;
+}
+
+void add_verify(config::Command& group) {
+  const auto request = std::make_shared<VerifyEvidenceRequest>();
+  config::Command& command = group.add("verify", "Check attestation evidence, step by step");
+  command.describe(
+      "Takes a report with the certificates that endorse it, in any order: an SEV-SNP report (1184 bytes) with its "
+      "VCEK "
+      "or VLEK in DER or PEM; the authorities above are part of this program. Reports may also be lower-case hex or "
+      "padded base64.\n\nEvery step is listed with the reason why it failed. Genuine evidence may still be of a "
+      "machine "
+      "that nobody should trust: debugging allowed, an old platform, a product whose keys leak. --allow names steps "
+      "that may fail.");
+  command.positional("files", request->files, "The evidence and what endorses it.")
+      .required()
+      .placeholder("FILE")
+      .completes(config::Completion::File);
+  command.option("--time", request->time, "The moment at which it is judged; certificates must be valid then.")
+      .required()
+      .placeholder("TIME");
+  command.option("--roots", request->roots, "Trust the roots in this folder in place of those of the program.")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command.option("--report-data", request->report_data, "What the report must be bound to: 64 bytes.")
+      .placeholder("HEX");
+  command.option("--measurement", request->measurements, "A measurement that is accepted; may be given several times.")
+      .placeholder("HEX");
+  command
+      .option("--minimum-tcb", request->minimum_tcb,
+              "The oldest accepted platform, such as Genoa:bootloader=9,tee=0,snp=22,microcode=72.")
+      .placeholder("PRODUCT:PARTS");
+  command.option("--allow", request->allow, "A step that may fail; may be given several times.").placeholder("STEP");
+  command.prints()
+      .without_configuration()
+      .example("starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z", "Check a report of a guest")
+      .example(
+          "starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z --allow product_allowed --json",
+          "Accept any product, as JSON")
+      .returns(ExitCode::NotFound)
+      .returns(ExitCode::Mismatch, "the evidence is not genuine, or not acceptable")
+      .run([request](const Invocation& call) { return verify_evidence(call, *request); });
+}
+
+void add_check_cases(config::Command& group) {
+  const auto request = std::make_shared<CheckCasesRequest>();
+  config::Command& command =
+      group.add("check-cases", "Judge a folder of test vectors and compare with what it expects");
+  command.describe(
+      "Reads cases.json, and mutations.json beside it if there is one, judges each at its own time, and says where a "
+      "verdict, a step, a decoded field or the answer of a strict policy differs. Evidence of a kind that the protocol "
+      "does not accept is UNSUPPORTED.");
+  command.positional("file", request->file, "The cases.json of the folder.")
+      .required()
+      .placeholder("CASES.json")
+      .completes(config::Completion::File);
+  command.option("--roots", request->roots, "Trust the roots in this folder in place of those of the program.")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command.option("--files", request->more_files, "Where to look for files that are not beside the cases.")
+      .placeholder("DIR")
+      .completes(config::Completion::Directory);
+  command.prints()
+      .without_configuration()
+      .example("starminer evidence check-cases attestation/cases.json --json", "Judge every case and mutation")
+      .returns(ExitCode::NotFound)
+      .returns(ExitCode::Mismatch, "a case does not agree")
+      .run([request](const Invocation& call) { return check_cases(call, *request); });
+}
+
+}  // namespace
+
+void add_evidence_commands(config::Command& root) {
+  config::Command& group = root.add("evidence", "Check attestation evidence by hand");
+  add_verify(group);
+  add_check_cases(group);
+}
+
+}  // namespace starminer::cli

@@ -1,0 +1,247 @@
+#include "client/evidence/cases.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "attestation/x509/time.h"
+#include "client/evidence/case_files.h"
+#include "client/evidence/files.h"
+#include "client/evidence/snp.h"
+
+namespace starminer::client::evidence {
+namespace {
+
+using attestation::evidence::row_of;
+using attestation::evidence::Step;
+using attestation::evidence::StepOutcome;
+using attestation::evidence::Verdict;
+using attestation::x509::UnixTime;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+using JudgeResult = Result<Judgement, std::string>;
+
+Result<json, std::string> read_json(const fs::path& path) {
+  const auto bytes = read_evidence_file(path);
+  if (!bytes) return fail(bytes.error());
+  json value = json::parse(as_text(*bytes), nullptr, false);
+  if (!value.is_object()) return fail(path.string() + " is no JSON object");
+  return value;
+}
+
+Result<UnixTime, std::string> time_of_case(const json& row) {
+  const auto time = attestation::x509::parse_time(row.value("time", ""));
+  if (!time) return fail(std::string("\"time\" is not like 2025-06-15T00:00:00Z"));
+  return *time;
+}
+
+JudgeResult judge_snp_case(const json& row, const CaseFiles& files, const Roots& roots) {
+  const auto time = time_of_case(row);
+  if (!time) return fail(time.error());
+  SnpFiles input;
+  if (row.contains("report")) {
+    auto report = files.read(row, "report");
+    if (!report) return fail(report.error());
+    input.report = std::move(*report);
+  }
+  auto endorsement = files.read(row, "endorsement_cert");
+  if (!endorsement) return fail(endorsement.error());
+  const auto chain = files.read(row, "chain");
+  if (!chain) return fail(chain.error());
+  // What is no certificate, or no chain, is for the steps to say.
+  const auto leaf = certificates_of(*endorsement);
+  input.endorsement = leaf && leaf->size() == 1 ? leaf->front() : std::move(*endorsement);
+  input.chain = certificates_of(*chain).value_or(std::vector<Bytes>{*chain});
+  return judge_snp(input, roots, *time, {});
+}
+
+/// Of the kind "kind" of a case, or the "system" of a proof.
+JudgeResult judge_case(const json& row, const CaseFiles& files, const Roots& roots) {
+  const std::string kind = row.value("kind", row.value("system", ""));
+  if (kind == "sev-snp" || kind == "sev-snp-chain") return judge_snp_case(row, files, roots);
+  return unsupported(kind);
+}
+
+/// Evidence that contracts may name (verification.md 2 and 3): an answer of UNSUPPORTED is right for any other only.
+bool protocol_accepts(const std::string& kind) {
+  static constexpr std::array<std::string_view, 8> kAccepted = {
+      "sev-snp", "sev-snp-chain", "sgx-quote", "tdx-quote", "nvidia-spdm", "nvidia-rim", "nvidia-eat", "groth16-bn254"};
+  return std::find(kAccepted.begin(), kAccepted.end(), kind) != kAccepted.end();
+}
+
+bool same_verdict(Verdict verdict, const std::string& expected) {
+  switch (verdict) {
+    case Verdict::Valid: return expected == "valid";
+    case Verdict::Invalid: return expected == "invalid";
+    case Verdict::Unverifiable: return expected.starts_with("unverifiable");
+    case Verdict::Unsupported: return false;
+  }
+  return false;
+}
+
+void compare_steps(const json& row, JudgedCase& judged) {
+  std::map<std::string, bool, std::less<>> wanted;
+  const json steps = row.value("steps", json::object());
+  for (const auto& [name, passed] : steps.items()) {
+    if (passed.is_boolean()) wanted[name] = passed.get<bool>();
+  }
+  for (const json& name : row.value("failed_steps", json::array())) wanted[name.get<std::string>()] = false;
+  for (const auto& [name, passed] : wanted) {
+    const auto& list = judged.judgement.steps.list();
+    const auto found = std::find_if(list.begin(), list.end(),
+                                    [&name = name](const Step& step) { return row_of(step.id).name == name; });
+    const StepOutcome outcome = passed ? StepOutcome::Passed : StepOutcome::Failed;
+    if (found == list.end()) {
+      judged.differences.push_back("step " + name + " is not judged");
+    } else if (found->outcome != outcome) {
+      judged.differences.push_back("step " + name + " is expected to " + (passed ? "pass" : "fail"));
+    }
+  }
+}
+
+void compare_members(const json& expected, const json& found, const std::string& what, JudgedCase& judged) {
+  for (const auto& [name, value] : expected.items()) {
+    const auto member = found.is_object() ? found.find(name) : found.end();
+    if (!found.is_object() || member == found.end()) {
+      if (!value.is_null()) judged.differences.push_back(what + " " + name + " is not decoded");
+    } else if (*member != value) {
+      judged.differences.push_back(what + " " + name + " is " +
+                                   member->dump(-1, ' ', false, json::error_handler_t::replace) + ", expected " +
+                                   value.dump());
+    }
+  }
+}
+
+void compare_status(const json& row, JudgedCase& judged) {
+  const Judgement& judgement = judged.judgement;
+  const std::string status = row.value("tcb_status", "");
+  const bool same =
+      status.starts_with("error") ? judgement.tcb_status.starts_with("error") : judgement.tcb_status == status;
+  if (!status.empty() && !same) {
+    judged.differences.push_back("TCB status is " + judgement.tcb_status + ", expected " + status);
+  }
+  const std::string policy = row.value("strict_production_policy", "");
+  if (!policy.empty() && judgement.accepted != (policy == "accept")) {
+    judged.differences.push_back("a strict policy is expected to " + policy);
+  }
+}
+
+void compare(const json& row, JudgedCase& judged) {
+  const Judgement& judgement = judged.judgement;
+  if (judgement.verdict == Verdict::Unsupported) {
+    if (protocol_accepts(judgement.kind)) judged.differences.push_back("there is no verifier of " + judgement.kind);
+    return;
+  }
+  if (!same_verdict(judgement.verdict, judged.expected)) {
+    judged.differences.push_back("expected " + judged.expected + ", found " + std::string(name_of(judgement.verdict)));
+  }
+  compare_steps(row, judged);
+  compare_members(row.value("fields", json::object()), judgement.fields, "field", judged);
+  compare_members(row.value("cert", json::object()), judgement.certificate, "certificate's", judged);
+  compare_status(row, judged);
+}
+
+Result<JudgedCase, std::string> judge_row(const json& row, const CaseFiles& files, const CaseOptions& options) {
+  JudgedCase judged;
+  judged.id = row.value("id", "");
+  judged.expected = row.value("cryptography", row.value("expect", ""));
+  auto judgement = judge_case(row, files, options.roots);
+  if (!judgement) return fail("case " + judged.id + ": " + judgement.error());
+  judged.judgement = std::move(*judgement);
+  return judged;
+}
+
+struct Folder {
+  fs::path path;
+  json cases = json::array();
+  json mutations = json::array();
+};
+
+Result<Folder, std::string> read_folder(const fs::path& file) {
+  auto given = read_json(file);
+  if (!given) return fail(given.error());
+  Folder folder;
+  folder.path = file.parent_path();
+  const bool only_mutations = given->contains("mutations");
+  const auto other = read_json(folder.path / (only_mutations ? "cases.json" : "mutations.json"));
+  std::error_code error;
+  if (!other && (only_mutations || fs::exists(folder.path / "mutations.json", error))) return fail(other.error());
+  const json& cases = only_mutations ? *other : *given;
+  if (!cases.contains("cases") || !cases["cases"].is_array()) return fail(file.string() + " has no list of \"cases\"");
+  folder.cases = cases["cases"];
+  if (only_mutations) {
+    folder.mutations = (*given)["mutations"];
+  } else if (other) {
+    folder.mutations = other->value("mutations", json::array());
+  }
+  return folder;
+}
+
+Result<JudgedCase, std::string> judge_mutation(const json& row, const Folder& folder, const CaseOptions& options) {
+  const std::string id = row.value("id", "");
+  const std::string base = row.value("base", "");
+  const auto found = std::find_if(folder.cases.begin(), folder.cases.end(),
+                                  [&](const json& candidate) { return candidate.value("id", "") == base; });
+  if (found == folder.cases.end()) return fail("mutation " + id + ": there is no case " + base);
+  auto mutation = parse_mutation(row);
+  if (!mutation) return fail("mutation " + id + ": " + mutation.error());
+  CaseFiles files(folder.path, options);
+  files.set_mutation(std::move(*mutation));
+  auto judged = judge_row(*found, files, options);
+  if (!judged) return fail("mutation " + id + ": " + judged.error());
+  judged->id = id;
+  judged->expected = row.value("expect", "");
+  compare(json::object(), *judged);
+  return judged;
+}
+
+}  // namespace
+
+Result<std::vector<JudgedCase>, std::string> judge_cases(const fs::path& file, const CaseOptions& options) {
+  std::vector<JudgedCase> judged;
+  try {
+    const auto folder = read_folder(file);
+    if (!folder) return fail(folder.error());
+    for (const json& row : folder->cases) {
+      auto one = judge_row(row, CaseFiles(folder->path, options), options);
+      if (!one) return fail(one.error());
+      compare(row, *one);
+      judged.push_back(std::move(*one));
+    }
+    for (const json& row : folder->mutations) {
+      auto one = judge_mutation(row, *folder, options);
+      if (!one) return fail(one.error());
+      judged.push_back(std::move(*one));
+    }
+  } catch (const json::exception&) {
+    return fail(file.string() + " is not of the format of cases.json: a member has another type");
+  }
+  return judged;
+}
+
+json report_of(const std::vector<JudgedCase>& cases) {
+  json list = json::array();
+  for (const JudgedCase& judged : cases) {
+    json reasons = json::object();
+    for (const Step& step : judged.judgement.steps.list()) {
+      if (!step.reason.empty()) reasons[std::string(row_of(step.id).name)] = step.reason;
+    }
+    list.push_back({{"id", judged.id},
+                    {"kind", judged.judgement.kind},
+                    {"verdict", name_of(judged.judgement.verdict)},
+                    {"expected", judged.expected},
+                    {"agrees", judged.agrees()},
+                    {"accepted", judged.judgement.accepted},
+                    {"tcb_status", judged.judgement.tcb_status},
+                    {"steps", steps_by_name(judged.judgement.steps)},
+                    {"reasons", std::move(reasons)},
+                    {"differences", judged.differences}});
+  }
+  return {{"cases", std::move(list)}};
+}
+
+}  // namespace starminer::client::evidence

@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+"""Evidence checked by hand: every flag and every mistake of `starminer evidence`, on the vectors of the project.
+REQ: VER-2
+
+Usage: evidence_test.py --bin DIR [unittest arguments]
+"""
+
+import base64
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+VECTORS = ROOT / "tests" / "vectors" / "attestation"
+PROGRAMS = pathlib.Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["--bin"] else None
+TIME = ["--time", "2025-06-15T00:00:00Z"]
+SNP = ["sev-snp/milan_v3_azure.report.bin", "sev-snp/milan_v3_azure.vcek.der"]
+
+
+class EvidenceTest(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory(prefix="starminer-evidence-")
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+
+    def run_cli(self, *arguments, code):
+        done = subprocess.run([PROGRAMS / "starminer", "evidence", *map(str, arguments)], cwd=VECTORS, text=True,
+                              capture_output=True, env={"LC_ALL": "C.UTF-8", "HOME": str(self.folder)})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def verified(self, *arguments, code):
+        return json.loads(self.run_cli("verify", *arguments, "--json", code=code).stdout)
+
+    def steps(self, *arguments, code):
+        return {row["step"]: row["passed"] for row in self.verified(*arguments, code=code)["steps"]}
+
+    def fails(self, *arguments, code, says):
+        error = self.run_cli(*arguments, code=code).stderr
+        self.assertIn("✖ ", error)
+        for part in says:
+            self.assertIn(part, error)
+
+
+class VerifyTest(EvidenceTest):
+    def test_each_step_is_listed_with_its_reason(self):
+        text = self.run_cli("verify", *SNP, *TIME, code=8).stdout
+        for part in ("report_signature", "Milan is not accepted", "genuine, but not accepted: product_allowed"):
+            self.assertIn(part, text)
+        text = self.run_cli("verify", *SNP, *TIME, "--allow", "product_allowed", code=0).stdout
+        self.assertIn("genuine and accepted", text)
+        self.assertIn("allowed by --allow: Milan is not accepted", text)
+
+    def test_json_has_all_that_was_found(self):
+        found = self.verified(*SNP, *TIME, code=8)
+        self.assertEqual((found["kind"], found["verdict"], found["accepted"]), ("sev-snp", "valid", False))
+        case = next(row for row in json.loads((VECTORS / "cases.json").read_text())["cases"]
+                    if row["id"] == "snp-milan-v3-azure")
+        for name, value in case["fields"].items():
+            self.assertEqual(found["fields"][name], value, name)
+        self.assertEqual(found["certificate"]["product_name"], "Milan-B0")
+        codes = {row["step"]: row["code"] for row in found["steps"]}
+        self.assertEqual(codes["report_signature"], "SNP_SIG")
+
+    def test_files_come_in_any_order_and_form(self):
+        allow = ["--allow", "product_allowed"]
+        report = (VECTORS / SNP[0]).read_bytes()
+        (self.folder / "hex").write_text(report.hex() + "\n")
+        (self.folder / "base64").write_bytes(base64.b64encode(report))
+        (self.folder / "HEX").write_text(report.hex().upper())
+        for form in ("hex", "base64"):
+            self.run_cli("verify", SNP[1], self.folder / form, *TIME, *allow, code=0)
+        self.fails("verify", self.folder / "HEX", SNP[1], *TIME, code=2, says=["not understood", "lower-case"])
+        self.run_cli("verify", *SNP, "roots/amd_milan_ask_ark.pem", *TIME, *allow, code=0)
+        self.assertEqual(self.steps(*SNP, "roots/amd_genoa_ask_ark.pem", *TIME, code=8)["cert_chain"], False)
+
+    def test_the_time_decides(self):
+        self.assertEqual(self.steps(*SNP, "--time", "2035-01-01T00:00:00Z", code=8)["cert_time"], False)
+        self.fails("verify", *SNP, code=2, says=["--time"])
+        self.fails("verify", *SNP, "--time", "yesterday", code=2, says=["yesterday", "2025-06-15T00:00:00Z"])
+
+    def test_demands_are_steps(self):
+        fields = self.verified(*SNP, *TIME, code=8)["fields"]
+        met = ["--report-data", fields["report_data"], "--measurement", "00" * 48, "--measurement", fields["measurement"],
+               "--minimum-tcb", "Milan:bootloader=1,snp=2", "--allow", "product_allowed"]
+        self.assertTrue(all(self.steps(*SNP, *TIME, *met, code=0)[name]
+                            for name in ("report_data_bound", "measurement_allowed", "minimum_tcb")))
+        for step, demand in (("report_data_bound", ["--report-data", "00" * 64]),
+                             ("measurement_allowed", ["--measurement", "00" * 48]),
+                             ("minimum_tcb", ["--minimum-tcb", "Milan:microcode=255"])):
+            self.assertIs(self.steps(*SNP, *TIME, *demand, code=8)[step], False)
+
+    def test_wrong_use_is_explained(self):
+        for arguments, says in ((["--report-data", "00"], ["64 bytes"]),
+                                (["--measurement", "xy"], ["48 bytes"]),
+                                (["--minimum-tcb", "Milan"], ["Genoa:bootloader=9"]),
+                                (["--minimum-tcb", "Milan:speed=1"], ["Genoa:bootloader=9"]),
+                                (["--minimum-tcb", "Milan:snp=256"], ["Genoa:bootloader=9"]),
+                                (["--minimum-tcb", "Milan:snp"], ["Genoa:bootloader=9"]),
+                                (["--allow", "report_signature"], ["no step that can be allowed", "alias_check"]),
+                                (["--roots", self.folder / "none"], ["none"]),
+                                (["--roots", self.folder], ["no root of AMD"])):
+            self.fails("verify", *SNP, *TIME, *arguments, code=2, says=says)
+        self.fails("verify", "missing.bin", *TIME, code=5, says=["missing.bin"])
+        self.fails("verify", ".", *TIME, code=2, says=["folder"])
+        self.fails("verify", "README.md", *TIME, code=2, says=["README.md is not understood"])
+        self.fails("verify", SNP[0], *TIME, code=2, says=["VCEK or VLEK is missing"])
+        self.fails("verify", SNP[0], SNP[0], SNP[1], *TIME, code=2, says=["both"])
+        (self.folder / "large").write_bytes(bytes(5 << 20))
+        self.fails("verify", self.folder / "large", *TIME, code=2, says=["5242880"])
+
+    def test_roots_of_the_caller_take_the_place_of_ours(self):
+        shutil.copy(VECTORS / "roots" / "amd_milan_ask_ark.pem", self.folder)
+        self.run_cli("verify", *SNP, *TIME, "--roots", self.folder, "--allow", "product_allowed", code=0)
+        (self.folder / "amd_milan_ask_ark.pem").unlink()
+        shutil.copy(VECTORS / "roots" / "amd_genoa_ask_ark.pem", self.folder)
+        chain = "roots/amd_milan_ask_ark.pem"
+        self.assertIs(self.steps(*SNP, chain, *TIME, "--roots", self.folder, code=8)["root_is_amd"], False)
+        (self.folder / "broken.pem").write_text("no certificate")
+        self.fails("verify", *SNP, *TIME, "--roots", self.folder, code=2, says=["broken.pem"])
+
+    def test_an_endorsement_alone_is_judged(self):
+        found = self.verified("sev-snp/turin.vcek.der", *TIME, code=0)
+        self.assertEqual((found["kind"], found["certificate"]["product_name"]), ("sev-snp-chain", "Turin"))
+
+
+class CheckCasesTest(EvidenceTest):
+    def judged(self, *arguments, code):
+        return json.loads(self.run_cli("check-cases", *arguments, "--json", code=code).stdout)["cases"]
+
+    def own_cases(self, change=lambda case: None, mutations=None):
+        cases = [row for row in json.loads((VECTORS / "cases.json").read_text())["cases"] if row["id"] == "snp-milan-v2"]
+        change(cases[0])
+        (self.folder / "cases.json").write_text(json.dumps({"cases": cases}))
+        if mutations is not None:
+            (self.folder / "mutations.json").write_text(json.dumps({"mutations": mutations}))
+        return [self.folder / "cases.json", "--files", VECTORS]
+
+    def test_cases_and_mutations_agree(self):
+        rows = {row["id"]: row for row in self.judged(VECTORS / "cases.json", code=8)}
+        self.assertEqual(set(rows), {row["id"] for row in json.loads((VECTORS / "cases.json").read_text())["cases"]} |
+                         {row["id"] for row in json.loads((VECTORS / "mutations.json").read_text())["mutations"]})
+        for name, row in rows.items():
+            self.assertLessEqual({"id", "verdict", "expected", "agrees", "steps"}, set(row))
+            self.assertEqual(row["agrees"], row["verdict"] != "UNSUPPORTED", row)
+        self.assertIs(rows["snp-swapped-vcek"]["steps"]["report_signature"], False)
+        self.assertIn("bytes behind", rows["snp-milan-v2@826"]["reasons"]["unsigned_bytes_zero"])
+        self.assertFalse(rows["snp-milan-v2@826"]["accepted"])
+        self.assertIn("cases agree", self.run_cli("check-cases", VECTORS / "cases.json", code=8).stdout)
+
+    def test_what_differs_is_named(self):
+        def change(case):
+            case["cryptography"] = "invalid"
+            case["steps"]["cert_time"] = False
+            case["steps"]["unheard_of"] = True
+            case["fields"]["vmpl"] = 1
+            case["strict_production_policy"] = "accept"
+            case["tcb_status"] = "UpToDate"
+        row, = self.judged(*self.own_cases(change), code=8)
+        self.assertFalse(row["agrees"])
+        text = " ".join(row["differences"])
+        for part in ("expected invalid, found valid", "cert_time is expected to fail", "unheard_of is not judged",
+                     "field vmpl is 0, expected 1", "strict policy", "TCB status"):
+            self.assertIn(part, text)
+
+    def test_systems_that_the_protocol_does_not_accept_are_unsupported(self):
+        (self.folder / "cases.json").write_text(json.dumps({"cases": [
+            {"id": "a", "system": "plonk-bn254", "expect": "valid"},
+            {"id": "b", "kind": "palm-reading", "cryptography": "valid"}]}))
+        rows = self.judged(self.folder / "cases.json", code=0)
+        self.assertEqual([(row["verdict"], row["expected"], row["agrees"]) for row in rows],
+                         [("UNSUPPORTED", "valid", True)] * 2)
+
+    def test_mutations_alone(self):
+        mutation = {"id": "m", "base": "snp-milan-v2", "file": "report", "expect": "invalid", "offset": 80, "xor": "01"}
+        self.own_cases(mutations=[mutation])
+        rows = self.judged(self.folder / "mutations.json", "--files", VECTORS, code=0)
+        self.assertEqual([row["id"] for row in rows], ["snp-milan-v2", "m"])
+
+    def test_folders_that_are_not_of_the_format(self):
+        self.fails("check-cases", "nowhere.json", code=5, says=["nowhere.json"])
+        for text, says in (("[]", "no JSON object"), ("{}", "cases"), ('{"cases": [{"id": 1}]}', "another type"),
+                           ('{"cases": [{"id": "a", "kind": "sev-snp"}]}', "time")):
+            (self.folder / "cases.json").write_text(text)
+            self.fails("check-cases", self.folder / "cases.json", code=2, says=[says])
+        good = {"id": "m", "base": "snp-milan-v2", "file": "report", "expect": "invalid", "offset": 0, "xor": "01"}
+        for change, says in (({"base": "none"}, "no case none"), ({"xor": "0"}, "one byte"), ({"offset": 1184}, "no byte 1184")):
+            arguments = self.own_cases(mutations=[{**good, **change}])
+            self.fails("check-cases", *arguments, code=2, says=[says])
+
+        def lose_file(case):
+            case["report"] = "lost.bin"
+        (self.folder / "mutations.json").unlink()
+        self.fails("check-cases", *self.own_cases(lose_file), code=2, says=["lost.bin"])
+        self.fails("check-cases", *self.own_cases(), "--roots", self.folder, code=2, says=["no root"])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]] + sys.argv[3:])
