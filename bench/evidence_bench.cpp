@@ -8,6 +8,8 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 
+#include "attestation/dcap/policy.h"
+#include "attestation/dcap/verify.h"
 #include "attestation/sev_snp/verify.h"
 #include "attestation/x509/pem.h"
 #include "base/check.h"
@@ -80,11 +82,43 @@ void compare_snp() {
            "ms"});
 }
 
+void compare_tdx() {
+  namespace dcap = attestation::dcap;
+  static const Bytes quote = vector_file("tdx/v4_spr_google.quote.bin");
+  static const dcap::Collateral collateral = [] {
+    dcap::Collateral made;
+    const Bytes tcb_info = vector_file("tdx/tcbinfo_50806f000000_2023-06.json");
+    const Bytes qe_identity = vector_file("tdx/qeidentity_2023-06.json");
+    made.tcb_info = dcap::parse_service_form(as_text(tcb_info), "tcbInfo").value();
+    made.qe_identity = dcap::parse_service_form(as_text(qe_identity), "enclaveIdentity").value();
+    made.tcb_signer = made.qe_signer = certificates("roots/intel_tcb_signing_chain.pem");
+    made.pck_crl = vector_file("tdx/pck_platform_crl_2023-06.der");
+    made.root_crl = vector_file("tdx/root_crl_2023-04.der");
+    return made;
+  }();
+  static const std::vector<Bytes> anchors = {vector_file("roots/intel_sgx_root_ca.der")};
+  const auto verify = [] {
+    const auto time = attestation::x509::parse_time("2023-07-01T00:00:00Z");
+    const auto verification = dcap::verify({quote, {}, anchors}, collateral, *time);
+    return verification.steps.cryptography() == attestation::evidence::Verdict::Valid && verification.platform;
+  };
+  constexpr std::size_t kSignedBytes = 632;
+  compare({"verify_tdx_over_signature",
+           "one EVP_DigestVerify on P-256 with SHA-256",
+           "a real quote with chain, TCB info, QE identity and both revocation lists, from bytes to verdict and status",
+           {timed(verify), 1, kIterations},
+           {timed(bare_signature("P-256", EVP_sha256(), kSignedBytes)), 1, kIterations},
+           true,
+           "verify_tdx_ms",
+           "ms"});
+}
+
 }  // namespace
 }  // namespace starminer::bench
 
 int main(int argc, char** argv) {
   using namespace starminer::bench;  // NOLINT(google-build-using-namespace): the program's own names
   compare_snp();
+  compare_tdx();
   return run_comparisons(argc, argv);
 }

@@ -42,6 +42,7 @@ struct VerifyEvidenceRequest {
   std::string report_data;
   std::vector<std::string> measurements;
   std::vector<std::string> minimum_tcb;
+  std::vector<std::string> statuses;
   std::vector<std::string> allow;
 };
 
@@ -115,18 +116,31 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
   if (!request.report_data.empty()) {
     const auto data = hex_of<64>("--report-data", request.report_data);
     if (!data) return fail(data.error());
-    demands.snp.report_data = *data;
+    demands.snp.report_data = demands.dcap.report_data = *data;
   }
   for (const std::string& text : request.measurements) {
-    const auto digest = hex_of<48>("--measurement", text);
+    // MRENCLAVE has 32 bytes, all others 48.
+    const auto digest = hex_of<48>("--measurement", text.size() == 64 ? text + std::string(32, '0') : text);
     if (!digest) return fail(digest.error());
     if (!demands.snp.measurements) demands.snp.measurements.emplace();
+    if (!demands.dcap.measurements) demands.dcap.measurements.emplace();
     demands.snp.measurements->push_back(*digest);
+    demands.dcap.measurements->push_back({*digest, {}});
   }
   for (const std::string& text : request.minimum_tcb) {
     const auto minimum = minimum_of(text);
     if (!minimum) return fail(minimum.error());
     demands.snp.minimum_tcb.insert_or_assign(minimum->first, minimum->second);
+  }
+  for (const std::string& name : request.statuses) {
+    const auto status = attestation::dcap::parse_status(name);
+    if (!status) {
+      return fail(
+          wrong(fmt::format("--tcb-status \"{}\" is no status", name),
+                "Intel's are UpToDate, SWHardeningNeeded, ConfigurationNeeded, ConfigurationAndSWHardeningNeeded, "
+                "OutOfDate, OutOfDateConfigurationNeeded, Revoked"));
+    }
+    demands.dcap.statuses.insert(*status);
   }
   return demands;
 }
@@ -280,7 +294,10 @@ void add_verify(config::Command& group) {
       "Takes a report with the certificates that endorse it, in any order: an SEV-SNP report (1184 bytes) with its "
       "VCEK "
       "or VLEK in DER or PEM; the authorities above are part of this program. Reports may also be lower-case hex or "
-      "padded base64.\n\nEvery step is listed with the reason why it failed. Genuine evidence may still be of a "
+      "padded base64. Or an SGX or TDX quote with Intel's collateral: TCB info and QE identity as the service sends "
+      "them "
+      "and both revocation lists, or all of it in one JSON file.\n\nEvery step is listed with the reason why it "
+      "failed. Genuine evidence may still be of a "
       "machine "
       "that nobody should trust: debugging allowed, an old platform, a product whose keys leak. --allow names steps "
       "that may fail.");
@@ -302,10 +319,16 @@ void add_verify(config::Command& group) {
       .option("--minimum-tcb", request->minimum_tcb,
               "The oldest accepted platform, such as Genoa:bootloader=9,tee=0,snp=22,microcode=72.")
       .placeholder("PRODUCT:PARTS");
+  command
+      .option("--tcb-status", request->statuses,
+              "A status of a platform of Intel that is accepted beside UpToDate; may be given several times.")
+      .placeholder("STATUS");
   command.option("--allow", request->allow, "A step that may fail; may be given several times.").placeholder("STEP");
   command.prints()
       .without_configuration()
       .example("starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z", "Check a report of a guest")
+      .example("starminer evidence verify quote.bin collateral.json --time 2025-06-25T00:00:00Z",
+               "Check a quote under Intel's collateral")
       .example(
           "starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z --allow product_allowed --json",
           "Accept any product, as JSON")

@@ -18,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "attestation"
 PROGRAMS = pathlib.Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["--bin"] else None
 TIME = ["--time", "2025-06-15T00:00:00Z"]
+TDX = ["tdx/v4_phala.quote.bin", "tdx/v4_phala.collateral.json"]
+TDX_TIME = ["--time", "2025-06-25T00:00:00Z"]
 SNP = ["sev-snp/milan_v3_azure.report.bin", "sev-snp/milan_v3_azure.vcek.der"]
 
 
@@ -126,6 +128,57 @@ class VerifyTest(EvidenceTest):
     def test_an_endorsement_alone_is_judged(self):
         found = self.verified("sev-snp/turin.vcek.der", *TIME, code=0)
         self.assertEqual((found["kind"], found["certificate"]["product_name"]), ("sev-snp-chain", "Turin"))
+
+
+class QuoteTest(EvidenceTest):
+    """Quotes of SGX and TDX."""
+
+    def test_a_quote_is_judged_under_its_collateral(self):
+        found = self.verified(*TDX, *TDX_TIME, code=0)
+        self.assertEqual((found["kind"], found["verdict"], found["tcb_status"]), ("tdx-quote", "valid", "UpToDate"))
+        self.assertEqual(found["fields"]["fmspc"], "b0c06f000000")
+        self.assertIn("genuine and accepted", self.run_cli("verify", *reversed(TDX), *TDX_TIME, code=0).stdout)
+        late = self.steps(*TDX, "--time", "2025-08-01T00:00:00Z", code=8)
+        self.assertEqual((late["collateral_time"], late["crl_time"], late["pck_time"]), (False, False, True))
+
+    def test_documents_of_the_service_and_lists(self):
+        files = ["tdx/v4_spr_google.quote.bin", "tdx/tcbinfo_50806f000000_2023-06.json", "tdx/qeidentity_2023-06.json",
+                 "tdx/pck_platform_crl_2023-06.der", "tdx/root_crl_2023-04.der"]
+        found = self.verified(*files, "--time", "2023-07-01T00:00:00Z", code=8)
+        self.assertEqual((found["verdict"], found["tcb_status"]), ("valid", "error: no level"))
+        steps = {row["step"]: row["passed"] for row in found["steps"]}
+        self.assertEqual((steps["crl_signature"], steps["crls_given"], steps["trailing_bytes_zero"], steps["tcb_status"]),
+                         (True, True, False, False))
+        without = self.steps(*files[:3], "--time", "2023-07-01T00:00:00Z", code=8)
+        self.assertIs(without["crls_given"], False)
+
+    def test_a_certificate_from_outside_and_a_signer(self):
+        folder = "sgx/intel_sample/"
+        files = [folder + name for name in ("quote.dat", "pckCert.pem", "pckSignChain.pem", "tcbInfo.json", "qeIdentity.json",
+                                            "tcbSignChain.pem", "rootCaCrl.der", "intermediateCaCrl.der")]
+        steps = self.steps(*files, "--time", "2021-01-01T00:00:00Z", code=8)
+        self.assertEqual((steps["pck_chain"], steps["root_is_intel"]), (True, False))
+        shutil.copy(VECTORS / folder / "trustedRootCaCert.pem", self.folder)
+        steps = self.steps(*files, "--time", "2021-01-01T00:00:00Z", "--roots", self.folder, code=0)
+        self.assertEqual((steps["root_is_intel"], steps["tcb_signing_chain"], steps["crl_signature"]), (True, True, True))
+
+    def test_statuses_and_measurements_are_demands(self):
+        sgx = ["sgx/v3_phala.quote.bin", "sgx/v3_phala.collateral.json", *TDX_TIME]
+        self.assertIs(self.steps(*sgx, code=8)["tcb_status"], False)
+        fields = self.verified(*sgx, "--tcb-status", "ConfigurationAndSWHardeningNeeded", code=0)["fields"]
+        met = ["--allow", "tcb_status", "--measurement", fields["mr_enclave"], "--report-data", fields["report_data"]]
+        self.run_cli("verify", *sgx, *met, code=0)
+        self.assertIs(self.steps(*sgx, "--measurement", "00" * 32, code=8)["measurement_allowed"], False)
+        self.fails("verify", *sgx, "--tcb-status", "Fine", code=2, says=["Fine", "SWHardeningNeeded"])
+
+    def test_wrong_use_is_explained(self):
+        self.fails("verify", TDX[0], *TDX_TIME, code=2, says=["TCB info or the QE identity", "missing"])
+        (self.folder / "c.json").write_text('{"tcb_info":"{}"}')
+        self.fails("verify", TDX[0], self.folder / "c.json", *TDX_TIME, code=2, says=["c.json is no collateral"])
+        (self.folder / "t.json").write_text('{"tcbInfo":{}, "signature":""}')
+        self.fails("verify", TDX[0], self.folder / "t.json", *TDX_TIME, code=2, says=["t.json is not as Intel's service"])
+        self.fails("verify", *TDX, TDX[1], *TDX_TIME, code=2, says=["both collateral"])
+        self.fails("verify", *TDX, *SNP, *TDX_TIME, code=2, says=["two kinds"])
 
 
 class CheckCasesTest(EvidenceTest):

@@ -7,9 +7,11 @@
 #include <system_error>
 #include <utility>
 
+#include "attestation/dcap/collateral.h"
 #include "attestation/x509/time.h"
 #include "client/evidence/case_files.h"
 #include "client/evidence/files.h"
+#include "client/evidence/quote.h"
 #include "client/evidence/snp.h"
 
 namespace starminer::client::evidence {
@@ -59,10 +61,91 @@ JudgeResult judge_snp_case(const json& row, const CaseFiles& files, const Roots&
   return judge_snp(input, roots, *time, {});
 }
 
+/// Reads a document that the service signed.
+Result<attestation::dcap::SignedText, std::string> read_signed(const json& row, const std::string& member,
+                                                               std::string_view name, const CaseFiles& files) {
+  const auto bytes = files.read(row, member);
+  if (!bytes) return fail(bytes.error());
+  // What is not of the form is for the steps to say.
+  return attestation::dcap::parse_service_form(as_text(*bytes), name).value_or(attestation::dcap::SignedText{});
+}
+
+/// {"file"} in one, or {"tcb_info", "qe_identity", "pck_crl", "root_crl"} each alone.
+Result<attestation::dcap::Collateral, std::string> collateral_of(const json& row, const CaseFiles& files) {
+  attestation::dcap::Collateral collateral;
+  if (row.contains("file")) {
+    const auto bytes = files.read(row, "file");
+    if (!bytes) return fail(bytes.error());
+    return parse_collateral(as_text(*bytes)).value_or(collateral);
+  }
+  const auto tcb_info = read_signed(row, "tcb_info", "tcbInfo", files);
+  if (!tcb_info) return fail(tcb_info.error());
+  const auto qe_identity = read_signed(row, "qe_identity", "enclaveIdentity", files);
+  if (!qe_identity) return fail(qe_identity.error());
+  collateral.tcb_info = *tcb_info;
+  collateral.qe_identity = *qe_identity;
+  if (row.contains("pck_crl")) {
+    const auto pck_crl = files.read(row, "pck_crl");
+    if (!pck_crl) return fail(pck_crl.error());
+    const auto root_crl = files.read(row, "root_crl");
+    if (!root_crl) return fail(root_crl.error());
+    collateral.pck_crl = binary_of(*pck_crl);
+    collateral.root_crl = binary_of(*root_crl);
+  }
+  return collateral;
+}
+
+/// A quote without a certificate in it, as Intel's sample: everything else lies beside it under the names of the
+/// sample.
+Result<void, std::string> add_files_beside(const json& row, const CaseFiles& files, QuoteFiles& input) {
+  const std::string folder = fs::path(row.value("quote", "")).parent_path().string() + "/";
+  const json names = {{"tcb_info", folder + "tcbInfo.json"},
+                      {"qe_identity", folder + "qeIdentity.json"},
+                      {"pck_crl", folder + "intermediateCaCrl.der"},
+                      {"root_crl", folder + "rootCaCrl.der"}};
+  auto collateral = collateral_of(names, files);
+  if (!collateral) return fail(collateral.error());
+  input.collateral = std::move(*collateral);
+  for (const char* const name : {"pckCert.pem", "pckSignChain.pem"}) {
+    const auto bytes = files.read_path(folder + name);
+    if (!bytes) return fail(bytes.error());
+    for (Bytes& der : certificates_of(*bytes).value_or(std::vector<Bytes>{})) input.pck_chain.push_back(std::move(der));
+  }
+  const auto signer = files.read_path(folder + "tcbSignChain.pem");
+  if (!signer) return fail(signer.error());
+  input.collateral.tcb_signer = input.collateral.qe_signer = certificates_of(*signer).value_or(std::vector<Bytes>{});
+  return {};
+}
+
+JudgeResult judge_quote_case(const json& row, const CaseFiles& files, Roots roots) {
+  const auto time = time_of_case(row);
+  if (!time) return fail(time.error());
+  QuoteFiles input;
+  auto quote = files.read(row, "quote");
+  if (!quote) return fail(quote.error());
+  input.quote = std::move(*quote);
+  if (row.contains("collateral")) {
+    auto collateral = collateral_of(row["collateral"], files);
+    if (!collateral) return fail(collateral.error());
+    input.collateral = std::move(*collateral);
+  } else if (const auto added = add_files_beside(row, files, input); !added) {
+    return fail(added.error());
+  }
+  if (row.contains("trusted_root")) {
+    const auto root = files.read(row, "trusted_root");
+    if (!root) return fail(root.error());
+    roots.intel = certificates_of(*root).value_or(std::vector<Bytes>{});
+  }
+  attestation::dcap::Policy policy;
+  policy.crls_needed = false;  // the folders' strict policy judges what collateral they have
+  return judge_quote(input, roots, *time, policy);
+}
+
 /// Of the kind "kind" of a case, or the "system" of a proof.
 JudgeResult judge_case(const json& row, const CaseFiles& files, const Roots& roots) {
   const std::string kind = row.value("kind", row.value("system", ""));
   if (kind == "sev-snp" || kind == "sev-snp-chain") return judge_snp_case(row, files, roots);
+  if (kind == "tdx-quote" || kind == "sgx-quote") return judge_quote_case(row, files, roots);
   return unsupported(kind);
 }
 
@@ -142,6 +225,8 @@ void compare(const json& row, JudgedCase& judged) {
   compare_steps(row, judged);
   compare_members(row.value("fields", json::object()), judgement.fields, "field", judged);
   compare_members(row.value("cert", json::object()), judgement.certificate, "certificate's", judged);
+  const json tcb = row.value("tcb", json::object());
+  if (!tcb.contains("error")) compare_members(tcb, judgement.fields.value("tcb", json::object()), "TCB's", judged);
   compare_status(row, judged);
 }
 

@@ -1,11 +1,14 @@
 #include "client/evidence/given.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "attestation/sev_snp/report.h"
 #include "attestation/x509/certificate.h"
+#include "attestation/x509/crl.h"
 #include "client/evidence/files.h"
+#include "client/evidence/quote.h"
 #include "client/evidence/snp.h"
 
 namespace starminer::client::evidence {
@@ -20,9 +23,19 @@ using attestation::x509::UnixTime;
 
 struct Parts {
   std::optional<GivenFile> snp_report;
-  /// DER, in the order of the files.
-  std::vector<Bytes> certificates;
+  std::optional<GivenFile> quote;
+  std::optional<GivenFile> collateral;
+  std::optional<GivenFile> tcb_info;
+  std::optional<GivenFile> qe_identity;
+  std::vector<Bytes> revocation_lists;
+  /// DER, those of a file together.
+  std::vector<std::vector<Bytes>> chains;
 };
+
+/// Version 3 to 5, then an attestation key of type 2.
+bool looks_like_quote(const Bytes& bytes) {
+  return bytes.size() > 48 && bytes[0] >= 3 && bytes[0] <= 5 && bytes[1] == 0 && bytes[2] == 2 && bytes[3] == 0;
+}
 
 bool is_root(const Certificate& certificate) {
   return std::equal(certificate.issuer().begin(), certificate.issuer().end(), certificate.subject().begin(),
@@ -36,23 +49,48 @@ Result<void, std::string> set_once(std::optional<GivenFile>& part, GivenFile fil
   return {};
 }
 
+/// Text of JSON by how it begins, as each form has one spelling.
+Result<bool, std::string> sort_text(Parts& parts, const GivenFile& file) {
+  const std::string_view text = as_text(file.bytes);
+  const auto keep = [&](std::optional<GivenFile>& part, const char* what) -> Result<bool, std::string> {
+    const auto kept = set_once(part, file, what);
+    if (!kept) return fail(kept.error());
+    return true;
+  };
+  if (text.starts_with("{\"tcbInfo\":")) return keep(parts.tcb_info, "TCB info");
+  if (text.starts_with("{\"enclaveIdentity\":")) return keep(parts.qe_identity, "QE identities");
+  if (text.starts_with('{')) return keep(parts.collateral, "collateral");
+  return false;
+}
+
+Result<void, std::string> sort_file(Parts& parts, const GivenFile& file) {
+  if (auto certificates = certificates_of(file.bytes)) {
+    parts.chains.push_back(std::move(*certificates));
+    return {};
+  }
+  const auto text = sort_text(parts, file);
+  if (!text) return fail(text.error());
+  if (*text) return {};
+  Bytes bytes = binary_of(file.bytes);
+  if (bytes.size() == attestation::sev_snp::kReportBytes) {
+    return set_once(parts.snp_report, {file.name, std::move(bytes)}, "SEV-SNP reports");
+  }
+  if (looks_like_quote(bytes)) return set_once(parts.quote, {file.name, std::move(bytes)}, "quotes");
+  if (attestation::x509::RevocationList::parse(bytes)) {
+    parts.revocation_lists.push_back(std::move(bytes));
+    return {};
+  }
+  return fail(file.name +
+              " is not understood: no SEV-SNP report (1184 bytes), no SGX or TDX quote, no collateral of Intel, no "
+              "certificates or revocation list in PEM or DER; text forms are lower-case hex or padded base64 on one "
+              "line");
+}
+
 Result<Parts, std::string> sort_out(const std::vector<GivenFile>& files) {
   Parts parts;
   for (const GivenFile& file : files) {
-    if (auto certificates = certificates_of(file.bytes)) {
-      for (Bytes& certificate : *certificates) parts.certificates.push_back(std::move(certificate));
-      continue;
-    }
-    Bytes bytes = binary_of(file.bytes);
-    if (bytes.size() == attestation::sev_snp::kReportBytes) {
-      auto kept = set_once(parts.snp_report, {file.name, std::move(bytes)}, "SEV-SNP reports");
-      if (!kept) return fail(kept.error());
-    } else {
-      return fail(
-          file.name +
-          " is not understood: no SEV-SNP report (1184 bytes) and no certificates in PEM or DER; text forms are "
-          "lower-case hex or padded base64 on one line");
-    }
+    const auto sorted = sort_file(parts, file);
+    if (!sorted) return fail(sorted.error());
   }
   return parts;
 }
@@ -60,7 +98,9 @@ Result<Parts, std::string> sort_out(const std::vector<GivenFile>& files) {
 Result<Judgement, std::string> judge_snp_parts(Parts parts, const Roots& roots, UnixTime time, const Demands& demands) {
   SnpFiles files;
   std::optional<Bytes> root;
-  for (Bytes& bytes : parts.certificates) {
+  std::vector<Bytes> certificates;
+  for (auto& chain : parts.chains) std::move(chain.begin(), chain.end(), std::back_inserter(certificates));
+  for (Bytes& bytes : certificates) {
     const auto certificate = Certificate::parse(bytes);
     const bool endorses = certificate && certificate->key().type == attestation::x509::KeyType::EcP384;
     if (endorses && files.endorsement.empty()) {
@@ -79,15 +119,72 @@ Result<Judgement, std::string> judge_snp_parts(Parts parts, const Roots& roots, 
   return judge_snp(files, roots, time, demands.snp);
 }
 
+/// Certificates and lists of a quote, each to what its name says it is for.
+void add_chains(Parts& parts, const Roots& roots, QuoteFiles& files) {
+  for (auto& chain : parts.chains) {
+    const auto leaf = Certificate::parse(chain.front());
+    if (leaf && leaf->common_name() == "Intel SGX TCB Signing") {
+      files.collateral.tcb_signer = files.collateral.qe_signer = std::move(chain);
+    } else {
+      std::move(chain.begin(), chain.end(), std::back_inserter(files.pck_chain));
+    }
+  }
+  for (Bytes& bytes : parts.revocation_lists) {
+    const auto list = attestation::x509::RevocationList::parse(bytes);
+    const bool of_root = list && std::any_of(roots.intel.begin(), roots.intel.end(), [&](const Bytes& der) {
+                           const auto root = Certificate::parse(der);
+                           return root && std::equal(list->issuer().begin(), list->issuer().end(),
+                                                     root->subject().begin(), root->subject().end());
+                         });
+    (of_root ? files.collateral.root_crl : files.collateral.pck_crl) = std::move(bytes);
+  }
+}
+
+Result<Judgement, std::string> judge_quote_parts(Parts parts, const Roots& roots, UnixTime time,
+                                                 const Demands& demands) {
+  QuoteFiles files;
+  files.quote = std::move(parts.quote->bytes);
+  if (parts.collateral) {
+    auto collateral = parse_collateral(as_text(parts.collateral->bytes));
+    if (!collateral) {
+      return fail(parts.collateral->name +
+                  " is no collateral: one object with tcb_info, qe_identity, their signatures and issuer chains, "
+                  "pck_crl, root_ca_crl and pck_crl_issuer_chain, all strings");
+    }
+    files.collateral = std::move(*collateral);
+  }
+  const auto read = [](const std::optional<GivenFile>& file, std::string_view name,
+                       attestation::dcap::SignedText& into) -> Result<void, std::string> {
+    if (!file) return {};
+    auto text = attestation::dcap::parse_service_form(as_text(file->bytes), name);
+    if (!text)
+      return fail(file->name + " is not as Intel's service sends it: {\"" + std::string(name) +
+                  "\":...,\"signature\":\"...\"}");
+    into = std::move(*text);
+    return {};
+  };
+  if (const auto done = read(parts.tcb_info, "tcbInfo", files.collateral.tcb_info); !done) return fail(done.error());
+  if (const auto done = read(parts.qe_identity, "enclaveIdentity", files.collateral.qe_identity); !done) {
+    return fail(done.error());
+  }
+  if (files.collateral.tcb_info.text.empty() || files.collateral.qe_identity.text.empty()) {
+    return fail(std::string("the TCB info or the QE identity of the platform is missing: give Intel's collateral"));
+  }
+  add_chains(parts, roots, files);
+  return judge_quote(files, roots, time, demands.dcap);
+}
+
 }  // namespace
 
 Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
                                            const Demands& demands) {
   auto parts = sort_out(files);
   if (!parts) return fail(parts.error());
-  if (parts->snp_report || !parts->certificates.empty()) {
-    return judge_snp_parts(std::move(*parts), roots, time, demands);
+  if (parts->snp_report && parts->quote) {
+    return fail(parts->snp_report->name + " and " + parts->quote->name + " are evidence of two kinds; give one");
   }
+  if (parts->quote) return judge_quote_parts(std::move(*parts), roots, time, demands);
+  if (parts->snp_report || !parts->chains.empty()) return judge_snp_parts(std::move(*parts), roots, time, demands);
   return fail(std::string("no evidence is given"));
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "attestation/dcap/policy.h"
 #include "attestation/evidence/steps.h"
 #include "attestation/sev_snp/policy.h"
 #include "attestation/x509/time.h"
@@ -23,6 +24,7 @@ struct GivenFile {
 /// What a verifier asks beyond the cryptography.
 struct Demands {
   attestation::sev_snp::Policy snp;
+  attestation::dcap::Policy dcap;
 };
 
 /// Fails with a sentence that says which file is not understood, what is missing, or what is there twice.

@@ -1,0 +1,269 @@
+// A platform of our own making, with its vendor: quotes of forms of which no real one is at hand, and collateral that
+// says what a test needs.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <openssl/x509v3.h>
+
+#include "attestation/dcap/policy.h"
+#include "attestation/dcap/verify.h"
+#include "attestation/x509/pem.h"
+#include "attestation/x509/test_authority.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+
+namespace starminer::attestation::dcap {
+
+inline constexpr x509::UnixTime kTestTime{1'750'000'000};  // 2025-06-15T15:06:40Z
+
+struct TestQuoteForm {
+  std::uint16_t version = 4;
+  bool tdx = true;
+  /// Of version 5: a domain of TDX 1.5.
+  bool tdx15 = false;
+};
+
+class TestPlatform {
+ public:
+  TestPlatform() {
+    pck_ = x509::make_test_certificate({"Intel SGX PCK Certificate",
+                                        kAuthority,
+                                        pck_key_,
+                                        authority_key_,
+                                        false,
+                                        {{"1.2.840.113741.1.13.1", pck_extension()}}});
+    authority_ = x509::make_test_certificate({kAuthority, kRoot, authority_key_, root_key_, true});
+    root_ = x509::make_test_certificate({kRoot, kRoot, root_key_, root_key_, true});
+    signer_ = x509::make_test_certificate({"Intel SGX TCB Signing", kRoot, signer_key_, root_key_, false});
+    anchors_ = {root_};
+  }
+
+  [[nodiscard]] const std::vector<Bytes>& anchors() const { return anchors_; }
+  [[nodiscard]] std::vector<Bytes> pck_chain() const { return {pck_, authority_, root_}; }
+
+  /// An honest quote that carries its chain.
+  [[nodiscard]] Bytes quote(const TestQuoteForm& form) const {
+    Bytes bytes(48);
+    bytes[0] = static_cast<std::uint8_t>(form.version);
+    bytes[2] = 2;
+    bytes[4] = form.tdx ? 0x81 : 0;
+    const Bytes vendor = from_hex("939a7233f79c4ca9940a0db3957f0607").value();
+    std::copy(vendor.begin(), vendor.end(), bytes.begin() + 12);
+    const std::size_t size = !form.tdx ? 384 : form.tdx15 ? 648 : 584;
+    if (form.version == 5) {
+      append(bytes, !form.tdx ? 1 : form.tdx15 ? 3 : 2, 2);
+      append(bytes, size, 4);
+    }
+    Bytes body(size);
+    if (form.tdx) {
+      body[0] = 5;           // svn of the module
+      body[1] = 1;           // its version
+      body[120 + 3] = 0x10;  // SEPT_VE_DISABLE
+      body[136] = 0xaa;      // MRTD
+      body[520] = 0x77;      // report data
+    } else {
+      body[64] = 0xaa;  // MRENCLAVE
+      body[320] = 0x77;
+    }
+    bytes.insert(bytes.end(), body.begin(), body.end());
+    const Bytes data = signature_data(form, bytes);
+    append(bytes, data.size(), 4);
+    bytes.insert(bytes.end(), data.begin(), data.end());
+    return bytes;
+  }
+
+  struct Words {
+    bool tdx = true;
+    std::string tcb_status = "UpToDate";
+    std::string module_status = "UpToDate";
+    std::string qe_status = "UpToDate";
+    std::string fmspc = "00606A000000";
+    bool revoked = false;
+    bool authority_revoked = false;
+  };
+
+  /// Collateral that says so, issued on 2025-06-01 for 30 days.
+  [[nodiscard]] Collateral collateral(const Words& words) const {
+    Collateral collateral;
+    collateral.tcb_info = sign(tcb_info(words));
+    collateral.qe_identity = sign(qe_identity(words));
+    collateral.tcb_signer = collateral.qe_signer = {signer_, root_};
+    // All certificates of a test have serial number 7.
+    collateral.pck_crl = list(kAuthority, authority_key_, words.revoked);
+    collateral.root_crl = list(kRoot, root_key_, words.authority_revoked);
+    return collateral;
+  }
+  [[nodiscard]] Collateral collateral() const { return collateral(Words{}); }
+
+  [[nodiscard]] SignedText sign(const std::string& text) const {
+    return {text, x509::sign_raw(signer_key_, as_bytes(text), 32)};
+  }
+  /// Signed by a key that has a certificate of the same root but another purpose.
+  [[nodiscard]] SignedText sign_by_pck(const std::string& text) const {
+    return {text, x509::sign_raw(pck_key_, as_bytes(text), 32)};
+  }
+
+ private:
+  static constexpr const char* kAuthority = "Intel SGX PCK Platform CA";
+  static constexpr const char* kRoot = "Intel SGX Root CA";
+
+  static void append(Bytes& bytes, std::size_t value, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+  }
+
+  static Bytes wrap(std::uint8_t tag, const Bytes& content) {
+    Bytes bytes = {tag};
+    if (content.size() >= 0x80) bytes.push_back(content.size() > 0xff ? 0x82 : 0x81);
+    if (content.size() > 0xff) bytes.push_back(static_cast<std::uint8_t>(content.size() >> 8));
+    bytes.push_back(static_cast<std::uint8_t>(content.size()));
+    bytes.insert(bytes.end(), content.begin(), content.end());
+    return bytes;
+  }
+
+  static Bytes row(const Bytes& below, const Bytes& value) {
+    Bytes oid = from_hex("2a864886f84d010d01").value();
+    oid.insert(oid.end(), below.begin(), below.end());
+    Bytes pair = wrap(0x06, oid);
+    pair.insert(pair.end(), value.begin(), value.end());
+    return wrap(0x30, pair);
+  }
+
+  static Bytes pck_extension() {
+    Bytes tcb;
+    for (std::uint8_t i = 1; i <= 17; ++i) {
+      const Bytes one = row({2, i}, wrap(0x02, {5}));
+      tcb.insert(tcb.end(), one.begin(), one.end());
+    }
+    Bytes all = row({1}, wrap(0x04, Bytes(16, 0x99)));
+    for (const Bytes& part : {row({2}, wrap(0x30, tcb)), row({3}, wrap(0x04, {0, 0})),
+                              row({4}, wrap(0x04, {0x00, 0x60, 0x6a, 0x00, 0x00, 0x00}))}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return wrap(0x30, all);
+  }
+
+  [[nodiscard]] Bytes signature_data(const TestQuoteForm& form, const Bytes& signed_part) const {
+    Bytes data = x509::sign_raw(attestation_key_, signed_part, 32);
+    const Bytes point = point_of(attestation_key_);
+    data.insert(data.end(), point.begin(), point.end());
+    Bytes qe(384);
+    qe[128] = 0xee;  // MRSIGNER
+    qe[256] = form.tdx ? 2 : 1;
+    qe[258] = 6;
+    Bytes bound = point;
+    const Bytes auth(32, 0x11);
+    bound.insert(bound.end(), auth.begin(), auth.end());
+    const Hash32 hash = sha256(bound);
+    std::copy(hash.bytes.begin(), hash.bytes.end(), qe.begin() + 320);
+    Bytes certified = qe;
+    const Bytes signature = x509::sign_raw(pck_key_, qe, 32);
+    certified.insert(certified.end(), signature.begin(), signature.end());
+    append(certified, auth.size(), 2);
+    certified.insert(certified.end(), auth.begin(), auth.end());
+    std::string pem;
+    for (const Bytes& der : pck_chain()) pem += x509::pem_of_certificate(der);
+    append(certified, kPckCertificateChain, 2);
+    append(certified, pem.size(), 4);
+    certified.insert(certified.end(), pem.begin(), pem.end());
+    if (form.version >= 4) {
+      append(data, 6, 2);
+      append(data, certified.size(), 4);
+    }
+    data.insert(data.end(), certified.begin(), certified.end());
+    return data;
+  }
+
+  static Bytes point_of(const x509::TestKey& key) {
+    Bytes point(65);
+    std::size_t size = 0;
+    STARMINER_CHECK(EVP_PKEY_get_octet_string_param(key.get(), "pub", point.data(), point.size(), &size) == 1);
+    point.erase(point.begin());
+    return point;
+  }
+
+  static std::string components(const std::string& value) {
+    std::string list = "[";
+    for (int i = 0; i < 16; ++i) list += std::string(i == 0 ? "" : ",") + "{\"svn\":" + value + "}";
+    return list + "]";
+  }
+
+  static std::string tcb_info(const Words& words) {
+    const std::string zeros(96, '0');
+    const std::string module =
+        "\"mrsigner\":\"" + zeros + "\",\"attributes\":\"0000000000000000\",\"attributesMask\":\"FFFFFFFFFFFFFFFF\"";
+    const std::string tdx =
+        !words.tdx
+            ? ""
+            : "\"tdxModule\":{" + module + "},\"tdxModuleIdentities\":[{\"id\":\"TDX_01\"," + module +
+                  ",\"tcbLevels\":[{\"tcb\":{\"isvsvn\":5},\"tcbDate\":\"2025-01-01T00:00:00Z\",\"tcbStatus\":\"" +
+                  words.module_status + "\"}]}],";
+    return "{\"id\":\"" + std::string(words.tdx ? "TDX" : "SGX") +
+           "\",\"version\":3,\"issueDate\":\"2025-06-01T00:00:00Z\",\"nextUpdate\":\"2025-07-01T00:00:00Z\",\"fmspc\":"
+           "\"" +
+           words.fmspc + "\",\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17," + tdx +
+           "\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":" + components("5") + ",\"pcesvn\":5" +
+           (words.tdx ? ",\"tdxtcbcomponents\":" + components("0") : "") +
+           "},\"tcbDate\":\"2025-01-01T00:00:00Z\",\"tcbStatus\":\"" + words.tcb_status +
+           "\",\"advisoryIDs\":[\"INTEL-SA-00001\"]}]}";
+  }
+
+  static std::string qe_identity(const Words& words) {
+    return "{\"id\":\"" + std::string(words.tdx ? "TD_QE" : "QE") +
+           "\",\"version\":2,\"issueDate\":\"2025-06-01T00:00:00Z\",\"nextUpdate\":\"2025-07-01T00:00:00Z\","
+           "\"tcbEvaluationDataNumber\":17,\"miscselect\":\"00000000\",\"miscselectMask\":\"FFFFFFFF\",\"attributes\":"
+           "\"" +
+           std::string(32, '0') + "\",\"attributesMask\":\"" + std::string(32, 'F') + "\",\"mrsigner\":\"EE" +
+           std::string(62, '0') + "\",\"isvprodid\":" + (words.tdx ? "2" : "1") +
+           ",\"tcbLevels\":[{\"tcb\":{\"isvsvn\":6},\"tcbDate\":\"2025-01-01T00:00:00Z\",\"tcbStatus\":\"" +
+           words.qe_status + "\"}]}";
+  }
+
+  static Bytes list(const char* issuer, const x509::TestKey& key, bool with_entry) {
+    const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> made(X509_CRL_new(), X509_CRL_free);
+    const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> name(X509_NAME_new(), X509_NAME_free);
+    X509_NAME_add_entry_by_txt(name.get(), "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(issuer), -1, -1,
+                               0);
+    X509_CRL_set_version(made.get(), 1);
+    X509_CRL_set_issuer_name(made.get(), name.get());
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
+    ASN1_TIME_set_string_X509(time.get(), "20250601000000Z");
+    X509_CRL_set1_lastUpdate(made.get(), time.get());
+    if (with_entry) {
+      X509_REVOKED* entry = X509_REVOKED_new();
+      const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> serial(ASN1_INTEGER_new(), ASN1_INTEGER_free);
+      ASN1_INTEGER_set(serial.get(), 7);
+      X509_REVOKED_set_serialNumber(entry, serial.get());
+      X509_REVOKED_set_revocationDate(entry, time.get());
+      X509_CRL_add0_revoked(made.get(), entry);
+    }
+    ASN1_TIME_set_string_X509(time.get(), "20250701000000Z");
+    X509_CRL_set1_nextUpdate(made.get(), time.get());
+    const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> number(ASN1_INTEGER_new(), ASN1_INTEGER_free);
+    ASN1_INTEGER_set(number.get(), 1);
+    X509_CRL_add1_ext_i2d(made.get(), NID_crl_number, number.get(), 0, 0);
+    STARMINER_CHECK(X509_CRL_sign(made.get(), key.get(), EVP_sha256()) > 0);
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_CRL(made.get(), &der);
+    STARMINER_CHECK(size > 0);
+    Bytes bytes(der, der + size);
+    OPENSSL_free(der);
+    return bytes;
+  }
+
+  x509::TestKey root_key_ = x509::make_test_key(x509::KeyType::EcP256);
+  x509::TestKey authority_key_ = x509::make_test_key(x509::KeyType::EcP256);
+  x509::TestKey pck_key_ = x509::make_test_key(x509::KeyType::EcP256);
+  x509::TestKey signer_key_ = x509::make_test_key(x509::KeyType::EcP256);
+  x509::TestKey attestation_key_ = x509::make_test_key(x509::KeyType::EcP256);
+  Bytes pck_;
+  Bytes authority_;
+  Bytes root_;
+  Bytes signer_;
+  std::vector<Bytes> anchors_;
+};
+
+}  // namespace starminer::attestation::dcap
