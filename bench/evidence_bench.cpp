@@ -1,5 +1,6 @@
 // What a contract pays to check evidence, against the one signature that every such check contains, made with keys and
 // messages of the same curve by OpenSSL directly.
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "attestation/dcap/policy.h"
 #include "attestation/dcap/verify.h"
+#include "attestation/nvidia/verify.h"
 #include "attestation/sev_snp/verify.h"
 #include "attestation/x509/pem.h"
 #include "base/check.h"
@@ -113,6 +115,29 @@ void compare_tdx() {
            "ms"});
 }
 
+void compare_gpu() {
+  namespace nvidia = attestation::nvidia;
+  static const Bytes report = vector_file("nvidia/hopper_590.report.bin");
+  static const nvidia::ChainCheck chain = nvidia::check_chain(
+      certificates("nvidia/hopper_590.chain.pem"), certificates("roots/nvidia_device_identity_ca.pem"), std::nullopt);
+  static const nvidia::Nonce nonce = [] {
+    nvidia::Nonce made{};
+    const Bytes bytes = from_hex("e97b23a1718095a0e9e35edca810768c70a6a5a389b705e753b197912bc11576").value();
+    std::copy(bytes.begin(), bytes.end(), made.begin());
+    return made;
+  }();
+  const auto verify = [] { return nvidia::check_report(report, *chain.chain, nonce).steps.accepted(); };
+  constexpr std::size_t kSignedBytes = 4178;
+  compare({"verify_gpu_cached_over_signature",
+           "one EVP_DigestVerify on P-384 with SHA-384",
+           "a real report of a Hopper device whose chain is checked already, from bytes to verdict",
+           {timed(verify), 1, kIterations},
+           {timed(bare_signature("P-384", EVP_sha384(), kSignedBytes)), 1, kIterations},
+           true,
+           "verify_gpu_cached_ms",
+           "ms"});
+}
+
 }  // namespace
 }  // namespace starminer::bench
 
@@ -120,5 +145,6 @@ int main(int argc, char** argv) {
   using namespace starminer::bench;  // NOLINT(google-build-using-namespace): the program's own names
   compare_snp();
   compare_tdx();
+  compare_gpu();
   return run_comparisons(argc, argv);
 }

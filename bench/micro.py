@@ -19,7 +19,8 @@ PROGRAMS = {
                        "apply_transfer_over_unchecked", "apply_lifecycle_over_map_update", "apply_lifecycles_per_s"),
     "archive_bench": ("archived_contract_bytes_over_kept", "bytes_per_archived_contract"),
     "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
-    "evidence_bench": ("verify_snp_over_signature", "verify_snp_ms", "verify_tdx_over_signature", "verify_tdx_ms"),
+    "evidence_bench": ("verify_snp_over_signature", "verify_snp_ms", "verify_tdx_over_signature", "verify_tdx_ms",
+                       "verify_gpu_cached_over_signature", "verify_gpu_cached_ms"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
     "match_bench": tuple(f"{kind}_{name}" for kind in ("match_us_over_scan", "match_us") for name in (
         "p50_40k", "p99_40k", "p50_1m", "p99_1m", "p99_40k_one_gpu", "p99_40k_one_place", "p99_1m_all_equal",

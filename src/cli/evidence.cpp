@@ -40,6 +40,7 @@ struct VerifyEvidenceRequest {
   std::string time;
   std::string roots;
   std::string report_data;
+  std::string nonce;
   std::vector<std::string> measurements;
   std::vector<std::string> minimum_tcb;
   std::vector<std::string> statuses;
@@ -117,6 +118,11 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
     const auto data = hex_of<64>("--report-data", request.report_data);
     if (!data) return fail(data.error());
     demands.snp.report_data = demands.dcap.report_data = *data;
+  }
+  if (!request.nonce.empty()) {
+    const auto nonce = hex_of<32>("--nonce", request.nonce);
+    if (!nonce) return fail(nonce.error());
+    demands.gpu.nonce = *nonce;
   }
   for (const std::string& text : request.measurements) {
     // MRENCLAVE has 32 bytes, all others 48.
@@ -296,7 +302,10 @@ void add_verify(config::Command& group) {
       "or VLEK in DER or PEM; the authorities above are part of this program. Reports may also be lower-case hex or "
       "padded base64. Or an SGX or TDX quote with Intel's collateral: TCB info and QE identity as the service sends "
       "them "
-      "and both revocation lists, or all of it in one JSON file.\n\nEvery step is listed with the reason why it "
+      "and both revocation lists, or all of it in one JSON file. Or the report of an NVIDIA device with its chain, or "
+      "a "
+      "token of NVIDIA's service with the service's keys (JWK), without which it is UNVERIFIABLE.\n\nEvery step is "
+      "listed with the reason why it "
       "failed. Genuine evidence may still be of a "
       "machine "
       "that nobody should trust: debugging allowed, an old platform, a product whose keys leak. --allow names steps "
@@ -312,6 +321,8 @@ void add_verify(config::Command& group) {
       .placeholder("DIR")
       .completes(config::Completion::Directory);
   command.option("--report-data", request->report_data, "What the report must be bound to: 64 bytes.")
+      .placeholder("HEX");
+  command.option("--nonce", request->nonce, "What the report of an NVIDIA device must answer: 32 bytes.")
       .placeholder("HEX");
   command.option("--measurement", request->measurements, "A measurement that is accepted; may be given several times.")
       .placeholder("HEX");
@@ -329,6 +340,8 @@ void add_verify(config::Command& group) {
       .example("starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z", "Check a report of a guest")
       .example("starminer evidence verify quote.bin collateral.json --time 2025-06-25T00:00:00Z",
                "Check a quote under Intel's collateral")
+      .example("starminer evidence verify gpu.bin chain.pem --nonce 27a3... --time 2025-06-25T00:00:00Z",
+               "Check the report of a GPU")
       .example(
           "starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z --allow product_allowed --json",
           "Accept any product, as JSON")

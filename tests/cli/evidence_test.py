@@ -20,6 +20,9 @@ PROGRAMS = pathlib.Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["--bin"] els
 TIME = ["--time", "2025-06-15T00:00:00Z"]
 TDX = ["tdx/v4_phala.quote.bin", "tdx/v4_phala.collateral.json"]
 TDX_TIME = ["--time", "2025-06-25T00:00:00Z"]
+GPU = ["nvidia/hopper_590.report.bin", "nvidia/hopper_590.chain.pem"]
+NONCE = ["--nonce", "e97b23a1718095a0e9e35edca810768c70a6a5a389b705e753b197912bc11576"]
+TOKEN = "nvidia/nras_eat_hopper_v3.json"
 SNP = ["sev-snp/milan_v3_azure.report.bin", "sev-snp/milan_v3_azure.vcek.der"]
 
 
@@ -179,6 +182,43 @@ class QuoteTest(EvidenceTest):
         self.fails("verify", TDX[0], self.folder / "t.json", *TDX_TIME, code=2, says=["t.json is not as Intel's service"])
         self.fails("verify", *TDX, TDX[1], *TDX_TIME, code=2, says=["both collateral"])
         self.fails("verify", *TDX, *SNP, *TDX_TIME, code=2, says=["two kinds"])
+
+
+class GpuTest(EvidenceTest):
+    """Reports of NVIDIA devices and tokens of NVIDIA's service."""
+
+    def test_a_report_answers_a_nonce(self):
+        found = self.verified(*GPU, *NONCE, *TIME, code=0)
+        self.assertEqual((found["kind"], found["verdict"], found["accepted"]), ("nvidia-spdm", "valid", True))
+        self.assertEqual(found["fields"]["driver_version"], "590.12")
+        self.assertIs(self.steps(*GPU, *TIME, code=8)["nonce_given"], False)
+        self.assertIs(self.steps(*GPU, "--nonce", "00" * 32, *TIME, code=8)["nonce_equals_expected"], False)
+        self.run_cli("verify", *GPU, *TIME, "--allow", "nonce_given", code=0)
+
+    def test_the_form_that_drivers_hand_over(self):
+        self.run_cli("verify", "nvidia/hopper_590.evidence.json", *NONCE, *TIME, code=0)
+        text = (VECTORS / "nvidia/hopper_590.evidence.json").read_text()
+        (self.folder / "bad.json").write_text(text.replace('"certificate": "L', '"certificate": "!'))
+        self.fails("verify", self.folder / "bad.json", *TIME, code=2, says=["bad.json is no list of one device"])
+
+    def test_a_token_without_its_key_is_unverifiable(self):
+        during = ["--time", "2025-06-11T00:31:00Z"]
+        found = self.verified(TOKEN, *during, code=8)
+        self.assertEqual((found["verdict"], found["accepted"]), ("UNVERIFIABLE", False))
+        self.assertIn("UNVERIFIABLE: what it takes", self.run_cli("verify", TOKEN, *during, code=8).stdout)
+        self.assertIs(self.steps(TOKEN, "--time", "2026-06-11T00:31:00Z", code=8)["token_time"], False)
+        kid = found["fields"]["header"]["kid"]
+        coordinate = base64.urlsafe_b64encode(bytes(48)).decode()
+        key = {"kty": "EC", "crv": "P-384", "kid": kid, "x": coordinate, "y": coordinate}
+        (self.folder / "keys.json").write_text(json.dumps({"keys": [key]}))
+        self.assertIs(self.steps(TOKEN, self.folder / "keys.json", *during, code=8)["token_signature"], False)
+        (self.folder / "keys.json").write_text(json.dumps({"keys": [{**key, "crv": "P-256"}]}))
+        self.fails("verify", TOKEN, self.folder / "keys.json", *during, code=2, says=["keys.json is no set of P-384"])
+
+    def test_wrong_use_is_explained(self):
+        self.fails("verify", GPU[0], *TIME, code=2, says=["chain of the device is missing"])
+        self.fails("verify", *GPU, *TIME, "--nonce", "12", code=2, says=["32 bytes"])
+        self.fails("verify", *GPU, TOKEN, *TIME, code=2, says=["two kinds"])
 
 
 class CheckCasesTest(EvidenceTest):

@@ -61,6 +61,40 @@ std::string label(const Certificate& certificate) {
   return name.empty() ? "a certificate without a name" : "\"" + name + "\"";
 }
 
+struct Attribute {
+  std::string oid;
+  ByteView value;
+};
+
+/// Of a name, in its order; those before the first that is not of the form.
+std::vector<Attribute> attributes_of(ByteView name) {
+  constexpr std::uint8_t kSet = 0x31;
+  std::vector<Attribute> attributes;
+  der::Reader outer(name);
+  der::Reader sets = outer.enter(der::kSequence);
+  while (!sets.at_end()) {
+    der::Reader set = sets.enter(kSet);
+    while (!set.at_end()) {
+      der::Reader pair = set.enter(der::kSequence);
+      const auto oid = der::oid_text(pair.expect(der::kOid));
+      const ByteView value = pair.next().content;
+      if (!oid || !pair.done()) return attributes;
+      attributes.push_back({*oid, value});
+    }
+  }
+  return attributes;
+}
+
+std::string short_name(const std::string& oid) {
+  if (oid == kCommonName) return "CN";
+  if (oid == "2.5.4.10") return "O";
+  if (oid == "2.5.4.11") return "OU";
+  if (oid == "2.5.4.6") return "C";
+  if (oid == "2.5.4.7") return "L";
+  if (oid == "2.5.4.8") return "ST";
+  return oid;
+}
+
 bool understood(const Extension& extension) { return extension.oid == kBasicConstraints || extension.oid == kKeyUsage; }
 
 }  // namespace
@@ -150,24 +184,23 @@ const Extension* Certificate::find(std::string_view oid) const {
 }
 
 std::string Certificate::common_name() const {
-  der::Reader outer(subject_);
-  der::Reader names = outer.enter(der::kSequence);
   std::string name;
-  bool found = false;
-  while (!names.at_end()) {
-    constexpr std::uint8_t kSet = 0x31;
-    der::Reader set = names.enter(kSet);
-    while (!set.at_end()) {
-      der::Reader pair = set.enter(der::kSequence);
-      const auto oid = der::oid_text(pair.expect(der::kOid));
-      const ByteView value = pair.next().content;
-      if (!oid || *oid != kCommonName) continue;
-      if (found) return {};
-      name = to_text(value);
-      found = true;
-    }
+  std::size_t count = 0;
+  for (const Attribute& attribute : attributes_of(subject_)) {
+    if (attribute.oid != kCommonName) continue;
+    name = to_text(attribute.value);
+    ++count;
   }
-  return name;
+  return count == 1 ? name : std::string();
+}
+
+std::string Certificate::subject_text() const {
+  std::string text;
+  const auto attributes = attributes_of(subject_);
+  for (auto at = attributes.rbegin(); at != attributes.rend(); ++at) {
+    text += (text.empty() ? "" : ",") + short_name(at->oid) + "=" + to_text(at->value);
+  }
+  return text;
 }
 
 bool Certificate::has_signed(const Certificate& child) const {

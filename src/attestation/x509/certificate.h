@@ -52,6 +52,9 @@ class Certificate {
   /// The common name of the subject; empty if there is none, or more than one.
   [[nodiscard]] std::string common_name() const;
 
+  /// The subject as RFC 4514 writes it: "CN=...,O=...,C=US", attributes without a short name by their OID.
+  [[nodiscard]] std::string subject_text() const;
+
   /// Whether this key made the signature of `child`, by the algorithm that the child names.
   [[nodiscard]] bool has_signed(const Certificate& child) const;
 

@@ -27,6 +27,7 @@ TEST(Certificate, ReadsWhatItSays) {
   const auto vcek = Certificate::parse(vector_file("sev-snp/milan_v2.vcek.der"));
   ASSERT_TRUE(vcek);
   EXPECT_EQ(vcek->common_name(), "SEV-VCEK");
+  EXPECT_EQ(vcek->subject_text(), "CN=SEV-VCEK,O=Advanced Micro Devices,ST=CA,L=Santa Clara,C=US,OU=Engineering");
   EXPECT_EQ(to_hex(vcek->serial()), "00");
   EXPECT_EQ(format_time(vcek->validity().not_before), "2023-04-03T19:23:43Z");
   EXPECT_EQ(format_time(vcek->validity().not_after), "2030-04-03T19:23:43Z");

@@ -11,6 +11,7 @@
 #include "attestation/x509/time.h"
 #include "client/evidence/case_files.h"
 #include "client/evidence/files.h"
+#include "client/evidence/gpu.h"
 #include "client/evidence/quote.h"
 #include "client/evidence/snp.h"
 
@@ -141,11 +142,53 @@ JudgeResult judge_quote_case(const json& row, const CaseFiles& files, Roots root
   return judge_quote(input, roots, *time, policy);
 }
 
+/// Where a case names one; else its certificates and tokens are not held against any.
+Result<std::optional<UnixTime>, std::string> find_time(const json& row) {
+  if (!row.contains("time") || row["time"].is_null()) return std::optional<UnixTime>();
+  const auto time = time_of_case(row);
+  if (!time) return fail(time.error());
+  return std::optional(*time);
+}
+
+JudgeResult judge_gpu_case(const json& row, const CaseFiles& files, Roots roots) {
+  const auto time = find_time(row);
+  if (!time) return fail(time.error());
+  auto report = files.read(row, "report");
+  if (!report) return fail(report.error());
+  const auto chain = files.read(row, "chain");
+  if (!chain) return fail(chain.error());
+  if (row.contains("root")) {
+    const auto root = files.read(row, "root");
+    if (!root) return fail(root.error());
+    roots.nvidia_device = certificates_of(*root).value_or(std::vector<Bytes>{});
+  }
+  GpuDemands demands;
+  if (row.contains("expected_nonce")) {
+    const auto nonce = from_hex(row["expected_nonce"].get<std::string>());
+    if (!nonce || nonce->size() != demands.nonce.emplace().size())
+      return fail(std::string("\"expected_nonce\" is not 32 bytes of hex"));
+    std::copy(nonce->begin(), nonce->end(), demands.nonce->begin());
+  }
+  // What is no chain is for the steps to say.
+  const GpuFiles input{binary_of(*report), certificates_of(*chain).value_or(std::vector<Bytes>{*chain})};
+  return judge_gpu(input, roots, *time, demands);
+}
+
+JudgeResult judge_token_case(const json& row, const CaseFiles& files) {
+  const auto time = find_time(row);
+  if (!time) return fail(time.error());
+  const auto token = files.read(row, "token");
+  if (!token) return fail(token.error());
+  return judge_token(as_text(*token), *time, {});
+}
+
 /// Of the kind "kind" of a case, or the "system" of a proof.
 JudgeResult judge_case(const json& row, const CaseFiles& files, const Roots& roots) {
   const std::string kind = row.value("kind", row.value("system", ""));
   if (kind == "sev-snp" || kind == "sev-snp-chain") return judge_snp_case(row, files, roots);
   if (kind == "tdx-quote" || kind == "sgx-quote") return judge_quote_case(row, files, roots);
+  if (kind == "nvidia-spdm") return judge_gpu_case(row, files, roots);
+  if (kind == "nvidia-eat") return judge_token_case(row, files);
   return unsupported(kind);
 }
 
@@ -225,6 +268,9 @@ void compare(const json& row, JudgedCase& judged) {
   compare_steps(row, judged);
   compare_members(row.value("fields", json::object()), judgement.fields, "field", judged);
   compare_members(row.value("cert", json::object()), judgement.certificate, "certificate's", judged);
+  for (const char* const name : {"header", "overall", "submod_digest_ok"}) {
+    compare_members(row.value(name, json::object()), judgement.fields.value(name, json::object()), name, judged);
+  }
   const json tcb = row.value("tcb", json::object());
   if (!tcb.contains("error")) compare_members(tcb, judgement.fields.value("tcb", json::object()), "TCB's", judged);
   compare_status(row, judged);

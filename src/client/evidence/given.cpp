@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "attestation/json/json.h"
 #include "attestation/sev_snp/report.h"
 #include "attestation/x509/certificate.h"
 #include "attestation/x509/crl.h"
@@ -24,6 +25,10 @@ using attestation::x509::UnixTime;
 struct Parts {
   std::optional<GivenFile> snp_report;
   std::optional<GivenFile> quote;
+  std::optional<GivenFile> gpu_report;
+  std::optional<GivenFile> gpu_evidence;
+  std::optional<GivenFile> token;
+  std::optional<GivenFile> token_keys;
   std::optional<GivenFile> collateral;
   std::optional<GivenFile> tcb_info;
   std::optional<GivenFile> qe_identity;
@@ -49,6 +54,11 @@ Result<void, std::string> set_once(std::optional<GivenFile>& part, GivenFile fil
   return {};
 }
 
+/// A request of SPDM 1.1 for measurements.
+bool looks_like_gpu_report(const Bytes& bytes) {
+  return bytes.size() > 37 && bytes[0] == 0x11 && bytes[1] == 0xe0 && bytes[2] == 0x01 && bytes[3] == 0xff;
+}
+
 /// Text of JSON by how it begins, as each form has one spelling.
 Result<bool, std::string> sort_text(Parts& parts, const GivenFile& file) {
   const std::string_view text = as_text(file.bytes);
@@ -59,7 +69,13 @@ Result<bool, std::string> sort_text(Parts& parts, const GivenFile& file) {
   };
   if (text.starts_with("{\"tcbInfo\":")) return keep(parts.tcb_info, "TCB info");
   if (text.starts_with("{\"enclaveIdentity\":")) return keep(parts.qe_identity, "QE identities");
+  const auto document = attestation::json::parse(text);
+  if (document && document->find("keys") != nullptr) return keep(parts.token_keys, "keys of tokens");
   if (text.starts_with('{')) return keep(parts.collateral, "collateral");
+  if (document && !document->items.empty() && document->items[0].find("evidence") != nullptr) {
+    return keep(parts.gpu_evidence, "evidence of GPUs");
+  }
+  if (text.starts_with('[')) return keep(parts.token, "tokens");
   return false;
 }
 
@@ -75,6 +91,7 @@ Result<void, std::string> sort_file(Parts& parts, const GivenFile& file) {
   if (bytes.size() == attestation::sev_snp::kReportBytes) {
     return set_once(parts.snp_report, {file.name, std::move(bytes)}, "SEV-SNP reports");
   }
+  if (looks_like_gpu_report(bytes)) return set_once(parts.gpu_report, {file.name, std::move(bytes)}, "GPU reports");
   if (looks_like_quote(bytes)) return set_once(parts.quote, {file.name, std::move(bytes)}, "quotes");
   if (attestation::x509::RevocationList::parse(bytes)) {
     parts.revocation_lists.push_back(std::move(bytes));
@@ -82,7 +99,8 @@ Result<void, std::string> sort_file(Parts& parts, const GivenFile& file) {
   }
   return fail(file.name +
               " is not understood: no SEV-SNP report (1184 bytes), no SGX or TDX quote, no collateral of Intel, no "
-              "certificates or revocation list in PEM or DER; text forms are lower-case hex or padded base64 on one "
+              "report or token of an NVIDIA device, no certificates or revocation list in PEM or DER; text forms are "
+              "lower-case hex or padded base64 on one "
               "line");
 }
 
@@ -174,14 +192,45 @@ Result<Judgement, std::string> judge_quote_parts(Parts parts, const Roots& roots
   return judge_quote(files, roots, time, demands.dcap);
 }
 
+Result<Judgement, std::string> judge_gpu_parts(Parts parts, const Roots& roots, UnixTime time, GpuDemands demands) {
+  if (parts.token_keys) {
+    auto keys = attestation::nvidia::parse_token_keys(as_text(parts.token_keys->bytes));
+    if (!keys) return fail(parts.token_keys->name + " is no set of P-384 keys (JWK)");
+    demands.token_keys = std::move(*keys);
+  }
+  if (parts.token) return judge_token(as_text(parts.token->bytes), time, demands);
+  GpuFiles files;
+  if (parts.gpu_evidence) {
+    auto evidence = parse_gpu_evidence(as_text(parts.gpu_evidence->bytes));
+    if (!evidence) {
+      return fail(parts.gpu_evidence->name +
+                  " is no list of one device with \"evidence\" and \"certificate\" in base64");
+    }
+    files = std::move(*evidence);
+  } else {
+    files.report = std::move(parts.gpu_report->bytes);
+    for (auto& chain : parts.chains) std::move(chain.begin(), chain.end(), std::back_inserter(files.chain));
+    if (files.chain.empty()) return fail(std::string("the certificate chain of the device is missing"));
+  }
+  return judge_gpu(files, roots, time, demands);
+}
+
 }  // namespace
 
 Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
                                            const Demands& demands) {
   auto parts = sort_out(files);
   if (!parts) return fail(parts.error());
-  if (parts->snp_report && parts->quote) {
-    return fail(parts->snp_report->name + " and " + parts->quote->name + " are evidence of two kinds; give one");
+  std::vector<const GivenFile*> evidence;
+  for (const auto* part :
+       {&parts->snp_report, &parts->quote, &parts->gpu_report, &parts->gpu_evidence, &parts->token}) {
+    if (*part) evidence.push_back(&**part);
+  }
+  if (evidence.size() > 1) {
+    return fail(evidence[0]->name + " and " + evidence[1]->name + " are evidence of two kinds; give one");
+  }
+  if (parts->gpu_report || parts->gpu_evidence || parts->token) {
+    return judge_gpu_parts(std::move(*parts), roots, time, demands.gpu);
   }
   if (parts->quote) return judge_quote_parts(std::move(*parts), roots, time, demands);
   if (parts->snp_report || !parts->chains.empty()) return judge_snp_parts(std::move(*parts), roots, time, demands);

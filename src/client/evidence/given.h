@@ -11,6 +11,7 @@
 #include "attestation/x509/time.h"
 #include "base/bytes.h"
 #include "base/result.h"
+#include "client/evidence/gpu.h"
 #include "client/evidence/judgement.h"
 #include "client/evidence/roots.h"
 
@@ -25,6 +26,7 @@ struct GivenFile {
 struct Demands {
   attestation::sev_snp::Policy snp;
   attestation::dcap::Policy dcap;
+  GpuDemands gpu;
 };
 
 /// Fails with a sentence that says which file is not understood, what is missing, or what is there twice.

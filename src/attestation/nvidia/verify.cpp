@@ -1,0 +1,173 @@
+#include "attestation/nvidia/verify.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "attestation/x509/der.h"
+
+namespace starminer::attestation::nvidia {
+namespace {
+
+using evidence::StepId;
+using evidence::Steps;
+using x509::Certificate;
+namespace der = x509::der;
+
+constexpr std::size_t kChainLength = 5;
+
+bool equal(ByteView left, ByteView right) { return std::equal(left.begin(), left.end(), right.begin(), right.end()); }
+
+std::optional<Digest48> digest_of(ByteView bytes) {
+  Digest48 digest{};
+  if (bytes.size() != digest.size()) return std::nullopt;
+  std::copy(bytes.begin(), bytes.end(), digest.begin());
+  return digest;
+}
+
+/// SEQUENCE { algorithm, digest } with SHA-384.
+std::optional<Digest48> read_digest(der::Reader pair) {
+  const auto algorithm = der::oid_text(pair.expect(der::kOid));
+  const der::Element digest = pair.expect(der::kOctetString);
+  if (!pair.done() || algorithm != "2.16.840.1.101.3.4.2.2") return std::nullopt;
+  return digest_of(digest.content);
+}
+
+/// TCG DICE: CompositeDeviceID of Hopper { version, key, fwid }, or TcbInfo of Blackwell with [6] fwids, of which the
+/// first counts.
+std::optional<Digest48> read_fwid(const Certificate& leaf) {
+  constexpr std::uint8_t kFwids = 0xa6;
+  if (const auto* composite = leaf.find("2.23.133.5.4.1"); composite != nullptr) {
+    der::Reader outer(composite->value);
+    der::Reader body = outer.enter(der::kSequence);
+    static_cast<void>(body.expect(der::kInteger));
+    static_cast<void>(body.expect(der::kSequence));
+    const auto digest = read_digest(body.enter(der::kSequence));
+    return body.done() && outer.done() ? digest : std::nullopt;
+  }
+  const auto* info = leaf.find("2.23.133.5.4.1.1");
+  if (info == nullptr) return std::nullopt;
+  der::Reader outer(info->value);
+  der::Reader body = outer.enter(der::kSequence);
+  while (!body.at_end()) {
+    if (body.next_is(kFwids)) return read_digest(body.enter(kFwids).enter(der::kSequence));
+    static_cast<void>(body.next());
+  }
+  return std::nullopt;
+}
+
+std::string chain_fault(const std::vector<Certificate>& certificates) {
+  if (certificates.size() != kChainLength) return "the chain of a device has five certificates";
+  std::vector<const Certificate*> list;
+  for (const Certificate& certificate : certificates) {
+    if (certificate.key().type != x509::KeyType::EcP384) return "a key of the chain is not on P-384";
+    list.push_back(&certificate);
+  }
+  return x509::chain_fault(list);
+}
+
+}  // namespace
+
+ChainCheck check_chain(std::span<const Bytes> certificates, std::span<const Bytes> anchors,
+                       std::optional<x509::UnixTime> time) {
+  ChainCheck check;
+  DeviceChain chain;
+  for (const Bytes& bytes : certificates) {
+    auto certificate = Certificate::parse(bytes);
+    if (certificate) chain.certificates.push_back(std::move(*certificate));
+  }
+  if (chain.certificates.empty() || chain.certificates.size() != certificates.size()) {
+    check.steps.fail(StepId::NvChain, "there are no certificates of the profile");
+    check.steps.skip(StepId::NvRoot, "there is no root");
+    return check;
+  }
+  check.steps.judge(StepId::NvChain, chain_fault(chain.certificates));
+  check.steps.check(StepId::NvRoot, x509::is_anchor(chain.certificates.back(), anchors),
+                    "the root is none of the trusted ones");
+  if (time) {
+    std::vector<const Certificate*> list;
+    for (const Certificate& certificate : chain.certificates) list.push_back(&certificate);
+    check.steps.judge(StepId::NvCertTime, x509::chain_time_fault(list, *time));
+  }
+  chain.fwid = read_fwid(chain.certificates.front());
+  check.chain = std::move(chain);
+  return check;
+}
+
+ReportCheck check_report(ByteView bytes, const DeviceChain& chain, const std::optional<Nonce>& expected_nonce) {
+  ReportCheck check;
+  Steps& steps = check.steps;
+  const auto report = parse_report(bytes);
+  if (!report) {
+    steps.fail(StepId::NvReportForm, report.error());
+    steps.skip(StepId::NvTrailingBytes, "there is no report");
+    steps.skip(StepId::NvSignature, "there is no report");
+    return check;
+  }
+  steps.pass(StepId::NvReportForm);
+  const bool zero = std::all_of(report->trailing.begin(), report->trailing.end(), [](auto byte) { return byte == 0; });
+  steps.check(StepId::NvTrailingBytes, zero, "bytes behind the signature are not zero");
+  const bool is_signed = x509::verify_ecdsa(chain.certificates.front().key(), x509::Digest::Sha384, report->signed_part,
+                                            x509::split_ecdsa_signature(report->signature));
+  steps.check(StepId::NvSignature, is_signed, "the key of the leaf has not signed request and response");
+  if (expected_nonce) {
+    steps.check(StepId::NvNonce, equal(report->nonce, *expected_nonce), "the report answers another nonce");
+  }
+  if (const auto fwid = report->find(kFwid)) {
+    steps.judge(StepId::NvFwid, !chain.fwid                 ? "the leaf names no firmware"
+                                : equal(*fwid, *chain.fwid) ? ""
+                                                            : "the leaf is of another firmware");
+  }
+  check.report = *report;
+  return check;
+}
+
+std::vector<std::uint8_t> mismatching_indexes(const Report& report, const GoldenValues& golden) {
+  std::vector<std::uint8_t> indexes;
+  for (const auto& [index, alternatives] : golden) {
+    const MeasurementBlock* block = index == 0xff ? nullptr : report.block(static_cast<std::uint8_t>(index + 1));
+    const bool known =
+        block != nullptr && std::any_of(alternatives.begin(), alternatives.end(),
+                                        [&](const Digest48& digest) { return equal(block->value, digest); });
+    if (!known) indexes.push_back(index);
+  }
+  return indexes;
+}
+
+namespace {
+
+std::string golden_fault(const Report& report, const std::vector<GoldenValues>& sets) {
+  GoldenValues all;
+  for (const GoldenValues& set : sets) {
+    for (const auto& [index, alternatives] : set) {
+      if (!all.emplace(index, alternatives).second)
+        return "two manifests have a value for index " + std::to_string(index);
+    }
+  }
+  if (all.empty()) return "the manifests have no value";
+  const auto mismatching = mismatching_indexes(report, all);
+  if (mismatching.empty()) return {};
+  std::string text = "other values than the manifests' at index";
+  for (const std::uint8_t index : mismatching) text += " " + std::to_string(index);
+  return text;
+}
+
+}  // namespace
+
+Steps judge(const Report& report, const DeviceChain& chain, bool nonce_given, const Policy& policy) {
+  Steps steps;
+  steps.check(StepId::NvNonceGiven, nonce_given || !policy.nonce_needed,
+              "no nonce is expected, so the report may be an old one");
+  steps.check(StepId::NvFwidPresent, !policy.fwid_needed || report.find(kFwid).has_value(),
+              "the driver is too old to name its firmware");
+  const ByteView serial = chain.certificates.front().serial();
+  steps.check(StepId::NvDeviceAllowed, !policy.denied_devices.contains(Bytes(serial.begin(), serial.end())),
+              "this device is denied");
+  if (policy.golden) {
+    steps.judge(StepId::NvMeasurements, golden_fault(report, *policy.golden));
+  } else {
+    steps.skip(StepId::NvMeasurements, "no manifests are given");
+  }
+  return steps;
+}
+
+}  // namespace starminer::attestation::nvidia

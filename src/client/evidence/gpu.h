@@ -1,0 +1,40 @@
+// NVIDIA evidence from files: the report of a device with its chain, alone or as the JSON that drivers hand over, and
+// tokens of NVIDIA's attestation service.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attestation/nvidia/eat.h"
+#include "attestation/nvidia/verify.h"
+#include "attestation/x509/time.h"
+#include "base/bytes.h"
+#include "client/evidence/judgement.h"
+#include "client/evidence/roots.h"
+
+namespace starminer::client::evidence {
+
+struct GpuFiles {
+  Bytes report;
+  /// DER, leaf first.
+  std::vector<Bytes> chain;
+};
+
+struct GpuDemands {
+  attestation::nvidia::Policy policy;
+  std::optional<attestation::nvidia::Nonce> nonce;
+  attestation::nvidia::TokenKeys token_keys;
+};
+
+[[nodiscard]] Judgement judge_gpu(const GpuFiles& files, const Roots& roots,
+                                  std::optional<attestation::x509::UnixTime> time, const GpuDemands& demands);
+
+[[nodiscard]] Judgement judge_token(std::string_view text, std::optional<attestation::x509::UnixTime> time,
+                                    const GpuDemands& demands);
+
+/// [{"arch", "nonce", "evidence", "certificate"}]: report and chain of one device in base64, of a list of one.
+[[nodiscard]] std::optional<GpuFiles> parse_gpu_evidence(std::string_view text);
+
+}  // namespace starminer::client::evidence
