@@ -12,9 +12,10 @@
 
 namespace starminer::protocol {
 
-/// How the transactions of a block were ordered.
-enum class OrderRule : std::uint8_t { Arrival = 0 };
-[[nodiscard]] constexpr std::uint8_t enum_count(OrderRule) { return 1; }
+/// How the transactions of a block were ordered. Arrival: as the one proposer received them. Lanes: as the block's seed
+/// has it (block_order.h).
+enum class OrderRule : std::uint8_t { Arrival = 0, Lanes = 1 };
+[[nodiscard]] constexpr std::uint8_t enum_count(OrderRule) { return 2; }
 
 struct LoggedBlock {
   std::uint64_t height = 0;
@@ -22,8 +23,8 @@ struct LoggedBlock {
   Hash32 previous_app_hash;
   OrderRule order_rule{};
   AccountId proposer;
-  Bytes preamble;                   // its proof for the seed (randomness/randomness.h); none in the genesis
-  Hash32 seed;                      // of this block
+  Bytes preamble;  // its proof for the seed (randomness/randomness.h); none in the genesis, nor after a skip
+  Hash32 seed;     // of this block
   std::vector<Bytes> transactions;  // signed bytes, in order
   Hash32 state_root;
   Hash32 history_root;

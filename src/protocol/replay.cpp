@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "protocol/block_order.h"
+
 namespace starminer::protocol {
 namespace {
 
@@ -64,13 +66,22 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block, const S
     return fail(ReplayFault{next, fmt::format("its time {} lies before that of the block before it, {}", block.time.ms,
                                               chain.block_time.ms)});
   }
+  if (order_rule_.value_or(block.order_rule) != block.order_rule) {
+    return fail(ReplayFault{next, fmt::format("the block is ordered by {}, those before it by {}",
+                                              order_rule_name(block.order_rule), order_rule_name(*order_rule_))});
+  }
+  order_rule_ = block.order_rule;
   const std::string chain_id = chain.chain_id;
-  // In a log that one machine ordered, nobody decided a block without a valid preamble: the skip rule has no place.
-  const auto seed = machine_->randomness().check(next, block.proposer, block.preamble);
+  // In a log that one machine ordered, nobody decided a block without a valid preamble: the skip rule is for
+  // others.
+  const bool skipped = block.order_rule == OrderRule::Lanes && block.preamble.empty();
+  const auto seed = skipped ? Result<SeedStep, PreambleFault>(machine_->randomness().skip(next, block.proposer))
+                            : machine_->randomness().check(next, block.proposer, block.preamble);
   if (!seed)
     return fail(ReplayFault{next, fmt::format("the block's randomness by {} is refused: {}", block.proposer.text(),
                                               describe(seed.error()))});
   machine_->begin_block({block.height, block.time, block.previous_app_hash, block.order_rule}, *seed);
+  BlockOrder order(seed->seed());
   if (step) step(nullptr, nullptr);
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
     const auto refuse = [&](const Refusal& refusal) {
@@ -81,6 +92,14 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block, const S
     };
     const auto transaction = verify_transaction(block.transactions[i], chain_id);
     if (!transaction) return refuse(transaction.error());
+    if (block.order_rule == OrderRule::Lanes) {
+      if (!order.admits(*transaction)) {
+        return fail(
+            ReplayFault{next, fmt::format("transaction {} ({}) does not stand where the seed of the block puts it", i,
+                                          transaction->hash().hex())});
+      }
+      order.take(*transaction);
+    }
     const auto receipt = machine_->execute(*transaction);
     if (!receipt) return refuse(receipt.error());
     if (step) step(&*transaction, &*receipt);

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -47,6 +48,7 @@ class Replay {
 
   std::unique_ptr<Machine> machine_;
   BlockResult genesis_result_;
+  std::optional<OrderRule> order_rule_;  // of the first block: one chain has one
 };
 
 }  // namespace starminer::protocol
