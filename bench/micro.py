@@ -21,6 +21,8 @@ PROGRAMS = {
     "vrf_bench": ("vrf_prove_over_signature_check", "vrf_verify_over_signature_check"),
     "evidence_bench": ("verify_snp_over_signature", "verify_snp_ms", "verify_tdx_over_signature", "verify_tdx_ms",
                        "verify_gpu_cached_over_signature", "verify_gpu_cached_ms"),
+    "abci_bench": ("abci_round_trip_over_echo", "abci_round_trips_per_s", "abci_pipelined_check_over_echo",
+                   "abci_check_frames_per_s"),
     "market_bench": ("match_scan_over_memory_scan_1000", "match_scan_over_memory_scan_8000"),
     "match_bench": tuple(f"{kind}_{name}" for kind in ("match_us_over_scan", "match_us") for name in (
         "p50_40k", "p99_40k", "p50_1m", "p99_1m", "p99_40k_one_gpu", "p99_40k_one_place", "p99_1m_all_equal",
