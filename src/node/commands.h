@@ -15,6 +15,7 @@ struct InitRequest {
   std::vector<std::string> accounts;    // "sm1...=1000 AGPU"
   std::string governance;               // address or "none"; empty: the operator, on preset main nobody
   std::vector<std::string> parameters;  // "ArchiveAfterMs=60000"
+  std::vector<std::string> validators;  // "ADDRESS=VRF-KEY", both hexadecimal; empty: the operator proposes alone
   Agpu operator_funds{1'000 * kBasePerToken};
   Agpu faucet_funds{1'000'000 * kBasePerToken};
 };
@@ -25,6 +26,11 @@ struct InitRequest {
 /// Serves until SIGTERM or SIGINT.
 [[nodiscard]] config::ExitCode serve(const config::Invocation& call, const Settings& settings,
                                      const std::string& version);
+/// The same for a chain that CometBFT orders: serves it until SIGTERM or SIGINT. Requires: there is a genesis.
+[[nodiscard]] config::ExitCode serve_validator(const config::Invocation& call, const Settings& settings,
+                                               const std::string& version);
+/// Shows the public half of the folder's VRF key, and makes the key where there is none.
+[[nodiscard]] config::ExitCode show_vrf_key(const config::Invocation& call, const Settings& settings);
 /// Recomputes the block log and compares every root.
 [[nodiscard]] config::ExitCode replay(const config::Invocation& call, const Settings& settings);
 struct SnapshotRequest {

@@ -1,6 +1,7 @@
 // starminerd init
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -98,6 +99,26 @@ Result<void, std::string> name_governance(Genesis& genesis, const AccountId& ope
   return {};
 }
 
+/// "ADDRESS=VRF-KEY": the address of a validator's consensus key as CometBFT writes it, and its public VRF key.
+Result<protocol::GenesisProposer, std::string> parse_validator(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  std::string address = text.substr(0, equals);
+  std::transform(address.begin(), address.end(), address.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  const auto bytes = equals == std::string::npos ? std::nullopt : from_hex(address);
+  const auto account = bytes ? AccountId::from_view(*bytes) : std::nullopt;
+  const auto key_bytes =
+      equals == std::string::npos ? std::nullopt : from_hex(std::string_view(text).substr(equals + 1));
+  const auto key = key_bytes ? attestation::vrf::PublicKey::from_view(*key_bytes) : std::nullopt;
+  if (!account || !key) {
+    return fail(
+        fmt::format("'{}': expected ADDRESS=KEY, 40 and 64 hexadecimal characters: the address of "
+                    "priv_validator_key.json, and what starminerd vrf-key prints",
+                    text));
+  }
+  return protocol::GenesisProposer{*account, *key};
+}
+
 std::string make_chain_id(const std::string& preset) {
   std::random_device device;
   return fmt::format("starminer-{}-{:08x}", preset, device());
@@ -118,7 +139,7 @@ Result<AccountId, std::string> key_at(const std::filesystem::path& file) {
 }
 
 void report(const config::Invocation& call, const DataFolder& folder, const Genesis& genesis,
-            const std::optional<AccountId>& faucet) {
+            const std::optional<AccountId>& faucet, bool network) {
   if (call.json) {
     const nlohmann::json object = {
         {"data_dir", folder.root.string()},
@@ -126,7 +147,8 @@ void report(const config::Invocation& call, const DataFolder& folder, const Gene
         {"chain_id", genesis.chain_id},
         {"preset", preset_name(genesis.preset)},
         {"operator", genesis.operators.front().text()},
-        {"vrf_key", to_hex(genesis.proposers.front().vrf_key.view())},
+        {"vrf_key", network ? nlohmann::json() : nlohmann::json(to_hex(genesis.proposers.front().vrf_key.view()))},
+        {"validators", network ? genesis.proposers.size() : 0},
         {"governance", genesis.governance ? nlohmann::json(genesis.governance->text()) : nlohmann::json()},
         {"faucet", faucet ? nlohmann::json(faucet->text()) : nlohmann::json()}};
     call.out.line(object.dump());
@@ -137,12 +159,22 @@ void report(const config::Invocation& call, const DataFolder& folder, const Gene
   lines.add("folder", folder.root.string());
   lines.add("genesis", folder.genesis().string());
   lines.add("operator", genesis.operators.front().text());
-  lines.add("VRF key", to_hex(genesis.proposers.front().vrf_key.view()));
+  if (network) {
+    lines.add("validators", fmt::format("{}", genesis.proposers.size()));
+  } else {
+    lines.add("VRF key", to_hex(genesis.proposers.front().vrf_key.view()));
+  }
   if (faucet) lines.add("faucet", faucet->text());
   lines.add("governance", genesis.governance ? genesis.governance->text() : "none: the parameters stay as they are");
   call.out.stream() << lines.render(call.out) << std::flush;
   call.out.line("");
   call.out.line(fmt::format("Back up {}: who holds it reports for this network.", folder.operator_key().string()));
+  if (network) {
+    call.out.line("Give genesis.json to every validator; each keeps its own vrf.key.json beside it.");
+    call.out.line(
+        fmt::format("Start it with: starminerd run --engine-kind cometbft --data-dir {}", folder.root.string()));
+    return;
+  }
   call.out.line(fmt::format("Back up {}: without it this chain makes no further block.", folder.vrf_key().string()));
   call.out.line(fmt::format("Start it with: starminerd run --data-dir {}", folder.root.string()));
 }
@@ -167,16 +199,25 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
   }
   const auto operator_account = key_at(folder.operator_key());
   if (!operator_account) return refuse(call, ExitCode::Failure, "no operator key", operator_account.error());
-  const auto vrf_key = std::filesystem::exists(folder.vrf_key(), error) ? client::load_vrf_key_file(folder.vrf_key())
-                                                                        : client::create_vrf_key_file(folder.vrf_key());
-  if (!vrf_key) return refuse(call, ExitCode::Failure, "no VRF key", vrf_key.error());
+  std::vector<protocol::GenesisProposer> proposers;
+  for (const std::string& text : request.validators) {
+    const auto validator = parse_validator(text);
+    if (!validator) return refuse(call, ExitCode::Usage, "a validator is malformed", validator.error());
+    proposers.push_back(*validator);
+  }
+  if (proposers.empty()) {
+    const auto key = std::filesystem::exists(folder.vrf_key(), error) ? client::load_vrf_key_file(folder.vrf_key())
+                                                                      : client::create_vrf_key_file(folder.vrf_key());
+    if (!key) return refuse(call, ExitCode::Failure, "no VRF key", key.error());
+    proposers = {{*operator_account, key->public_key()}};
+  }
 
   Genesis genesis;
   genesis.preset = *preset;
   genesis.chain_id = request.chain_id.empty() ? make_chain_id(request.preset) : request.chain_id;
   genesis.time = engine::solo::Engine::wall_clock();
   genesis.operators = {*operator_account};
-  genesis.proposers = {{*operator_account, vrf_key->public_key()}};
+  genesis.proposers = std::move(proposers);
   entry_of(genesis, *operator_account).agpu = request.operator_funds;
   std::optional<AccountId> faucet;
   if (*preset == protocol::Preset::Dev) {
@@ -206,7 +247,7 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
   if (!write_atomically(folder.genesis(), client::format_genesis(genesis))) {
     return refuse(call, ExitCode::Failure, "the genesis cannot be written", folder.genesis().string());
   }
-  report(call, folder, genesis, faucet);
+  report(call, folder, genesis, faucet, !request.validators.empty());
   return ExitCode::Ok;
 }
 

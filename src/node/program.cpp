@@ -32,6 +32,12 @@ void add_init(config::Program& program, const Settings& settings, InitRequest& r
           "Account that may set parameters within their bounds, or none; the operator's on presets test and dev, none "
           "on main.")
       .placeholder("ADDRESS");
+  command
+      .option(
+          "--validator", request.validators,
+          "A validator of a network that CometBFT orders, as often as needed: the address of its consensus key, and "
+          "what starminerd vrf-key prints on its machine.")
+      .placeholder("ADDRESS=KEY");
   command.option("--operator-funds", request.operator_funds,
                  "Balance of the operator's account, which pays for reports.");
   command.option("--faucet-funds", request.faucet_funds, "Balance of the faucet, on preset dev.");
@@ -129,12 +135,24 @@ int run_program(int argc, const char* const* argv) {
       .add("run", "Serve the market until stopped")
       .describe(
           "Loads the chain, checks it against its hashes, and serves the API. Ends in order on SIGTERM and SIGINT. "
-          "Logs "
-          "go to standard error. The address of the API stands in api.url of the data folder while it serves.")
+          "Logs go to standard error. The address of the API stands in api.url of the data folder while it serves. "
+          "With "
+          "--engine-kind cometbft the validators of a network order the transactions, and this process serves their "
+          "CometBFT instead of the API (docs/operators.md).")
       .example("starminerd run --data-dir dev", "Serve the chain in the folder dev")
       .example("starminerd run --data-dir dev --api-listen 127.0.0.1:0", "The same on a free port")
+      .example("starminerd run --data-dir net --engine-kind cometbft", "Hold the market of a network behind CometBFT")
       .returns(ExitCode::NotFound, "the data folder has no genesis")
       .run([&](const Invocation& call) { return serve(call, settings, version); });
+  program.root()
+      .add("vrf-key", "Show the VRF key of the data folder, and make it where there is none")
+      .describe(
+          "Prints the public half, which the genesis of a network names beside the validator's address (starminerd "
+          "init "
+          "--validator). The key itself stays in vrf.key.json; back it up.")
+      .prints()
+      .example("starminerd vrf-key --data-dir net", "What the maker of the genesis needs to know")
+      .run([&](const Invocation& call) { return show_vrf_key(call, settings); });
   program.root()
       .add("replay", "Recompute the whole chain and compare every root")
       .describe("Applies every stored block to a fresh state. The node must be stopped, or the folder be a copy.")

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <prometheus/registry.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "api/http/server.h"
@@ -15,6 +14,7 @@
 #include "client/vrf_key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
+#include "node/process.h"
 #include "storage/snapshot.h"
 
 namespace starminer::node {
@@ -26,39 +26,6 @@ using engine::solo::Engine;
 constexpr double kBurstSeconds = 2.0;
 constexpr std::uint32_t kFaucetRate = 5;
 constexpr std::uint32_t kStreamRate = 20;
-
-void start_logging(LogLevel level) {
-  auto logger = spdlog::stderr_color_mt("starminerd");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-  switch (level) {
-    case LogLevel::Debug: logger->set_level(spdlog::level::debug); break;
-    case LogLevel::Info: logger->set_level(spdlog::level::info); break;
-    case LogLevel::Warning: logger->set_level(spdlog::level::warn); break;
-    case LogLevel::Error: logger->set_level(spdlog::level::err); break;
-  }
-  spdlog::set_default_logger(std::move(logger));
-}
-
-/// Signals that end the program, held back from all threads and waited for in one place.
-class StopSignals {
- public:
-  StopSignals() {
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of the write, as a full disk is
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  void wait() const {
-    int signal = 0;
-    while (sigwait(&set_, &signal) != 0) continue;
-    spdlog::info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
-  }
-
- private:
-  sigset_t set_{};
-};
 
 api::http::Rate rate(std::uint32_t per_second) {
   return {static_cast<double>(per_second), static_cast<double>(per_second) * kBurstSeconds};
@@ -248,6 +215,7 @@ ExitCode serve(const config::Invocation& call, const Settings& settings, const s
                                           folder.genesis().string() + " does not exist",
                                           {"make one: starminerd init --data-dir " + folder.root.string()}});
   }
+  if (settings.engine == EngineKind::CometBft) return serve_validator(call, settings, version);
   start_logging(settings.log_level);
   const StopSignals signals;
   Node node;

@@ -33,6 +33,14 @@ void declare_options(config::OptionTable& options, Settings& settings) {
   options.add("api.signed_rate", settings.signed_rate, "Signed calls per second and key; 0 is no limit.");
   options.add("api.artifact_rate", settings.artifact_rate,
               "Calls for artifacts per second and address; 0 is no limit.");
+  options.add_binding(
+      "engine.kind",
+      config::bind_choice(settings.engine, {{"solo", EngineKind::Solo}, {"cometbft", EngineKind::CometBft}}),
+      "Who orders the transactions: this process alone, or the validators of a CometBFT network.");
+  options.add(
+      "abci.listen", settings.abci_listen,
+      "With engine cometbft: where CometBFT finds this node, unix://PATH or tcp://ADDRESS:PORT; abci.sock in the "
+      "data folder if not given. Whoever reaches it decides blocks: never a public address.");
   options.add("engine.verify_threads", settings.verify_threads,
               "Threads that check the signatures of batches; 0 is one for each core.");
   options.add("engine.queue_max", settings.queue_max, "Transactions that may wait; more are answered E1107.");

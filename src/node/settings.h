@@ -14,6 +14,9 @@ namespace starminer::node {
 
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
 
+/// Who orders the transactions.
+enum class EngineKind : std::uint8_t { Solo, CometBft };
+
 struct Settings {
   std::filesystem::path data_folder;
   config::HostPort listen{"127.0.0.1", 7700};
@@ -31,6 +34,8 @@ struct Settings {
   std::uint32_t signed_rate = 200;
   std::uint32_t artifact_rate = 100;
 
+  EngineKind engine = EngineKind::Solo;
+  std::string abci_listen;           // empty: abci.sock in the data folder
   std::uint32_t verify_threads = 0;  // 0: one for each core
   std::uint32_t queue_max = 15'000;
   std::uint32_t queue_max_per_account = 1'024;

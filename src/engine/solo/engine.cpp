@@ -54,6 +54,11 @@ Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storag
                       "genesis file or another data folder",
                       machine->chain().chain_id));
     }
+    const auto last = store->find_block(store->tip()->height);
+    if (!last) return fail(last.error().text);
+    if (*last && (*last)->order_rule != protocol::OrderRule::Arrival) {
+      return fail("validators ordered the blocks of this data folder: start it with --engine-kind cometbft");
+    }
   } else {
     const auto result = machine->start(genesis);
     if (!result) return fail(fmt::format("the genesis is not valid: {}", result.error()));

@@ -107,6 +107,29 @@ class EngineTest : public ::testing::Test {
   std::unique_ptr<Engine> engine_;
 };
 
+TEST_F(EngineTest, GoesOnWithNoChainThatValidatorsOrdered) {
+  open().stop();
+  engine_.reset();
+  {
+    auto store = storage::ChainStore::open(folder_, store_options_);
+    ASSERT_TRUE(store.has_value());
+    protocol::Machine machine;
+    ASSERT_TRUE((*store)->load(machine).has_value());
+    storage::StoredBlock block;
+    block.height = machine.chain().height + 1;
+    block.order_rule = protocol::OrderRule::Lanes;
+    const auto step = protocol::chain_test::proposer().prove(machine.randomness().last().seed, block.height);
+    machine.begin_block({block.height, machine.chain().block_time, machine.app_hash(), block.order_rule}, step);
+    const auto result = machine.finish_block();
+    block.app_hash = result.app_hash;
+    block.history_size = result.history_size;
+    ASSERT_TRUE((*store)->write(block, result).has_value());
+  }
+  const auto engine = try_open(genesis_);
+  ASSERT_FALSE(engine.has_value());
+  EXPECT_NE(engine.error().find("--engine-kind cometbft"), std::string::npos) << engine.error();
+}
+
 TEST_F(EngineTest, AnswersWithTheDurableReceiptAndTheSameBytesTwiceWithTheFirst) {
   Engine& engine = open();
   Answers answers;
