@@ -212,8 +212,8 @@ bool Pricing::invariants_hold() const {
     }
   }
   return std::all_of(points_.begin(), points_.end(), [](const auto& entry) {
-    const auto& [key, point] = entry;
-    return key.slot == slot_of(point.tick) &&
+    const auto& point = entry.second;
+    return entry.first.slot == slot_of(point.tick) &&
            std::all_of(point.bands.begin(), point.bands.end(),
                        [&point](const Envelope& band) { return band.low <= point.price && point.price <= band.high; });
   });
