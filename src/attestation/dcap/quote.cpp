@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "attestation/evidence/taker.h"
+
 namespace starminer::attestation::dcap {
 namespace {
 
@@ -14,44 +16,6 @@ constexpr std::size_t kTd15Bytes = 648;
 constexpr std::uint16_t kQeReportCertification = 6;
 constexpr std::array<std::uint8_t, 16> kIntelQe = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
                                                    0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
-
-/// Takes from the front; once there is too little, it has failed and gives empty views and zeros.
-class Taker {
- public:
-  explicit Taker(ByteView bytes) : rest_(bytes) {}
-
-  ByteView take(std::size_t size) {
-    if (failed_ || rest_.size() < size) {
-      failed_ = true;
-      return {};
-    }
-    const ByteView front = rest_.first(size);
-    rest_ = rest_.subspan(size);
-    return front;
-  }
-
-  template <std::size_t N>
-  void take(std::array<std::uint8_t, N>& field) {
-    const ByteView front = take(N);
-    std::copy(front.begin(), front.end(), field.begin());
-  }
-
-  std::uint16_t u16() { return static_cast<std::uint16_t>(integer(2)); }
-  std::uint32_t u32() { return integer(4); }
-  [[nodiscard]] bool failed() const { return failed_; }
-  [[nodiscard]] ByteView rest() const { return rest_; }
-
- private:
-  std::uint32_t integer(std::size_t size) {
-    std::uint32_t value = 0;
-    const ByteView front = take(size);
-    for (std::size_t i = front.size(); i-- > 0;) value = value << 8 | front[i];
-    return value;
-  }
-
-  ByteView rest_;
-  bool failed_ = false;
-};
 
 bool zero(ByteView bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "attestation/evidence/taker.h"
+
 namespace starminer::attestation::nvidia {
 namespace {
 
@@ -14,39 +16,6 @@ constexpr std::uint8_t kSpdm11 = 0x11;
 // GET_MEASUREMENTS, all blocks, with a signature.
 constexpr std::array<std::uint8_t, 4> kRequestHead = {kSpdm11, 0xe0, 0x01, 0xff};
 constexpr std::uint8_t kMeasurements = 0x60;
-
-/// Takes from the front; once there is too little, it has failed and gives empty views and zeros.
-class Taker {
- public:
-  explicit Taker(ByteView bytes) : rest_(bytes) {}
-
-  ByteView take(std::size_t size) {
-    if (failed_ || rest_.size() < size) {
-      failed_ = true;
-      return {};
-    }
-    const ByteView front = rest_.first(size);
-    rest_ = rest_.subspan(size);
-    return front;
-  }
-
-  std::uint32_t integer(std::size_t size) {
-    std::uint32_t value = 0;
-    const ByteView front = take(size);
-    for (std::size_t i = front.size(); i-- > 0;) value = value << 8 | front[i];
-    return value;
-  }
-  std::uint8_t u8() { return static_cast<std::uint8_t>(integer(1)); }
-  std::uint16_t u16() { return static_cast<std::uint16_t>(integer(2)); }
-
-  [[nodiscard]] bool failed() const { return failed_; }
-  [[nodiscard]] bool done() const { return !failed_ && rest_.empty(); }
-  [[nodiscard]] ByteView rest() const { return rest_; }
-
- private:
-  ByteView rest_;
-  bool failed_ = false;
-};
 
 std::string read_blocks(Report& report, ByteView record) {
   constexpr std::uint8_t kDmtf = 1;
