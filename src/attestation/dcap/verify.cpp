@@ -175,7 +175,8 @@ class Verifier {
                                                    ? ""
                                                    : "the signer has not signed this QE identity");
     std::string fault = signer_fault(tcb_signer);
-    if (fault.empty()) fault = signer_fault(qe_signer);
+    // Both documents mostly have one signer, whose chain need not be checked twice.
+    if (fault.empty() && collateral_.qe_signer != collateral_.tcb_signer) fault = signer_fault(qe_signer);
     steps().judge(StepId::TcbSigningChain, fault);
     if (result_.tcb_info && result_.qe_identity) {
       std::string late = x509::time_fault(result_.tcb_info->validity, time_, "the TCB info");

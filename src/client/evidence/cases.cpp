@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "attestation/dcap/collateral.h"
+#include "attestation/nvidia_rim/manifest.h"
 #include "attestation/x509/time.h"
 #include "client/evidence/case_files.h"
 #include "client/evidence/files.h"
@@ -150,6 +151,25 @@ Result<std::optional<UnixTime>, std::string> find_time(const json& row) {
   return std::optional(*time);
 }
 
+/// What "rim_checks" of a report's case expects: how many values a manifest has, and which the report has not.
+Result<json, std::string> compare_with_manifests(const json& row, const CaseFiles& files) {
+  const auto bytes = files.read(row, "report");
+  if (!bytes) return fail(bytes.error());
+  const Bytes binary = binary_of(*bytes);
+  const auto report = attestation::nvidia::parse_report(binary);
+  json found = json::array();
+  for (const json& check : row["rim_checks"]) {
+    const auto text = files.read(check, "rim");
+    if (!text) return fail(text.error());
+    const auto manifest = attestation::nvidia_rim::check_manifest(as_text(*text), {}, {}).manifest;
+    if (!report || !manifest) return fail(check.value("rim", "") + " is no manifest");
+    found.push_back({{"rim", check["rim"]},
+                     {"active", manifest->values.size()},
+                     {"mismatching_indexes", attestation::nvidia::mismatching_indexes(*report, manifest->values)}});
+  }
+  return found;
+}
+
 JudgeResult judge_gpu_case(const json& row, const CaseFiles& files, Roots roots) {
   const auto time = find_time(row);
   if (!time) return fail(time.error());
@@ -170,8 +190,27 @@ JudgeResult judge_gpu_case(const json& row, const CaseFiles& files, Roots roots)
     std::copy(nonce->begin(), nonce->end(), demands.nonce->begin());
   }
   // What is no chain is for the steps to say.
-  const GpuFiles input{binary_of(*report), certificates_of(*chain).value_or(std::vector<Bytes>{*chain})};
-  return judge_gpu(input, roots, *time, demands);
+  const GpuFiles input{binary_of(*report), certificates_of(*chain).value_or(std::vector<Bytes>{*chain}), {}};
+  Judgement judgement = judge_gpu(input, roots, *time, demands);
+  if (row.contains("rim_checks")) {
+    auto checks = compare_with_manifests(row, files);
+    if (!checks) return fail(checks.error());
+    judgement.fields["rim_checks"] = std::move(*checks);
+  }
+  return judgement;
+}
+
+JudgeResult judge_manifest_case(const json& row, const CaseFiles& files, Roots roots) {
+  const auto time = time_of_case(row);
+  if (!time) return fail(time.error());
+  const auto text = files.read(row, "rim");
+  if (!text) return fail(text.error());
+  if (row.contains("root")) {
+    const auto root = files.read(row, "root");
+    if (!root) return fail(root.error());
+    roots.nvidia_rim = certificates_of(*root).value_or(std::vector<Bytes>{});
+  }
+  return judge_manifest(as_text(*text), roots, *time);
 }
 
 JudgeResult judge_token_case(const json& row, const CaseFiles& files) {
@@ -188,6 +227,7 @@ JudgeResult judge_case(const json& row, const CaseFiles& files, const Roots& roo
   if (kind == "sev-snp" || kind == "sev-snp-chain") return judge_snp_case(row, files, roots);
   if (kind == "tdx-quote" || kind == "sgx-quote") return judge_quote_case(row, files, roots);
   if (kind == "nvidia-spdm") return judge_gpu_case(row, files, roots);
+  if (kind == "nvidia-rim") return judge_manifest_case(row, files, roots);
   if (kind == "nvidia-eat") return judge_token_case(row, files);
   return unsupported(kind);
 }
@@ -270,6 +310,9 @@ void compare(const json& row, JudgedCase& judged) {
   compare_members(row.value("cert", json::object()), judgement.certificate, "certificate's", judged);
   for (const char* const name : {"header", "overall", "submod_digest_ok"}) {
     compare_members(row.value(name, json::object()), judgement.fields.value(name, json::object()), name, judged);
+  }
+  if (row.contains("rim_checks") && judgement.fields.value("rim_checks", json()) != row["rim_checks"]) {
+    judged.differences.push_back("manifests: found " + judgement.fields.value("rim_checks", json()).dump());
   }
   const json tcb = row.value("tcb", json::object());
   if (!tcb.contains("error")) compare_members(tcb, judgement.fields.value("tcb", json::object()), "TCB's", judged);

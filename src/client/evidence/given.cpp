@@ -33,6 +33,7 @@ struct Parts {
   std::optional<GivenFile> tcb_info;
   std::optional<GivenFile> qe_identity;
   std::vector<Bytes> revocation_lists;
+  std::vector<GivenFile> manifests;
   /// DER, those of a file together.
   std::vector<std::vector<Bytes>> chains;
 };
@@ -82,6 +83,10 @@ Result<bool, std::string> sort_text(Parts& parts, const GivenFile& file) {
 Result<void, std::string> sort_file(Parts& parts, const GivenFile& file) {
   if (auto certificates = certificates_of(file.bytes)) {
     parts.chains.push_back(std::move(*certificates));
+    return {};
+  }
+  if (as_text(file.bytes).starts_with("<SoftwareIdentity")) {
+    parts.manifests.push_back(file);
     return {};
   }
   const auto text = sort_text(parts, file);
@@ -212,6 +217,7 @@ Result<Judgement, std::string> judge_gpu_parts(Parts parts, const Roots& roots, 
     for (auto& chain : parts.chains) std::move(chain.begin(), chain.end(), std::back_inserter(files.chain));
     if (files.chain.empty()) return fail(std::string("the certificate chain of the device is missing"));
   }
+  for (GivenFile& manifest : parts.manifests) files.manifests.push_back(std::move(manifest.bytes));
   return judge_gpu(files, roots, time, demands);
 }
 
@@ -231,6 +237,13 @@ Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, 
   }
   if (parts->gpu_report || parts->gpu_evidence || parts->token) {
     return judge_gpu_parts(std::move(*parts), roots, time, demands.gpu);
+  }
+  if (evidence.empty() && parts->manifests.size() == 1) {
+    return judge_manifest(as_text(parts->manifests.front().bytes), roots, time);
+  }
+  if (!parts->manifests.empty()) {
+    return fail(parts->manifests.front().name +
+                " is a manifest of measurements: give it alone or with the report of a GPU");
   }
   if (parts->quote) return judge_quote_parts(std::move(*parts), roots, time, demands);
   if (parts->snp_report || !parts->chains.empty()) return judge_snp_parts(std::move(*parts), roots, time, demands);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "attestation/json/json.h"
+#include "attestation/nvidia_rim/manifest.h"
 #include "attestation/x509/pem.h"
 #include "client/evidence/files.h"
 
@@ -55,9 +56,17 @@ Judgement judge_gpu(const GpuFiles& files, const Roots& roots, std::optional<Uni
   if (!chain.chain) return judgement_of("nvidia-spdm", std::move(chain.steps));
   auto report = attestation::nvidia::check_report(files.report, *chain.chain, demands.nonce);
   chain.steps.append(report.steps);
+  attestation::nvidia::Policy policy = demands.policy;
+  for (const Bytes& text : files.manifests) {
+    // Manifests run out; without a time nobody knows whether they had.
+    const auto manifest =
+        attestation::nvidia_rim::check_manifest(as_text(text), roots.nvidia_rim, time.value_or(UnixTime{}));
+    chain.steps.append(manifest.steps);
+    if (!policy.golden) policy.golden.emplace();
+    if (manifest.manifest) policy.golden->push_back(manifest.manifest->values);
+  }
   if (report.report) {
-    chain.steps.append(
-        attestation::nvidia::judge(*report.report, *chain.chain, demands.nonce.has_value(), demands.policy));
+    chain.steps.append(attestation::nvidia::judge(*report.report, *chain.chain, demands.nonce.has_value(), policy));
   }
   Judgement judgement = judgement_of("nvidia-spdm", std::move(chain.steps));
   if (report.report) judgement.fields = fields_of(*report.report);
@@ -66,6 +75,21 @@ Judgement judge_gpu(const GpuFiles& files, const Roots& roots, std::optional<Uni
   judgement.fields["chain_length"] = certificates.size();
   judgement.certificate = {{"serial", to_hex(certificates.front().serial())},
                            {"fwid", chain.chain->fwid ? json(to_hex(*chain.chain->fwid)) : json()}};
+  return judgement;
+}
+
+Judgement judge_manifest(std::string_view text, const Roots& roots, UnixTime time) {
+  auto check = attestation::nvidia_rim::check_manifest(text, roots.nvidia_rim, time);
+  Judgement judgement = judgement_of("nvidia-rim", std::move(check.steps));
+  if (!check.manifest) return judgement;
+  json values = json::object();
+  for (const auto& [index, alternatives] : check.manifest->values) {
+    for (const auto& digest : alternatives) values[std::to_string(index)].push_back(to_hex(digest));
+  }
+  judgement.fields = {{"version", check.manifest->version},
+                      {"product", check.manifest->product},
+                      {"active", check.manifest->values.size()},
+                      {"values", std::move(values)}};
   return judgement;
 }
 
@@ -98,7 +122,7 @@ std::optional<GpuFiles> parse_gpu_evidence(std::string_view text) {
   const auto pem = from_base64(device.text_of("certificate").value_or(""));
   auto chain = pem ? attestation::x509::certificates_of_pem(as_text(*pem)) : std::nullopt;
   if (!report || !chain) return std::nullopt;
-  return GpuFiles{std::move(*report), std::move(*chain)};
+  return GpuFiles{std::move(*report), std::move(*chain), {}};
 }
 
 }  // namespace starminer::client::evidence

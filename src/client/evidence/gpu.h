@@ -20,6 +20,8 @@ struct GpuFiles {
   Bytes report;
   /// DER, leaf first.
   std::vector<Bytes> chain;
+  /// Of its driver and VBIOS, as XML. Where there are any, the measurements must be theirs.
+  std::vector<Bytes> manifests;
 };
 
 struct GpuDemands {
@@ -33,6 +35,8 @@ struct GpuDemands {
 
 [[nodiscard]] Judgement judge_token(std::string_view text, std::optional<attestation::x509::UnixTime> time,
                                     const GpuDemands& demands);
+
+[[nodiscard]] Judgement judge_manifest(std::string_view text, const Roots& roots, attestation::x509::UnixTime time);
 
 /// [{"arch", "nonce", "evidence", "certificate"}]: report and chain of one device in base64, of a list of one.
 [[nodiscard]] std::optional<GpuFiles> parse_gpu_evidence(std::string_view text);
