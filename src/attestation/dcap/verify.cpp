@@ -38,6 +38,8 @@ Chain parse_chain(std::span<const Bytes> ders) {
   for (const Bytes& der : ders) {
     auto certificate = Certificate::parse(der);
     if (!certificate) return {};
+    // Authorities sign certificates and lists, the signer of the collateral two documents.
+    certificate->prepare();
     chain.push_back(std::move(*certificate));
   }
   return chain;
@@ -140,7 +142,7 @@ class Verifier {
   }
 
   [[nodiscard]] std::string pck_fault() const {
-    if (std::string fault = x509::chain_fault(pointers(pck_chain_)); !fault.empty()) return fault;
+    if (std::string fault = x509::chain_fault(pointers(pck_chain_), input_.anchors); !fault.empty()) return fault;
     const std::string authority = pck_chain_[1].common_name();
     if (pck_chain_[0].common_name() != kPckName || (authority != kPlatformCa && authority != kProcessorCa)) {
       return "the chain is not that of a PCK certificate";
@@ -152,7 +154,7 @@ class Verifier {
   std::string signer_fault(const Chain& chain) const {
     constexpr std::size_t kCertificates = 2;
     if (chain.size() != kCertificates) return "the chain is not a signer and its root";
-    if (std::string fault = x509::chain_fault(pointers(chain)); !fault.empty()) return fault;
+    if (std::string fault = x509::chain_fault(pointers(chain), input_.anchors); !fault.empty()) return fault;
     if (chain.front().common_name() != kSignerName) return "the signer is not " + std::string(kSignerName);
     return x509::is_anchor(chain.back(), input_.anchors) ? std::string() : "the root is none of the trusted ones";
   }
@@ -163,7 +165,10 @@ class Verifier {
 
   void check_documents() {
     const Chain tcb_signer = parse_chain(collateral_.tcb_signer);
-    const Chain qe_signer = parse_chain(collateral_.qe_signer);
+    // Both documents mostly have one signer, whose chain need not be checked twice.
+    const bool one_signer = collateral_.qe_signer == collateral_.tcb_signer;
+    const Chain other_signer = one_signer ? Chain{} : parse_chain(collateral_.qe_signer);
+    const Chain& qe_signer = one_signer ? tcb_signer : other_signer;
     result_.tcb_info = parse_tcb_info(collateral_.tcb_info.text);
     result_.qe_identity = parse_qe_identity(collateral_.qe_identity.text);
     steps().judge(StepId::TcbInfoSignature, !result_.tcb_info ? "the TCB info is not of a known form"
@@ -175,8 +180,7 @@ class Verifier {
                                                    ? ""
                                                    : "the signer has not signed this QE identity");
     std::string fault = signer_fault(tcb_signer);
-    // Both documents mostly have one signer, whose chain need not be checked twice.
-    if (fault.empty() && collateral_.qe_signer != collateral_.tcb_signer) fault = signer_fault(qe_signer);
+    if (fault.empty() && !one_signer) fault = signer_fault(qe_signer);
     steps().judge(StepId::TcbSigningChain, fault);
     if (result_.tcb_info && result_.qe_identity) {
       std::string late = x509::time_fault(result_.tcb_info->validity, time_, "the TCB info");
@@ -233,7 +237,7 @@ class Verifier {
                          const Chain& given) const {
     if (!collateral_.pck_crl_issuer.empty()) {
       if (given.size() != 2) return "the issuer of the PCK list is not an authority and its root";
-      if (std::string fault = x509::chain_fault(pointers(given)); !fault.empty()) return fault;
+      if (std::string fault = x509::chain_fault(pointers(given), input_.anchors); !fault.empty()) return fault;
       if (!x509::is_anchor(given.back(), input_.anchors)) return "the root of the lists is none of the trusted ones";
       if (!x509::authority_fault(given.front(), 0).empty()) return "the issuer of the PCK list is no authority";
     }

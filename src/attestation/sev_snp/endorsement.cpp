@@ -105,7 +105,7 @@ EndorsementCheck check_endorsement(const EndorsementInput& input, x509::UnixTime
     return check;
   }
   const std::array<const Certificate*, 3> chain = {&endorsement.certificate, &*issuer, &*root};
-  std::string fault = x509::chain_fault(chain);
+  std::string fault = x509::chain_fault(chain, input.anchors);
   if (fault.empty()) fault = product_fault(*root, endorsement.fields);
   steps.judge(StepId::SnpChain, std::move(fault));
   steps.check(StepId::SnpRoot, x509::is_anchor(*root, input.anchors), "the root is none of the trusted ones");

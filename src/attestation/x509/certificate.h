@@ -55,6 +55,8 @@ class Certificate {
   /// The subject as RFC 4514 writes it: "CN=...,O=...,C=US", attributes without a short name by their OID.
   [[nodiscard]] std::string subject_text() const;
 
+  /// Makes the key ready, for a certificate that checks several signatures.
+  void prepare() { x509::prepare(key_); }
   /// Whether this key made the signature of `child`, by the algorithm that the child names.
   [[nodiscard]] bool has_signed(const Certificate& child) const;
 
@@ -86,8 +88,9 @@ class Certificate {
 [[nodiscard]] std::string authority_fault(const Certificate& certificate, std::size_t below);
 
 /// The first thing that is wrong with a chain, leaf first, whose last certificate is self-signed; empty if nothing is.
-/// Whether the root is trusted is another question: `is_anchor`.
-[[nodiscard]] std::string chain_fault(std::span<const Certificate* const> chain);
+/// Whether the root is trusted is another question: `is_anchor`. The signature of a root on itself is not checked where
+/// it is one of the anchors, as these are trusted by their bytes.
+[[nodiscard]] std::string chain_fault(std::span<const Certificate* const> chain, std::span<const Bytes> anchors = {});
 [[nodiscard]] bool is_anchor(const Certificate& root, std::span<const Bytes> anchors);
 /// Why one of the chain is not valid at the time; empty if all are.
 [[nodiscard]] std::string chain_time_fault(std::span<const Certificate* const> chain, UnixTime time);

@@ -91,6 +91,30 @@ TEST(Certificate, ARootIsTrustedByItsBytesNotItsName) {
   EXPECT_FALSE(is_anchor(sample[0], anchors));
 }
 
+TEST(Certificate, OnlyAnAnchorNeedsNoSignatureOnItself) {
+  const auto chain = parse_chain("nvidia/hopper_550.chain.pem");
+  Bytes root(chain.back().der().begin(), chain.back().der().end());
+  const Bytes genuine = root;
+  root.back() ^= 1;  // in its signature
+  const auto damaged = Certificate::parse(root);
+  ASSERT_TRUE(damaged);
+  auto list = pointers(chain);
+  list.back() = &*damaged;
+  EXPECT_NE(chain_fault(list), "");
+  EXPECT_NE(chain_fault(list, std::vector<Bytes>{genuine}), "");
+  EXPECT_EQ(chain_fault(list, std::vector<Bytes>{root}), "");
+}
+
+TEST(Certificate, APreparedKeyGivesTheSameAnswers) {
+  auto chain = parse_chain("nvidia/hopper_550.chain.pem");
+  auto amd = parse_chain("roots/amd_milan_ask_ark.pem");
+  for (auto* certificate : {&chain[1], &amd[1]}) certificate->prepare();
+  EXPECT_TRUE(chain[1].has_signed(chain[0]));
+  EXPECT_FALSE(chain[1].has_signed(chain[1]));
+  EXPECT_TRUE(amd[1].has_signed(amd[0]));
+  EXPECT_FALSE(amd[1].has_signed(chain[0]));
+}
+
 TEST(Certificate, TimesOfTheWholeChainCount) {
   const auto chain = parse_chain("roots/amd_milan_ask_ark.pem");
   EXPECT_NE(chain_time_fault(pointers(chain), *parse_time("2019-01-01T00:00:00Z")), "");

@@ -24,7 +24,7 @@ struct Deleter {
   }
 };
 
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+using Key = std::shared_ptr<EVP_PKEY>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 
@@ -78,7 +78,7 @@ Key make_key(const char* type, OSSL_PARAM* parameters) {
   EVP_PKEY* key = nullptr;
   if (!context || EVP_PKEY_fromdata_init(context.get()) != 1) return nullptr;
   if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) return nullptr;
-  return Key(key);
+  return {key, EVP_PKEY_free};
 }
 
 Key make_ec_key(const PublicKey& key) {
@@ -144,6 +144,10 @@ std::optional<PublicKey> parse_rsa(der::Reader parameters, ByteView bits) {
 
 }  // namespace
 
+void prepare(PublicKey& key) {
+  if (!key.prepared) key.prepared = key.type == KeyType::Rsa ? make_rsa_key(key) : make_ec_key(key);
+}
+
 std::optional<PublicKey> parse_public_key(ByteView spki) {
   der::Reader outer(spki);
   der::Reader info = outer.enter(der::kSequence);
@@ -174,7 +178,7 @@ bool verify_ecdsa(const PublicKey& key, Digest digest, ByteView message, const E
   if (key.type == KeyType::Rsa) return false;
   const ByteView order = order_of(key.type);
   if (!is_between_zero_and(order, signature.r) || !is_between_zero_and(order, signature.s)) return false;
-  const Key made = make_ec_key(key);
+  const Key made = key.prepared ? key.prepared : make_ec_key(key);
   const DigestContext context(EVP_MD_CTX_new());
   STARMINER_CHECK(context != nullptr);
   if (!made) return false;
@@ -185,7 +189,7 @@ bool verify_ecdsa(const PublicKey& key, Digest digest, ByteView message, const E
 
 bool verify_rsa_pss_sha384(const PublicKey& key, ByteView message, ByteView signature) {
   if (key.type != KeyType::Rsa || signature.size() != key.modulus.size()) return false;
-  const Key made = make_rsa_key(key);
+  const Key made = key.prepared ? key.prepared : make_rsa_key(key);
   const DigestContext context(EVP_MD_CTX_new());
   STARMINER_CHECK(context != nullptr);
   EVP_PKEY_CTX* parameters = nullptr;  // owned by the context

@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/bytes.h"
+
+struct evp_pkey_st;
 
 namespace starminer::attestation::x509 {
 
@@ -20,7 +23,12 @@ struct PublicKey {
   /// Of an RSA key, big-endian without leading zeros.
   ByteView modulus;
   ByteView exponent;
+  /// OpenSSL's form of the key, where `prepare` made it; else it is made for each signature.
+  std::shared_ptr<evp_pkey_st> prepared;
 };
+
+/// Makes the key ready, which takes as long as half a signature check. A point that is not on its curve stays as it is.
+void prepare(PublicKey& key);
 
 /// Of a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7): an uncompressed point on P-256 or P-384, or RSA of 2048 to
 /// 4096 bits with an odd exponent of up to 32 bits.
