@@ -72,6 +72,7 @@ OfferRequest read_offer(const v1::Offer& message, Reader& reader) {
   request.images = reader.list<Hash32>(message.images(), "offer.images");
   Offer& offer = request.offer;
   offer.country = message.country();
+  offer.site = message.site();
   offer.site_tier = reader.narrow<std::uint8_t>(message.site_tier(), "offer.site_tier");
   offer.sandbox_tier = reader.narrow<std::uint8_t>(message.sandbox_tier(), "offer.sandbox_tier");
   offer.last_mile_level = reader.narrow<std::uint8_t>(message.last_mile_level(), "offer.last_mile_level");
@@ -163,6 +164,7 @@ JobSpec read_spec(const v1::JobSpec& message, Reader& reader) {
   spec.preemptible = message.preemptible();
   spec.credits = message.credits();
   spec.price_lock = message.price_lock();
+  spec.hosts_max = message.hosts_max();
   return spec;
 }
 
@@ -354,7 +356,20 @@ Result<ContractDecline, Refusal> decode(const v1::ContractDecline& message) {
 }
 
 Result<ContractStart, Refusal> decode(const v1::ContractStart& message) {
-  return decode_contract_only<ContractStart>(message);
+  Reader reader;
+  ContractStart op;
+  op.contract = reader.fixed<ContractId>(message.contract(), "contract");
+  op.node = reader.fixed_or_zero<NodeId>(message.node(), "node");
+  return reader.result(op);
+}
+
+Result<ContractHostDone, Refusal> decode(const v1::ContractHostDone& message) {
+  Reader reader;
+  ContractHostDone op;
+  op.contract = reader.fixed<ContractId>(message.contract(), "contract");
+  op.node = reader.fixed<NodeId>(message.node(), "node");
+  op.report_hash = reader.fixed<Hash32>(message.report_hash(), "report_hash");
+  return reader.result(op);
 }
 
 Result<ContractAccept, Refusal> decode(const v1::ContractAccept& message) {
@@ -365,7 +380,8 @@ Result<ContractProgress, Refusal> decode(const v1::ContractProgress& message) {
   Reader reader;
   ContractProgress op;
   for (const auto& entry : message.entries()) {
-    op.entries.push_back({reader.fixed<ContractId>(entry.contract(), "entries.contract"), entry.run_ms()});
+    op.entries.push_back({reader.fixed<ContractId>(entry.contract(), "entries.contract"), entry.run_ms(),
+                          reader.fixed_or_zero<NodeId>(entry.node(), "entries.node")});
   }
   return reader.result(std::move(op));
 }

@@ -24,6 +24,7 @@ class ContractDecline;
 class ContractFail;
 class ContractProgress;
 class ContractStart;
+class ContractHostDone;
 class JobCancel;
 class JobRaise;
 class JobSpec;
@@ -67,6 +68,7 @@ namespace starminer::protocol {
 [[nodiscard]] Result<ContractAcknowledge, Refusal> decode(const v1::ContractAcknowledge& message);
 [[nodiscard]] Result<ContractDecline, Refusal> decode(const v1::ContractDecline& message);
 [[nodiscard]] Result<ContractStart, Refusal> decode(const v1::ContractStart& message);
+[[nodiscard]] Result<ContractHostDone, Refusal> decode(const v1::ContractHostDone& message);
 [[nodiscard]] Result<ContractProgress, Refusal> decode(const v1::ContractProgress& message);
 [[nodiscard]] Result<ContractComplete, Refusal> decode(const v1::ContractComplete& message);
 [[nodiscard]] Result<ContractFail, Refusal> decode(const v1::ContractFail& message);

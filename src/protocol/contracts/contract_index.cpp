@@ -19,6 +19,13 @@ void erase_from(std::map<Key, std::set<ContractId>>& lists, const Key& key, cons
   if (it->second.empty()) lists.erase(it);
 }
 
+std::vector<NodeId> nodes_of(const ContractRow& row) {
+  if (row.gang.empty()) return {row.node};
+  std::vector<NodeId> nodes;
+  for (const GangHost& host : row.gang) nodes.push_back(host.node);
+  return nodes;
+}
+
 }  // namespace
 
 void ContractIndex::on_change(const ContractId& id, const ContractRow* before, const ContractRow* after) {
@@ -31,7 +38,7 @@ void ContractIndex::insert(const ContractId& id, const ContractRow& row) {
   ++counts_[static_cast<std::size_t>(row.state)];
   if (is_final(row.state)) return;
   live_.insert(id);
-  by_node_[row.node].insert(id);
+  for (const NodeId& node : nodes_of(row)) by_node_[node].insert(id);
   by_provider_[row.provider].insert(id);
 }
 
@@ -39,7 +46,7 @@ void ContractIndex::remove(const ContractId& id, const ContractRow& row) {
   --counts_[static_cast<std::size_t>(row.state)];
   if (is_final(row.state)) return;
   live_.erase(id);
-  erase_from(by_node_, row.node, id);
+  for (const NodeId& node : nodes_of(row)) erase_from(by_node_, node, id);
   erase_from(by_provider_, row.provider, id);
 }
 

@@ -63,6 +63,13 @@ void Contracts::open(const MatchMade& made, const BlockContext& context) {
   row.price = {made.price_key.tier, made.price_key.hardware_class, made.base,     made.log_price,
                made.slow_log_price, made.winner.factors,           job.max_price, made.winner.unit};
   row.match = {context.height, made.winner.score, made.winner.parts, made.winner.reserve};
+  if (!made.others.empty()) row.gang.push_back({row.node, row.allocation, {}, {}, {}, {}});
+  for (const HostShare& host : made.others) {
+    row.gang.push_back({host.node, host.allocation, {}, {}, {}, {}});
+    // One figure stands for all of them: that of the slowest, at whose pace they go.
+    const NodeRow& other = registry_.nodes().get(host.node);
+    row.rating_cu_x1000 = std::min(row.rating_cu_x1000, other.ratings[static_cast<std::size_t>(row.kind)].cu_x1000);
+  }
   if (made.winner.reserve != 0) reserve_.count_draw(row.node);
   row.cap = job.cap;
   row.expected_s = job.spec.expected_s;
@@ -166,11 +173,20 @@ bool Contracts::notice_is_sound(const ContractId& id, const ContractRow& row) co
          market_.assignments().get(row.job).preempted_by == notice.by;
 }
 
+bool Contracts::gang_is_sound(const ContractRow& row) const {
+  if (row.gang.empty()) return true;
+  const bool runs = row.state == ContractState::Running;
+  return row.gang.size() > 1 && row.gang.front().node == row.node && row.gang.front().done.ms == 0 &&
+         std::all_of(row.gang.begin(), row.gang.end(), [&](const GangHost& host) {
+           return !runs || host.done.ms != 0 || (host.ready.ms != 0 && host.heard >= row.last_progress);
+         });
+}
+
 bool Contracts::live_is_sound(const ContractId& id, const ContractRow& row) const {
   const bool run_end = row.run_end_due.ms != 0 && timers_.is_armed({row.run_end_due, TimerKind::RunEnd, id.bytes});
   const bool holds_devices = row.state != ContractState::Delivered;
   const JobRow* job = market_.jobs().find(row.job);
-  if (!notice_is_sound(id, row)) return false;
+  if (!notice_is_sound(id, row) || !gang_is_sound(row)) return false;
   return job != nullptr && timers_.is_armed({row.timer_due, row.timer, id.bytes}) &&
          run_end == (row.state == ContractState::Running) && market_.assignments().contains(row.job) == holds_devices &&
          row.end_reason == EndReason::None && row.bill.pay.is_zero() && job->state == JobState::Active &&

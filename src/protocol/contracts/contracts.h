@@ -32,11 +32,23 @@ struct ContractDecline {
   static Result<Valid<ContractDecline>, Refusal> validate(ContractDecline op);
 };
 
+/// Of a gang, each host says so, and the run begins with the last of them.
 struct ContractStart {
   using Module = Contracts;
   struct Evidence {};
   ContractId contract;
+  NodeId node{};  // zero: the contract's own
   static Result<Valid<ContractStart>, Refusal> validate(ContractStart op);
+};
+
+/// A host of a gang, but for the lead, ended its part well.
+struct ContractHostDone {
+  using Module = Contracts;
+  struct Evidence {};
+  ContractId contract;
+  NodeId node;
+  Hash32 report_hash;
+  static Result<Valid<ContractHostDone>, Refusal> validate(ContractHostDone op);
 };
 
 /// Run time so far of each named contract. Entries that no longer run, or are archived, are skipped, not refused: the
@@ -46,6 +58,9 @@ struct ContractProgress {
   struct Entry {
     ContractId contract;
     std::uint64_t run_ms = 0;
+    NodeId node{};  // host of a gang; zero: the contract's own. Only the contract's own counts for the meter
+
+    auto operator<=>(const Entry&) const = default;
   };
   struct Evidence {
     std::vector<Entry> live;
@@ -101,6 +116,8 @@ class Contracts {
   void apply(const Checked<ContractDecline>&, const Sender&, const BlockContext&);
   [[nodiscard]] Result<Checked<ContractStart>, Refusal> check(const Valid<ContractStart>&, const Sender&) const;
   void apply(const Checked<ContractStart>&, const Sender&, const BlockContext&);
+  [[nodiscard]] Result<Checked<ContractHostDone>, Refusal> check(const Valid<ContractHostDone>&, const Sender&) const;
+  void apply(const Checked<ContractHostDone>&, const Sender&, const BlockContext&);
   [[nodiscard]] Result<Checked<ContractProgress>, Refusal> check(const Valid<ContractProgress>&, const Sender&) const;
   void apply(const Checked<ContractProgress>&, const Sender&, const BlockContext&);
   [[nodiscard]] Result<Checked<ContractComplete>, Refusal> check(const Valid<ContractComplete>&, const Sender&) const;
@@ -132,6 +149,8 @@ class Contracts {
   [[nodiscard]] Result<Checked<Op>, Refusal> check_provider_op(const Valid<Op>& op, const Sender& sender,
                                                                std::initializer_list<ContractState> states) const;
   void open(const MatchMade& made, const BlockContext& context);
+  /// A sign of life of a host; all of them together are the contract's.
+  void hear(const ContractId& id, ContractRow& row, const NodeId& node, TimeMs now);
   /// Contracts that run get a timer; the others have nothing to save and end at once.
   void give_notice(const NoticeGiven& given, const BlockContext& context);
   void set_timer(const ContractId& id, ContractRow& row, TimerKind kind, TimeMs due);
@@ -164,6 +183,7 @@ class Contracts {
   [[nodiscard]] bool notice_is_sound(const ContractId& id, const ContractRow& row) const;
   [[nodiscard]] bool live_is_sound(const ContractId& id, const ContractRow& row) const;
   [[nodiscard]] bool index_is_sound() const;
+  [[nodiscard]] bool gang_is_sound(const ContractRow& row) const;
   [[nodiscard]] bool final_is_sound(const ContractId& id, const ContractRow& row) const;
 
   const Params& params_;

@@ -1,5 +1,6 @@
 // The operations of contracts: shape, refusals in the order of README.md, and their effects.
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,19 @@ Result<void, Refusal> contract_named(const ContractId& contract) {
   if (contract.is_zero()) return fail(invalid("contract: the id is missing"));
   return {};
 }
+
+/// The host that a report names, none for the contract's own node.
+const NodeId& host_named(const ContractRow& row, const NodeId& node) { return node.is_zero() ? row.node : node; }
+
+/// Null where the job runs on one node, or this is none of its hosts.
+template <class Row>
+auto* find_host(Row& row, const NodeId& node) {
+  const auto at =
+      std::find_if(row.gang.begin(), row.gang.end(), [&node](const GangHost& host) { return host.node == node; });
+  return at != row.gang.end() ? &*at : nullptr;
+}
+
+bool is_host(const ContractRow& row, const NodeId& node) { return node == row.node || find_host(row, node) != nullptr; }
 
 }  // namespace
 
@@ -46,17 +60,24 @@ Result<Valid<ContractStart>, Refusal> ContractStart::validate(ContractStart op) 
   return Valid<ContractStart>(op);
 }
 
+Result<Valid<ContractHostDone>, Refusal> ContractHostDone::validate(ContractHostDone op) {
+  if (auto named = contract_named(op.contract); !named) return fail(named.error());
+  if (op.report_hash.is_zero()) return fail(Refusal{RefusalCode::ResultInvalid, "report_hash is missing"});
+  return Valid<ContractHostDone>(op);
+}
+
 Result<Valid<ContractProgress>, Refusal> ContractProgress::validate(ContractProgress op) {
   if (op.entries.empty()) return fail(invalid("entries: the report names no contract"));
   if (op.entries.size() > kProgressEntriesMax) {
     return fail(Refusal{RefusalCode::TooManyItems,
                         fmt::format("entries: {} named, at most {} allowed", op.entries.size(), kProgressEntriesMax)});
   }
-  const auto by_contract = [](const Entry& a, const Entry& b) { return a.contract < b.contract; };
-  if (!std::is_sorted(op.entries.begin(), op.entries.end(), by_contract) ||
-      std::adjacent_find(op.entries.begin(), op.entries.end(),
-                         [](const Entry& a, const Entry& b) { return a.contract == b.contract; }) != op.entries.end()) {
-    return fail(invalid("entries: contracts must be in ascending order of their ids, each once"));
+  const auto by_host = [](const Entry& a, const Entry& b) {
+    return std::tie(a.contract, a.node) < std::tie(b.contract, b.node);
+  };
+  if (std::adjacent_find(op.entries.begin(), op.entries.end(),
+                         [&by_host](const Entry& a, const Entry& b) { return !by_host(a, b); }) != op.entries.end()) {
+    return fail(invalid("entries: contracts must be in ascending order of their ids, each host of one once"));
   }
   return Valid<ContractProgress>(std::move(op));
 }
@@ -128,16 +149,30 @@ void Contracts::apply(const Checked<ContractDecline>& op, const Sender& /*sender
 }
 
 Result<Checked<ContractStart>, Refusal> Contracts::check(const Valid<ContractStart>& op, const Sender& sender) const {
-  return check_provider_op(op, sender, {ContractState::Preparing});
+  auto checked = check_provider_op(op, sender, {ContractState::Preparing});
+  if (!checked) return checked;
+  const ContractRow& row = contracts_.get(op->contract);
+  const NodeId& node = host_named(row, op->node);
+  if (!is_host(row, node)) return fail(Refusal{RefusalCode::NotContractHost, node.text()});
+  if (const GangHost* host = find_host(row, node); host != nullptr && host->ready.ms != 0) {
+    return fail(Refusal{RefusalCode::WrongContractState, fmt::format("host {} is ready already", node.text())});
+  }
+  return checked;
 }
 
 void Contracts::apply(const Checked<ContractStart>& op, const Sender& /*sender*/, const BlockContext& context) {
   const ContractId id = op->contract;
   ContractRow row = contracts_.get(id);
+  if (GangHost* host = find_host(row, host_named(row, op->node))) host->ready = context.time;
+  if (std::any_of(row.gang.begin(), row.gang.end(), [](const GangHost& host) { return host.ready.ms == 0; })) {
+    store(id, row, context);  // the time to start runs on for the others
+    return;
+  }
   drop_timers(id, row);
   row.state = ContractState::Running;
   row.started = context.time;
   row.last_progress = context.time;
+  for (GangHost& host : row.gang) host.heard = context.time;
   set_timer(id, row, TimerKind::SilenceDue, context.time + params_.duration(Parameter::SilenceMs));
   row.run_end_due = context.time + seconds(row.max_s) + params_.duration(Parameter::RunGraceMs);
   timers_.schedule(row.run_end_due, TimerKind::RunEnd, id.bytes);
@@ -157,8 +192,12 @@ Result<Checked<ContractProgress>, Refusal> Contracts::check(const Valid<Contract
       continue;
     }
     if (row->provider != sender.account) return fail(Refusal{RefusalCode::NotContractProvider, entry.contract.text()});
+    const NodeId& node = host_named(*row, entry.node);
+    if (!is_host(*row, node)) {
+      return fail(Refusal{RefusalCode::NotContractHost, fmt::format("{} of {}", node.text(), entry.contract.text())});
+    }
     if (row->state != ContractState::Running) continue;
-    if (entry.run_ms < row->progress_run_ms) {
+    if (node == row->node && entry.run_ms < row->progress_run_ms) {
       goes_back = fmt::format("{}: {} ms after {} ms", entry.contract.text(), entry.run_ms, row->progress_run_ms);
       continue;
     }
@@ -173,18 +212,54 @@ Result<Checked<ContractProgress>, Refusal> Contracts::check(const Valid<Contract
 void Contracts::apply(const Checked<ContractProgress>& op, const Sender& /*sender*/, const BlockContext& context) {
   for (const ContractProgress::Entry& entry : op.evidence().live) {
     ContractRow row = contracts_.get(entry.contract);
-    timers_.cancel(row.timer_due, row.timer, entry.contract.bytes);
-    row.last_progress = context.time;
-    row.progress_run_ms = entry.run_ms;
-    set_timer(entry.contract, row, TimerKind::SilenceDue, context.time + params_.duration(Parameter::SilenceMs));
+    const NodeId node = host_named(row, entry.node);
+    // A report may name the contract's own node twice, by its id and by none: it does not go back.
+    if (node == row.node) row.progress_run_ms = std::max(row.progress_run_ms, entry.run_ms);
+    hear(entry.contract, row, node, context.time);
     contracts_.put(entry.contract, row);
     context.emit({.kind = EventKind::ContractProgress,
-                  .node = row.node,
+                  .node = node,
                   .job = row.job,
                   .contract = entry.contract,
                   .state = static_cast<std::uint8_t>(row.state),
                   .amount = entry.run_ms});
   }
+}
+
+void Contracts::hear(const ContractId& id, ContractRow& row, const NodeId& node, TimeMs now) {
+  row.last_progress = now;
+  for (GangHost& host : row.gang) {
+    if (host.node == node) host.heard = now;
+    if (host.done.ms == 0) row.last_progress = std::min(row.last_progress, host.heard);
+  }
+  timers_.cancel(row.timer_due, row.timer, id.bytes);
+  set_timer(id, row, TimerKind::SilenceDue, row.last_progress + params_.duration(Parameter::SilenceMs));
+}
+
+Result<Checked<ContractHostDone>, Refusal> Contracts::check(const Valid<ContractHostDone>& op,
+                                                            const Sender& sender) const {
+  auto checked = check_provider_op(op, sender, {ContractState::Running});
+  if (!checked) return checked;
+  const ContractRow& row = contracts_.get(op->contract);
+  const GangHost* host = find_host(row, op->node);
+  if (host == nullptr || op->node == row.node) {
+    return fail(Refusal{RefusalCode::NotContractHost,
+                        fmt::format("{}{}", op->node.text(), op->node == row.node ? ": it completes the job" : "")});
+  }
+  if (host->done.ms != 0) {
+    return fail(Refusal{RefusalCode::WrongContractState, fmt::format("host {} is done already", op->node.text())});
+  }
+  return checked;
+}
+
+void Contracts::apply(const Checked<ContractHostDone>& op, const Sender& /*sender*/, const BlockContext& context) {
+  const ContractId id = op->contract;
+  ContractRow row = contracts_.get(id);
+  GangHost* host = find_host(row, op->node);
+  host->done = context.time;
+  host->report = op->report_hash;
+  hear(id, row, op->node, context.time);
+  store(id, row, context);
 }
 
 Result<Checked<ContractComplete>, Refusal> Contracts::check(const Valid<ContractComplete>& op,
@@ -195,6 +270,11 @@ Result<Checked<ContractComplete>, Refusal> Contracts::check(const Valid<Contract
   if (op->run_ms < row.progress_run_ms) {
     return fail(
         Refusal{RefusalCode::ProgressGoesBack, fmt::format("{} ms after {} ms", op->run_ms, row.progress_run_ms)});
+  }
+  for (const GangHost& host : row.gang) {
+    if (host.node != row.node && host.done.ms == 0) {
+      return fail(Refusal{RefusalCode::HostsStillRun, host.node.text()});
+    }
   }
   return checked;
 }

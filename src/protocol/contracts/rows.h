@@ -64,6 +64,16 @@ struct Notice {
   Agpu provider;  // of that, paid to the provider
 };
 
+/// A host of a gang (protocol section 3), and how far its part of the job is. Times: 0 where it did not happen.
+struct GangHost {
+  NodeId node;
+  Allocation allocation;
+  TimeMs ready;   // it runs, or did
+  TimeMs heard;   // last sign of life
+  TimeMs done;    // it ended well; the lead's part ends with the contract
+  Hash32 report;  // what it made, as the host says
+};
+
 struct ContractRow {
   JobId job;
   std::uint32_t attempt = 0;
@@ -112,6 +122,7 @@ struct ContractRow {
   std::uint64_t compute_units_milli = 0;  // TOK-2: GPU-seconds x rating; 0 for a job without GPU
   std::optional<Notice> notice;
   std::optional<DeclineCharge> decline;  // paid out of the node's stake in the reserve, as it did not serve
+  std::vector<GangHost> gang;            // all hosts, `node` the first; empty: the job runs on `node` alone
 };
 
 /// What a requester paid for Premium jobs, and what of it the insurance fund gave back.

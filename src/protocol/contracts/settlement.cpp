@@ -35,7 +35,8 @@ void Contracts::stop_meter(ContractRow& row, TimeMs stop) const {
   if (row.started.ms == 0 || row.stopped.ms != 0) return;
   row.stopped = stop;
   row.metered_ms = metered_ms(row, stop);
-  const std::uint64_t devices_milli = row.allocation.devices.size() * std::uint64_t{row.allocation.milli_per_device};
+  std::uint64_t devices_milli = row.allocation.devices.size() * std::uint64_t{row.allocation.milli_per_device};
+  if (!row.gang.empty()) devices_milli *= row.gang.size();  // equal parts
   const auto device_seconds_milli = mul_div(row.metered_ms / 1000, devices_milli, 1, Rounding::Floor);
   row.compute_units_milli =
       device_seconds_milli ? mul_div(*device_seconds_milli, row.rating_cu_x1000, 1000, Rounding::Floor).value_or(0) : 0;
@@ -110,7 +111,9 @@ void Contracts::count_premium(const ContractRow& row) {
 void Contracts::record_outcome(const ContractRow& row, Outcome outcome, const BlockContext& context) {
   // Outcomes between linked accounts count nothing: who pays itself learns nothing about its node.
   if (row.requester == row.provider || row.requester == row.payout) return;
-  reputation_.record(row.node, static_cast<std::uint8_t>(row.kind), outcome, kFullOutcomeMilli, context.time);
+  const auto kind = static_cast<std::uint8_t>(row.kind);
+  if (row.gang.empty()) reputation_.record(row.node, kind, outcome, kFullOutcomeMilli, context.time);
+  for (const GangHost& host : row.gang) reputation_.record(host.node, kind, outcome, kFullOutcomeMilli, context.time);
 }
 
 void Contracts::finish(const ContractId& id, ContractRow row, ContractState state, EndReason reason,

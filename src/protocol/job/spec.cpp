@@ -54,6 +54,9 @@ void check_times(const JobSpec& spec, FieldCheck& check) {
       .range("latency_ms", spec.latency_ms, 0, kLatencyMsMax)
       .range("urgency", static_cast<std::uint8_t>(spec.urgency), 0, enum_count(Urgency{}) - 1U)
       .range("tier", static_cast<std::uint8_t>(spec.tier), 0, enum_count(TierChoice{}) - 1U)
+      .range("hosts_max", spec.hosts_max, 0, kGangHostsMax)
+      .require("hosts_max", spec.hosts_max <= 1 || spec.placement != Placement::OneNode,
+               "must be 0 or 1 where all GPUs must lie on one node: placement says where they may")
       .require("dedicated", !spec.dedicated || spec.resources.share_milli == 0,
                "excludes a share of a GPU: a dedicated node is a whole one");
 }
@@ -84,6 +87,15 @@ std::string_view kind_name(JobKind kind) {
     case JobKind::Inference: return "inference";
     case JobKind::Rendering: return "rendering";
     case JobKind::Simulation: return "simulation";
+  }
+  return "";
+}
+
+std::string_view placement_name(Placement placement) {
+  switch (placement) {
+    case Placement::OneNode: return "one-node";
+    case Placement::OneSite: return "one-site";
+    case Placement::Any: return "any";
   }
   return "";
 }

@@ -26,8 +26,10 @@ enum class TierChoice : std::uint8_t { Auto = 0, Economy = 1, Standard = 2, Prem
 enum class Urgency : std::uint8_t { None = 0, Soon = 1, Now = 2 };
 [[nodiscard]] constexpr std::uint8_t enum_count(Urgency) { return 3; }
 
+/// Where its GPUs may lie: on one node, else on hosts of one site. Any asks for nothing and is served as OneSite.
 enum class Placement : std::uint8_t { OneNode = 0, OneSite = 1, Any = 2 };
 [[nodiscard]] constexpr std::uint8_t enum_count(Placement) { return 3; }
+[[nodiscard]] std::string_view placement_name(Placement placement);  // "one-site"
 
 /// A name reduced to 64 bits, for set tests: runtimes and images.
 /// The first eight bytes of the name's SHA-256, big-endian.
@@ -82,6 +84,7 @@ struct JobSpec {
   bool preemptible = false;
   std::uint64_t credits = 0;     // to be spent on a better place in the queue (QUE-3)
   std::uint32_t price_lock = 0;  // ticks for which the price of the submission holds; 0: it does not (CSC-3)
+  std::uint32_t hosts_max = 0;   // that may share its GPUs where it need not be one node; 0: kGangHostsMax
 };
 
 /// Devices in thousandths: 2 GPUs are 2000, a quarter of one is 250, no GPU is 0.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "protocol/market/eligibility.h"
+#include "protocol/market/gang.h"
 
 namespace starminer::protocol {
 namespace {
@@ -21,12 +22,15 @@ Place last_place(std::uint64_t key_ms) {
 
 std::string agpu(Agpu amount) { return format_amount(amount); }
 
+std::string count_of_gpus(std::uint32_t gpus) { return fmt::format("{} GPU{}", gpus, gpus == 1 ? "" : "s"); }
+
 class Admitter {
  public:
   Admitter(const MarketView& market, const AdmissionRequest& request, const BlockContext& context)
       : market_(market), request_(request), context_(context) {
     result_.spec = in_market_time(request.spec, context);
     result_.boost = boost_of(market.params, request.spec);
+    splits_ = splits_of(result_.spec);
   }
 
   Admission run() {
@@ -51,6 +55,12 @@ class Admitter {
     Price max_price;
     Agpu cap;
     Agpu expected;  // least expected cost, with room for the factors of the node
+  };
+  /// Where a node, or the hosts of a gang split so, could ever run the job.
+  struct Runnable {
+    ClassId hardware_class = 0;
+    RegionId region = 0;
+    const Split* split = nullptr;
   };
 
   /// Most jobs need no look at nodes and at those that wait.
@@ -100,17 +110,43 @@ class Admitter {
   /// Finds where nodes are that could ever run the job; prices are bounded over these places.
   void find_runnable() {
     const Demand any = demand({});
-    runnable_ =
-        request_.nodes.supply().places_where(any, [&any](const NodeView& node) { return could_ever_run(any, node); });
+    const auto add = [this](const std::vector<std::pair<ClassId, RegionId>>& places, const Split* split) {
+      for (const auto& [hardware_class, region] : places) runnable_.push_back({hardware_class, region, split});
+    };
+    add(request_.nodes.supply().places_where(any, [&any](const NodeView& node) { return could_ever_run(any, node); }),
+        nullptr);
+    for (const Split& split : splits_) add(gang_places(request_.nodes, any, split), &split);
     if (!runnable_.empty()) return;
-    refuse(RefusalCode::NeverRunnable, explain_never(any));
+    refuse(RefusalCode::NeverRunnable, why_never(any));
     // For the figures of a quote: any place that the request allows.
     for (const auto& [hardware_class, class_row] : market_.registry.classes()) {
       for (const auto& [region, region_row] : market_.registry.regions()) {
         if (any.classes().test(hardware_class) && any.allows_region(region)) {
-          runnable_.emplace_back(hardware_class, region);
+          runnable_.push_back({hardware_class, region, nullptr});
         }
       }
+    }
+  }
+
+  /// Of a job that may be split, why no site has enough hosts for it follows why no node is large enough.
+  [[nodiscard]] std::string why_never(const Demand& any) const {
+    std::string text = explain_never(any);
+    if (splits_.empty()) return text;
+    const Split& most = splits_.back();
+    return text + fmt::format("; as a gang: no site has {} hosts for {} each{}", most.hosts,
+                              count_of_gpus(most.part.resources.gpus),
+                              splits_.size() > 1 ? ", nor fewer hosts for more" : "");
+  }
+
+  /// Calls `visit(demand, class, region)` for every place, with the demand as it is there.
+  template <class Visit>
+  void each_runnable(const Demand& whole, const Visit& visit) const {
+    const Split* split = nullptr;
+    std::optional<Demand> part;
+    for (const Runnable& place : runnable_) {
+      if (place.split != split) part.emplace(part_of(whole, *place.split));
+      split = place.split;
+      visit(split != nullptr ? *part : whole, place.hardware_class, place.region);
     }
   }
 
@@ -118,19 +154,19 @@ class Admitter {
     Terms terms{tier, request_.spec.max_price, {}, {}};
     const Demand open = demand(terms);
     if (terms.max_price.nagpu_per_gpu_hour == 0) {
-      for (const auto& [hardware_class, region] : runnable_) {
-        terms.max_price = std::max(terms.max_price, open.highest_price(hardware_class, region, kPriceRoomTicks));
-      }
+      each_runnable(open, [&terms](const Demand& of, ClassId hardware_class, RegionId region) {
+        terms.max_price = std::max(terms.max_price, of.highest_price(hardware_class, region, kPriceRoomTicks));
+      });
     }
     const Agpu most =
         Pricing::cost(terms.max_price, billing_milli(spec().resources), seconds(spec().max_s).ms, Rounding::Ceil);
     terms.cap = std::min(spec().budget, most);
     terms.expected = Agpu{kAmountMax};
     const Demand bounded = demand({tier, terms.max_price, {}, {}});
-    for (const auto& [hardware_class, region] : runnable_) {
-      const Price dearest = bounded.highest_price(hardware_class, region, 0);
-      terms.expected = std::min(terms.expected, bounded.expected_cost(hardware_class, dearest));
-    }
+    each_runnable(bounded, [&terms](const Demand& of, ClassId hardware_class, RegionId region) {
+      const Price dearest = of.highest_price(hardware_class, region, 0);
+      terms.expected = std::min(terms.expected, of.expected_cost(hardware_class, dearest));
+    });
     if (runnable_.empty()) terms.expected = {};
     return terms;
   }
@@ -206,9 +242,9 @@ class Admitter {
   void check_cap() {
     const Demand priced = demand(terms_);
     Price cheapest{std::numeric_limits<std::uint64_t>::max()};
-    for (const auto& [hardware_class, region] : runnable_) {
-      cheapest = std::min(cheapest, priced.lowest_price(hardware_class, region, false));
-    }
+    each_runnable(priced, [&cheapest](const Demand& of, ClassId hardware_class, RegionId region) {
+      cheapest = std::min(cheapest, of.lowest_price(hardware_class, region, false));
+    });
     const Agpu least = minimum_charge(market_, spec(), std::min(cheapest, terms_.max_price));
     if (terms_.cap >= least) return;
     refuse(RefusalCode::CapTooSmall, fmt::format("the cap is {}, the minimum charge {}, missing {}", agpu(terms_.cap),
@@ -223,8 +259,8 @@ class Admitter {
                                                      spec().max_s, gpu_milli(spec().resources)));
     }
     std::uint64_t largest = 0;
-    for (const auto& [hardware_class, region] : runnable_) {
-      largest = std::max(largest, boost_lane(market_.params, request_.nodes.total_milli(hardware_class)));
+    for (const Runnable& place : runnable_) {
+      largest = std::max(largest, boost_lane(market_.params, request_.nodes.total_milli(place.hardware_class)));
     }
     if (gpu_milli(spec().resources) > largest) {
       refuse(RefusalCode::BoostLaneTooSmall, fmt::format("asked for {} thousandths of a GPU, at most {} in any class",
@@ -287,7 +323,8 @@ class Admitter {
   std::optional<DispatchPass> pass_;
   Admission result_;
   Terms terms_;
-  std::vector<std::pair<ClassId, RegionId>> runnable_;
+  std::vector<Split> splits_;
+  std::vector<Runnable> runnable_;
   bool waiting_excluded_ = false;
 };
 

@@ -50,7 +50,7 @@ bool Demand::avoids(const AccountId& provider) const {
 }
 
 bool Demand::may_draw(ClassId hardware_class) const {
-  if (!terms_.requester || spec_.resources.gpus == 0) return false;
+  if (!terms_.requester || terms_.whole != nullptr || spec_.resources.gpus == 0) return false;
   const ClassDemandRow* row = market_.class_demand.find(hardware_class);
   if (row == nullptr || row->load_ppm <= market_.params.get(Parameter::ReserveLoadPpm)) return false;
   if (!has_level_) has_level_ = reaches_reserve_level(market_, *terms_.requester);
@@ -74,6 +74,7 @@ LockedPrice Demand::tier_price(ClassId hardware_class) const {
 FactorInput Demand::factor_input(ClassId hardware_class, RegionId region, NodeFigures quality) const {
   FactorInput input;
   input.tier = terms_.tier;
+  input.hosts = terms_.hosts;
   input.now = lock_ != nullptr ? lock_->since : now_;
   input.class_memory_bytes = market_.registry.classes().get(hardware_class).device_memory_bytes;
   input.region_factor = market_.registry.regions().get(region).price_factor;
@@ -92,7 +93,7 @@ NodePrice Demand::price_on(const NodeRow& node, const NodeId& id) const {
   input.reliability = market_.pricing.reliability(id, node, market_.reputation, now_);
   NodePrice price;
   price.base = base_price(node.hardware_class);
-  price.factors = market_.pricing.factors(spec_, input);
+  price.factors = market_.pricing.factors(job(), input);
   price.unit = Pricing::unit_price(price.base, price.factors);
   if (terms_.price_held_since) price.unit = std::min(price.unit, terms_.max_price);
   return price;
@@ -111,7 +112,7 @@ const Demand::ClassFigures& Demand::figures(ClassId hardware_class, RegionId reg
   if (inserted) {
     NodePrice& price = it->second.price;
     price.base = base_price(hardware_class);
-    price.factors = market_.pricing.factors(spec_, factor_input(hardware_class, region, NodeFigures::Neutral));
+    price.factors = market_.pricing.factors(job(), factor_input(hardware_class, region, NodeFigures::Neutral));
     price.unit = Pricing::unit_price(price.base, price.factors);
     it->second.expected = expected_cost(hardware_class, price.unit);
   }
@@ -132,19 +133,19 @@ Price Demand::highest_price(ClassId hardware_class, RegionId region, std::uint32
   input.now = now_ + DurationMs{ticks * market_.params.get(Parameter::TickMs)};
   const Price base = spec_.resources.gpus == 0 ? base_price(hardware_class)
                                                : market_.pricing.envelope(terms_.tier, hardware_class, ticks).high;
-  return Pricing::unit_price(base, market_.pricing.factors(spec_, input));
+  return Pricing::unit_price(base, market_.pricing.factors(job(), input));
 }
 
 Price Demand::highest_price_now(ClassId hardware_class, RegionId region) const {
   const FactorInput input = factor_input(hardware_class, region, NodeFigures::Most);
-  return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
+  return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(job(), input));
 }
 
 Price Demand::lowest_price(ClassId hardware_class, RegionId region, bool confirmed) const {
   FactorInput input = factor_input(hardware_class, region, NodeFigures::Least);
   if (!confirmed) input.region_factor = std::min(input.region_factor, Ppm{kPpm});
   if (terms_.price_held_since) input.now = *terms_.price_held_since;
-  return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(spec_, input));
+  return Pricing::unit_price(base_price(hardware_class), market_.pricing.factors(job(), input));
 }
 
 std::uint64_t Demand::expected_ms(ClassId hardware_class) const {
@@ -163,7 +164,7 @@ std::uint64_t Demand::expected_ms(ClassId hardware_class) const {
 
 Agpu Demand::expected_cost(ClassId hardware_class, Price unit) const {
   if (terms_.max_price.nagpu_per_gpu_hour != 0) unit = std::min(unit, terms_.max_price);
-  return Pricing::cost(unit, billing_milli(spec_.resources), expected_ms(hardware_class), Rounding::Ceil);
+  return Pricing::cost(unit, billing_milli(job().resources), expected_ms(hardware_class), Rounding::Ceil);
 }
 
 bool Demand::is_priced_out(const Places& places) const {

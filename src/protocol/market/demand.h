@@ -36,6 +36,9 @@ class Demand {
     bool any_price = false;
     // Whose stake says whether the job may draw a reserve; nobody: it may not.
     std::optional<AccountId> requester{};
+    // Of a part of a gang: the whole job, which is what is priced and billed, and the hosts that share it.
+    const JobSpec* whole = nullptr;
+    std::uint32_t hosts = 1;
   };
 
   /// `spec` has its deadline in market time and must outlive the object, as must `terms.avoided`.
@@ -43,7 +46,10 @@ class Demand {
   Demand(const MarketView& market, const JobRow& row, TimeMs now);
 
   [[nodiscard]] const MarketView& market() const { return market_; }
+  /// What one node has to serve: the job, or the part of it that one host of a gang takes.
   [[nodiscard]] const JobSpec& spec() const { return spec_; }
+  /// What is priced and billed.
+  [[nodiscard]] const JobSpec& job() const { return terms_.whole != nullptr ? *terms_.whole : spec_; }
   [[nodiscard]] const Terms& terms() const { return terms_; }
   [[nodiscard]] TimeMs now() const { return now_; }
   [[nodiscard]] const ClassSet& classes() const { return classes_; }
@@ -58,7 +64,7 @@ class Demand {
   [[nodiscard]] std::uint32_t reference_rating(ClassId hardware_class) const;
   [[nodiscard]] bool avoids(const AccountId& provider) const;
   /// Whether the job prefers nodes that stand by in the reserves of a class: the class is short of GPUs, as of the last
-  /// tick, and the requester has the stake for it (protocol section 7). Jobs without a GPU never do.
+  /// tick, and the requester has the stake for it (protocol section 7). Jobs without a GPU and gangs never do.
   [[nodiscard]] bool may_draw(ClassId hardware_class) const;
 
   // Prices

@@ -1,9 +1,11 @@
 #include "protocol/market/dispatch.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 #include "protocol/market/boost.h"
+#include "protocol/market/dispatch_visit.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/node_index.h"
 #include "protocol/market/score.h"
@@ -53,30 +55,10 @@ void DispatchPass::add_reservation(const Reservation& held) {
   if (nodes_) nodes_->reserve(held.node, from);
 }
 
-template <class Bound, class IsEnough, class Look>
-void DispatchPass::visit(const Demand& demand, const ClassSet& classes, ConstraintSet ignored, const Bound& bound,
-                         const IsEnough& is_enough, const Look& look) {
-  if (market_.known != nullptr) {
-    if (market_.nodes != nullptr) market_.nodes->refresh_supply(market_);
-    market_.known->supply().visit(demand, classes, ignored, bound, is_enough, look);
-    return;
-  }
-  for (const NodeView& node : nodes().all()) {
-    if (classes.test(node.node->hardware_class)) look(NodeView{node.id, node.node, nullptr, false, {}});
-  }
-}
-
-template <class Bound, class Passes>
-bool DispatchPass::any_node(const Demand& demand, const ClassSet& classes, ConstraintSet ignored, const Bound& bound,
-                            const Passes& passes) {
-  if (market_.known != nullptr) {
-    if (market_.nodes != nullptr) market_.nodes->refresh_supply(market_);
-    return market_.known->supply().any_active(demand, classes, ignored, bound, passes);
-  }
-  const auto& all = nodes().all();
-  return std::any_of(all.begin(), all.end(), [&](const NodeView& node) {
-    return classes.test(node.node->hardware_class) && passes(NodeView{node.id, node.node, nullptr, false, {}});
-  });
+const Fragmentation& DispatchPass::fragmentation() {
+  if (indexed_) return market_.nodes->fragmentation();
+  if (!fragmentation_) fragmentation_ = fragmentation_of(market_.index, asking_);
+  return *fragmentation_;
 }
 
 std::optional<Match> DispatchPass::choose(const Demand& demand, const JobId& job) {
@@ -119,7 +101,7 @@ std::uint64_t DispatchPass::total_milli(ClassId hardware_class) {
                                   : nodes().room(hardware_class).total_milli;
 }
 
-bool DispatchPass::is_taken(const Demand& demand, ConstraintSet ignored) {
+bool DispatchPass::is_taken_by_node(const Demand& demand, ConstraintSet ignored) {
   const RoomNeeds needs(demand);
   return any_node(
       demand, demand.classes(), ignored,
@@ -127,6 +109,10 @@ bool DispatchPass::is_taken(const Demand& demand, ConstraintSet ignored) {
         return needs.may_fit_now(room) ? std::optional<std::uint64_t>(0) : std::nullopt;
       },
       [&](const NodeView& node) { return !first_failure(demand, view_of(node.id, *node.node), ignored); });
+}
+
+bool DispatchPass::is_taken(const Demand& demand, ConstraintSet ignored) {
+  return is_taken_by_node(demand, ignored) || is_taken_by_gang(demand, ignored);
 }
 
 bool DispatchPass::waits_for_others(const JobId& job, const NodeId& node) const {
@@ -147,9 +133,7 @@ std::optional<Candidate> DispatchPass::start_on_notice(const JobId& job, const J
     if (!waits_for_others(job, node)) lost_nodes_.push_back(job);
     return std::nullopt;
   }
-  if (!indexed_ && !fragmentation_) fragmentation_ = fragmentation_of(market_.index, asking_);
-  const Fragmentation& fragmentation = indexed_ ? market_.nodes->fragmentation() : *fragmentation_;
-  return Scorer(demand, fragmentation, tie_start(context_.seed, job, market_.registry.total_nodes())).candidate(view);
+  return Scorer(demand, fragmentation(), tie_start(context_.seed, job, market_.registry.total_nodes())).candidate(view);
 }
 
 std::optional<Preemption> DispatchPass::preemption(const Demand& demand, const JobId& job, const ClassSet& classes) {
@@ -183,27 +167,37 @@ std::optional<DispatchPass::Start> DispatchPass::next_start() {
       auto ready = start_on_notice(place.job, *waiting.row);
       if (!ready) continue;
       goes_on_ = false;  // its node is held no more
-      return Start{place.job, std::move(*ready), {}};
+      return Start{place.job, std::move(*ready)};
     }
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    const auto best = without_node_.contains(waiting.signature) ? std::nullopt : winner(demand, place.job);
+    const bool known_blocked = without_node_.contains(waiting.signature);
+    auto best = known_blocked ? std::nullopt : winner(demand, place.job);
+    std::vector<Candidate> others;
+    if (!best && !known_blocked) {
+      auto gang = choose_gang(demand, place.job);
+      if (!gang) continue;
+      if (!gang->empty()) {
+        best = std::move(gang->front());
+        others.assign(std::make_move_iterator(gang->begin() + 1), std::make_move_iterator(gang->end()));
+      }
+    }
     if (!best) {
       auto notice = block(place.job, *waiting.row, waiting.signature, demand, true);
       if (notice) return Start{place.job, {}, std::move(notice)};
       continue;
     }
-    const Turn turn = turn_of(place, waiting, *best, yielded.has_value());
+    const Turn turn = turn_of(place, waiting, *best, others, yielded.has_value());
     if (turn == Turn::Own) {
       last_ = place;
-      return Start{place.job, *best, {}};
+      return Start{place.job, *best, {}, std::move(others)};
     }
     goes_on_ = false;  // who is over a share or a lane may be so no more
     // It yields only while the other job really starts: where in the end nobody does, it starts after all.
     yielding_.insert({waiting.row->requester, waiting.signature});
     std::optional<Start>& first = turn == Turn::OfAnother ? yielded : yielded_lane;
-    if (!first) first = Start{place.job, *best, {}};
+    if (!first) first = Start{place.job, *best, {}, std::move(others)};
   }
   return yielded ? yielded : yielded_lane;
 }
@@ -215,7 +209,9 @@ void DispatchPass::reserve_before(const Place& until) {
     if (blocked_.contains(waiting.signature) || yielding_.contains({waiting.row->requester, waiting.signature}))
       continue;
     const Demand demand(market_, *waiting.row, context_.time);
-    if (!without_node_.contains(waiting.signature) && is_taken(demand, 0)) {
+    const auto taken = without_node_.contains(waiting.signature) ? std::optional(false) : is_taken_in_turn(demand);
+    if (!taken) continue;
+    if (*taken) {
       blocked_.insert(waiting.signature);
     } else {
       static_cast<void>(block(place.job, *waiting.row, waiting.signature, demand, false));
@@ -265,11 +261,14 @@ void DispatchPass::reserve(const JobId& job, const Demand& demand, const ClassSe
     const bool served = any_node(
         demand, ClassSet().set(id), kBusy, [](const SupplyRoom& /*room*/) { return std::optional<std::uint64_t>(0); },
         [&demand](const NodeView& node) { return !first_failure(demand, node, kBusy); });
-    if (served) first_in.set(id);
+    if (served || may_wait_as_gang(demand, ClassSet().set(id))) first_in.set(id);
   }
   if (first_in.none()) return;
   claimed_ |= first_in;
-  if (const auto fit = earliest_fit(demand, first_in)) add_reservation({job, fit->node, fit->dense_id, fit->start});
+  const auto fit = earliest_fit(demand, first_in);
+  if (!fit) return;
+  add_reservation({job, fit->node, fit->dense_id, fit->start});
+  for (const auto& [dense_id, node] : fit->others) add_reservation({job, node, dense_id, fit->start});
 }
 
 std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand& demand, const ClassSet& classes) {
@@ -294,6 +293,7 @@ std::optional<DispatchPass::EarliestFit> DispatchPass::earliest_fit(const Demand
           best = EarliestFit{node.id, dense_id, *start};
         }
       });
+  improve_by_gang(demand, classes, best);
   return best;
 }
 
@@ -308,7 +308,7 @@ std::optional<TimeMs> DispatchPass::fits_from(const Demand& demand, const NodeVi
   if (occupants == nullptr) return std::nullopt;
   CapacityRow free = *node.capacity;
   for (const auto& [end, job] : *occupants) {
-    give_back(free, market_.assignments.get(job).allocation);
+    give_back(free, allocation_on(market_.assignments.get(job), node.id));
     // A job that holds the whole node is alone there: with it gone, the node is empty.
     if (fits(free, false)) return std::max(end, context_.time);
   }
@@ -331,7 +331,7 @@ bool DispatchPass::stays_in_share(const JobRow& job, ClassId hardware_class) {
 /// Who is over its share lets another go first that stays in its own, and a boosted job over its lane one that is not,
 /// where that one's job fits the chosen node now.
 DispatchPass::Turn DispatchPass::turn_of(const Place& place, const WaitingJob& waiting, const Candidate& winner,
-                                         bool one_before_yields) {
+                                         const std::vector<Candidate>& others, bool one_before_yields) {
   const ClassId hardware_class = market_.registry.nodes().get(winner.node).hardware_class;
   const std::uint64_t total = total_milli(hardware_class);
   const bool over_lane = is_over_lane(market_, *waiting.row, hardware_class, total);
@@ -345,7 +345,8 @@ DispatchPass::Turn DispatchPass::turn_of(const Place& place, const WaitingJob& w
         over_share && market_.index.identity_of(other.requester) != own && stays_in_share(other, hardware_class);
     return is_over_lane(market_, other, hardware_class, total) ? over_lane && shares : over_lane || shares;
   };
-  const NodeView view = view_of(winner.node);
+  std::vector<NodeView> hosts = {view_of(winner.node)};
+  for (const Candidate& other : others) hosts.push_back(view_of(other.node));
   std::set<Hash32> unfit;
   const auto& order = market_.index.waiting();
   for (auto other = order.upper_bound(place); other != order.end(); ++other) {
@@ -354,7 +355,7 @@ DispatchPass::Turn DispatchPass::turn_of(const Place& place, const WaitingJob& w
         !goes_first(*candidate.row)) {
       continue;
     }
-    if (!first_failure(Demand(market_, *candidate.row, context_.time), view)) {
+    if (fits_on(Demand(market_, *candidate.row, context_.time), hosts)) {
       return over_lane ? Turn::OfThoseInTheirLanes : Turn::OfAnother;
     }
     unfit.insert(candidate.signature);

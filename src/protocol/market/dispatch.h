@@ -20,11 +20,16 @@
 #include "protocol/market/matching.h"
 #include "protocol/market/node_list.h"
 #include "protocol/market/preemption.h"
+#include "protocol/market/site_index.h"
 #include "protocol/operation/context.h"
 
 namespace starminer::protocol {
 
-/// A node held for a job from a time on.
+class Scorer;
+struct Ranked;
+struct Split;
+
+/// A node held for a job from a time on; of a gang, each host.
 struct Reservation {
   JobId job;
   NodeId node;
@@ -42,7 +47,8 @@ class DispatchPass {
   struct Start {
     JobId job;
     Candidate winner;
-    std::optional<Preemption> notice;  // then there is no winner yet
+    std::optional<Preemption> notice{};  // then there is no winner yet
+    std::vector<Candidate> others{};     // hosts of its gang beside the winner's
   };
   /// Jobs before it have their reservations.
   [[nodiscard]] std::optional<Start> next_start();
@@ -65,15 +71,36 @@ class DispatchPass {
   [[nodiscard]] std::optional<Preemption> preemption(const Demand& demand, const JobId& job, const ClassSet& classes);
   /// The node that would win the job now, by a look at every node, with the second best and how many could take it.
   [[nodiscard]] std::optional<Match> choose(const Demand& demand, const JobId& job);
+  /// The hosts that would win the job now as a gang of so few as it takes: those of the site whose best host is the
+  /// best of all, best first.
+  /// The first has the price of the cheapest, which is that of all. No hosts: it waits. Nothing: it is passed over, as
+  /// this pass has looked over all nodes for too many gangs in vain; it must not hold what it was not looked for.
+  [[nodiscard]] std::optional<std::vector<Candidate>> choose_gang(const Demand& demand, const JobId& job);
   /// When the job fits on a node at the latest, and on which; among nodes of these classes that only lack room.
   struct EarliestFit {
     NodeId node;
     std::uint32_t dense_id = 0;
     TimeMs start;
+    std::vector<std::pair<std::uint32_t, NodeId>> others{};  // hosts of its gang beside that, by dense id
   };
   [[nodiscard]] std::optional<EarliestFit> earliest_fit(const Demand& demand, const ClassSet& classes);
 
  private:
+  /// Of the typical demand, for scores in this pass.
+  [[nodiscard]] const Fragmentation& fragmentation();
+  /// Hosts for one way to split a job: of the site of the best host of all, or of any site.
+  [[nodiscard]] std::vector<Ranked> hosts_beside(const Candidate& best, const Demand& part, const Split& split,
+                                                 const Scorer& scorer);
+  [[nodiscard]] std::vector<Ranked> hosts_anywhere(const Demand& part, const Split& split, const Scorer& scorer);
+  /// Whether a node would take the waiting job now, or hosts of a site together; empty: it is passed over, as the pass
+  /// has looked for too many gangs.
+  [[nodiscard]] std::optional<bool> is_taken_in_turn(const Demand& demand);
+  [[nodiscard]] bool is_taken_by_node(const Demand& demand, ConstraintSet ignored);
+  [[nodiscard]] bool is_taken_by_gang(const Demand& demand, ConstraintSet ignored);
+  /// Hosts of a site for questions of this pass.
+  [[nodiscard]] const SiteIndex& sites();
+  /// The earliest fit of a gang, where it is before `best`.
+  void improve_by_gang(const Demand& demand, const ClassSet& classes, std::optional<EarliestFit>& best);
   /// The same winner, by the index where this pass decides.
   [[nodiscard]] std::optional<Candidate> winner(const Demand& demand, const JobId& job);
   [[nodiscard]] NodeView view_of(const NodeId& node) const;
@@ -97,6 +124,8 @@ class DispatchPass {
   std::optional<Preemption> block(const JobId& job, const JobRow& row, const Hash32& signature, const Demand& demand,
                                   bool preempts);
   void reserve(const JobId& job, const Demand& demand, const ClassSet& classes);
+  /// Whether hosts of one site in these classes lack only room for the job.
+  [[nodiscard]] bool may_wait_as_gang(const Demand& demand, const ClassSet& classes);
   /// Classes in which the job may hold a node: where its lane is full and others wait, a boosted job may not.
   [[nodiscard]] ClassSet open_lanes(const JobRow& job, const Demand& demand);
   [[nodiscard]] std::optional<TimeMs> fits_from(const Demand& demand, const NodeView& node) const;
@@ -104,7 +133,9 @@ class DispatchPass {
   /// Whose turn it is where this job could start on this node; whether a job before it that is not over its lane could
   /// start and lets another go first.
   [[nodiscard]] Turn turn_of(const Place& place, const WaitingJob& waiting, const Candidate& winner,
-                             bool one_before_yields);
+                             const std::vector<Candidate>& others, bool one_before_yields);
+  /// Whether a job fits one of these hosts now, or several of them as a gang.
+  [[nodiscard]] static bool fits_on(const Demand& demand, const std::vector<NodeView>& hosts);
   /// Of a class that its identity holds more than its share of; of one in which the job leaves it within its share, or
   /// is all that it holds there.
   [[nodiscard]] bool is_over_share(const JobRow& job, ClassId hardware_class);
@@ -115,6 +146,8 @@ class DispatchPass {
   const JobSpec* asking_;
   bool indexed_;
   std::optional<NodeList> nodes_;
+  std::optional<SiteIndex> own_sites_;  // where the market has none that are known
+  std::size_t gangs_looked_for_ = 0;
   std::optional<Fragmentation> fragmentation_;
   ClassSet claimed_;               // classes whose first blocked job is known
   std::set<Hash32> without_node_;  // no node takes jobs of these signatures in this pass

@@ -29,6 +29,7 @@ NodeOf draw_farm() {
       .region(draw(rc::gen::element<std::string>("eu-central", "eu-north")))
       .floor(draw(rc::gen::element<std::uint8_t>(0, 0, 0, 32, 40)));
   return node.set([](NodeRegister& op) {
+    op.offer.offer.site = draw(rc::gen::element<std::string>("", "hall", "hall"));
     op.offer.offer.country = draw(rc::gen::element<std::string>("DE", "FR"));
     op.hardware.cpu_threads = draw(rc::gen::element<std::uint32_t>(16, 64));
     op.hardware.ram_bytes = draw(rc::gen::element<std::uint64_t>(64, 256)) * kGiB;
@@ -70,6 +71,10 @@ JobOf draw_work() {
     if (one_in(8) && s.resources.share_milli == 0 && s.resources.gpus > 0) s.dedicated = true;
     if (one_in(4)) s.budget = {draw(rc::gen::element<std::uint64_t>(2, 4, 9)) * kAgpu};
     if (one_in(6)) s.wait = false;
+    if (!one_in(3)) return;
+    s.placement = Placement::OneSite;
+    s.hosts_max = draw(rc::gen::element<std::uint32_t>(0, 2, 4));
+    if (s.resources.gpus > 1) s.resources.gpus *= draw(rc::gen::element<std::uint32_t>(1, 2));
   });
 }
 
@@ -94,7 +99,7 @@ bool same(const std::vector<Reservation>& a, const std::vector<Reservation>& b) 
 }
 
 /// Starts all that can start; before each, a pass that looks at every node says what must come.
-void match_all(World& world, std::size_t& matches) {
+void match_all(World& world, std::size_t& matches, std::size_t& gangs) {
   world.market.trigger();  // the market looks when it is told to, the reference at any moment
   for (;;) {
     const MarketView scan = by_scan(world);
@@ -105,7 +110,11 @@ void match_all(World& world, std::size_t& matches) {
     if (reference.lost_nodes().empty()) {
       RC_ASSERT(made.has_value() == (expected && !expected->notice));
       RC_ASSERT(given.size() == (expected && expected->notice ? 1U : 0U));
-      if (made) RC_ASSERT(made->job == expected->job && same(made->winner, expected->winner));
+      if (made) {
+        RC_ASSERT(made->job == expected->job && same(made->winner, expected->winner));
+        RC_ASSERT(std::equal(made->others.begin(), made->others.end(), expected->others.begin(), expected->others.end(),
+                             [](const HostShare& a, const Candidate& b) { return a.node == b.node; }));
+      }
       if (!given.empty()) {
         RC_ASSERT(given[0].by == expected->job && given[0].node == expected->notice->node);
         RC_ASSERT(given[0].victims.size() == expected->notice->victims.size());
@@ -120,6 +129,7 @@ void match_all(World& world, std::size_t& matches) {
     if (!made && given.empty()) return;
     if (!made) continue;
     ++matches;
+    if (!made->others.empty()) ++gangs;
     world.market.set_contract(made->job, contract_id_of(made->job, world.job(made->job).attempts));
   }
 }
@@ -129,6 +139,7 @@ void ask(const World& world) {
   const MarketView scan = by_scan(world);
   const MarketView known = world.market.view();
   RC_ASSERT(known.known->supply().is_consistent());
+  RC_ASSERT(known.known->sites().is_consistent());
   RC_ASSERT(known.known->supply().rooms_are_consistent(known));
   DispatchPass by_index(known, world.context);
   DispatchPass reference(scan, world.context);
@@ -151,7 +162,9 @@ void ask(const World& world) {
     const auto fit = by_index.earliest_fit(demand, demand.classes());
     const auto expected = reference.earliest_fit(demand_of_scan, demand.classes());
     RC_ASSERT(fit.has_value() == expected.has_value());
-    if (fit) RC_ASSERT(fit->node == expected->node && fit->start == expected->start);
+    if (fit) {
+      RC_ASSERT(fit->node == expected->node && fit->start == expected->start && fit->others == expected->others);
+    }
     RC_ASSERT(same(by_index.preemption(demand, last.job, demand.classes()),
                    reference.preemption(demand_of_scan, last.job, demand.classes())));
   }
@@ -167,17 +180,25 @@ RC_GTEST_PROP(DispatchIndex, FindsWhatALookAtEveryNodeFinds, ()) {
   const int nodes = draw(rc::gen::inRange(1, 9));
   const NodeOf equal = draw_farm();
   const bool all_equal = one_in(5);
+  const bool one_hall = one_in(2);  // where gangs are common
+  const auto drawn = [&] {
+    NodeOf node = all_equal ? equal : draw_farm();
+    if (one_hall) node.region("eu-north").set([](NodeRegister& op) { op.offer.offer.site = "hall"; });
+    return node;
+  };
+  const auto owner = [one_hall] { return one_hall && !one_in(4) ? kFarm : draw(rc::gen::element(kFarm, kBarn)); };
   for (int i = 0; i < nodes; ++i) {
-    world.add_node(all_equal ? equal : draw_farm(), draw(rc::gen::element(kFarm, kBarn)));
+    world.add_node(drawn(), owner());
   }
   std::size_t matches = 0;
+  std::size_t gangs = 0;
   for (int step = 0; step < 25; ++step) {
     world.wait_s(draw(rc::gen::element<std::uint64_t>(0, 1, 40, 700)));
     world.next_seed();
     for (int i = draw(rc::gen::inRange(0, 5)); i > 0; --i) {
       static_cast<void>(world.submit(draw_work(), draw(rc::gen::element(kAda, kBob, kCleo))));
     }
-    match_all(world, matches);
+    match_all(world, matches, gangs);
     const auto& held = world.market.assignments();
     if (!held.empty()) {
       const auto at =
@@ -204,12 +225,13 @@ RC_GTEST_PROP(DispatchIndex, FindsWhatALookAtEveryNodeFinds, ()) {
         world.set_status(at->first, NodeChange::Resume);
       }
     }
-    if (one_in(8)) world.add_node(all_equal ? equal : draw_farm(), draw(rc::gen::element(kFarm, kBarn)));
+    if (one_in(8)) world.add_node(drawn(), owner());
     if (one_in(10)) world.market.on_tick(world.context);
     ask(world);
   }
   RC_ASSERT(world.sound());
   RC_TAG(matches > 20 ? "many matches" : "few matches");
+  RC_TAG(gangs > 0 ? "gangs" : "no gang");
 }
 
 // A job that stays behind is judged once for all that start after it.

@@ -207,7 +207,9 @@ TEST(Easy, AJobThatNobodyCouldServeHoldsUpNobody) {
 RC_GTEST_PROP(Easy, NoLaterJobDelaysAReservedStart, ()) {
   World world;
   const auto sizes = draw(rc::gen::container<std::vector<std::uint32_t>>(3, rc::gen::element<std::uint32_t>(1, 2, 4)));
-  for (const std::uint32_t devices : sizes) world.add_node(NodeOf().devices(devices));
+  for (const std::uint32_t devices : sizes) {
+    world.add_node(NodeOf().devices(devices).set([](NodeRegister& op) { op.offer.offer.site = "hall"; }));
+  }
   std::size_t compared = 0;
   for (int step = 0; step < 25; ++step) {
     const auto before = reservations(world);
@@ -217,6 +219,11 @@ RC_GTEST_PROP(Easy, NoLaterJobDelaysAReservedStart, ()) {
       const auto max_s = draw(rc::gen::element<std::uint64_t>(60, 600, 3'600, 7'200));
       JobOf job = JobOf().gpus(gpus).max_s(max_s).budget(1'000 * kAgpu);
       if (draw(rc::gen::inRange(0, 3)) == 0) job.tier(TierChoice::Economy);
+      if (draw(rc::gen::inRange(0, 3)) == 0) {
+        job.gpus(draw(rc::gen::element<std::uint32_t>(2, 4, 6, 8))).set([](JobSpec& s) {
+          s.placement = Placement::OneSite;
+        });
+      }
       static_cast<void>(world.submit(job));
     } else if (action < 9 && !world.market.assignments().empty()) {
       const std::size_t pick = draw(rc::gen::inRange<std::size_t>(0, world.market.assignments().size()));

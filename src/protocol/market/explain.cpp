@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <tuple>
 
 #include "protocol/market/boost.h"
+#include "protocol/market/gang.h"
+#include "protocol/market/node_index.h"
 
 namespace starminer::protocol {
 namespace {
@@ -54,7 +57,7 @@ JobSpec relaxed_spec(const Demand& demand, const NodeView& view, ConstraintSet c
 }
 
 Agpu cost_at(const Demand& demand, const NodeView& view, Price unit) {
-  return Pricing::cost(unit, billing_milli(demand.spec().resources), demand.expected_ms(view.node->hardware_class),
+  return Pricing::cost(unit, billing_milli(demand.job().resources), demand.expected_ms(view.node->hardware_class),
                        Rounding::Ceil);
 }
 
@@ -146,23 +149,47 @@ std::optional<FullLane> full_lane_of(const MarketView& market, const JobRow& row
   return std::nullopt;
 }
 
+/// Of the site that has the most hosts for it now.
+GangRoom gang_room(DispatchPass& pass, const Demand& part, const Split& split) {
+  GangRoom room{split.hosts, split.part.resources.gpus, 0, 0};
+  std::map<std::tuple<AccountId, std::string, ClassId, RegionId>, std::pair<std::uint32_t, std::uint32_t>> sites;
+  for (const NodeView& view : pass.nodes().all()) {
+    const NodeRow& node = *view.node;
+    if (node.offer.site.empty()) continue;
+    auto& [able, ready] = sites[{node.provider, node.offer.site, node.hardware_class, node.offer.region}];
+    const ConstraintSet failed = failures(part, view);
+    if ((failed & ~kBusy) == 0) ++able;
+    if (failed == 0) ++ready;
+  }
+  for (const auto& [site, counts] : sites) {
+    if (counts.first >= split.hosts) ++room.sites;
+    room.most_ready = std::max(room.most_ready, counts.second);
+  }
+  return room;
+}
+
 }  // namespace
 
 Explanation explain_job(const MarketView& market, const JobId& id, const JobRow& row, const BlockContext& context) {
   DispatchPass pass(market, context);
   const bool waits = row.state == JobState::Queued;
   if (waits) pass.reserve_before({row.key_ms, id});
-  const Demand demand(market, row, context.time);
+  const Demand job(market, row, context.time);
+  std::optional<Split> split;
+  if (market.known != nullptr) split = split_asked_for(*market.known, job, 0);
+  const Demand demand = split ? part_of(job, *split) : job;
   Explanation explanation;
+  if (split) explanation.gang = gang_room(pass, demand, *split);
   explanation.exclusions = exclusions_of(demand, pass.nodes());
   if (!waits) return explanation;
   explanation.full_lane = full_lane_of(market, row, demand, pass.nodes());
-  explanation.relaxations = relaxations_of(demand, pass.nodes(), kRelaxationsShown);
+  // What a part would have to ask less says nothing of how many hosts of one site would then take it.
+  if (!split) explanation.relaxations = relaxations_of(demand, pass.nodes(), kRelaxationsShown);
   if (row.parked) return explanation;
   // Its own reservation last, as it would exclude the node from the answers above.
   pass.reserve_before({row.key_ms + 1, JobId{}});
   for (const Reservation& held : pass.reservations()) {
-    if (held.job == id) explanation.held = held;
+    if (held.job == id && !explanation.held) explanation.held = held;
   }
   return explanation;
 }

@@ -45,8 +45,17 @@ struct FullLane {
   std::uint64_t lane_milli = 0;  // what they may hold while others wait
 };
 
+/// What a gang of so many hosts finds: the exclusions then are of hosts for one part.
+struct GangRoom {
+  std::uint32_t hosts = 0;
+  std::uint32_t gpus_each = 0;
+  std::uint32_t sites = 0;       // with enough hosts that lack only room
+  std::uint32_t most_ready = 0;  // hosts of one site that could take their part now
+};
+
 struct Explanation {
   Exclusions exclusions;
+  std::optional<GangRoom> gang;
   std::vector<Relaxation> relaxations;
   std::optional<FullLane> full_lane;  // the first of its classes
   /// When the job starts at the latest if it is the first of a class that cannot start and so has a node held for it.

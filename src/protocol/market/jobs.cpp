@@ -5,6 +5,7 @@
 #include "protocol/market/admission.h"
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
+#include "protocol/market/gang.h"
 #include "protocol/market/market.h"
 #include "protocol/market/node_index.h"
 #include "protocol/market/start_promise.h"
@@ -111,7 +112,7 @@ std::optional<MatchMade> Market::next_match(const BlockContext& context) {
     return next_match(context);
   }
   if (start && !start->notice) {
-    MatchMade made = place(start->job, start->winner, context);
+    MatchMade made = place(start->job, start->winner, start->others, context);
     pass_->queue_version = index_->version();
     pass_->nodes_version = nodes_->version();
     pass_is_old_ = false;
@@ -177,13 +178,22 @@ void Market::give_notice(const JobId& id, const Preemption& preemption, const Bl
 
 std::vector<NoticeGiven> Market::take_notices() { return std::exchange(notices_, {}); }
 
-MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockContext& context) {
+MatchMade Market::place(const JobId& id, const Candidate& winner, const std::vector<Candidate>& others,
+                        const BlockContext& context) {
   JobRow row = jobs_.get(id);
   const NodeId node_id = winner.node;
   const NodeRow& node = registry_.nodes().get(node_id);
-  const auto allocation = registry_.find_allocation(node_id, row.spec.resources);
-  STARMINER_CHECK(allocation.has_value());
-  registry_.allocate(node_id, *allocation);
+  const Resources part = part_of(row.spec.resources, static_cast<std::uint32_t>(others.size() + 1));
+  const auto take = [&](const NodeId& host) {
+    auto allocation = registry_.find_allocation(host, part);
+    STARMINER_CHECK(allocation.has_value());
+    registry_.allocate(host, *allocation);
+    return std::move(*allocation);
+  };
+  const Allocation allocation = take(node_id);
+  std::vector<HostShare> shares;
+  shares.reserve(others.size());
+  for (const Candidate& other : others) shares.push_back({other.node, take(other.node)});
 
   const std::uint64_t milli = gpu_milli(row.spec.resources);
   const ClassId hardware_class = node.hardware_class;
@@ -191,16 +201,17 @@ MatchMade Market::place(const JobId& id, const Candidate& winner, const BlockCon
                         row.requester,
                         hardware_class,
                         row.tier,
-                        *allocation,
+                        allocation,
                         milli,
                         latest_end(params_, row.spec, context.time),
                         row.boost.ms != 0,
                         context.time,
                         {},
-                        {}});
+                        {},
+                        shares});
   count_assignment({hardware_class, index_->identity_of(node.provider)}, milli);
 
-  MatchMade made{id, winner, *allocation, {row.tier, hardware_class}, {}, 0, 0};
+  MatchMade made{id, winner, allocation, std::move(shares), {row.tier, hardware_class}, {}, 0, 0};
   if (row.spec.resources.gpus == 0) {
     made.base = pricing_.side_price(row.spec.resources);  // no controller moves it, so it has no surge part
   } else {
@@ -259,7 +270,8 @@ DurationMs Market::start_p90(TierId tier, ClassId hardware_class) const {
 void Market::release(const JobId& job, const BlockContext& context) {
   const AssignmentRow row = assignments_.get(job);
   assignments_.erase(job);
-  registry_.release(row.node, row.allocation, context);
+  for_each_host(
+      row, [&](const NodeId& node, const Allocation& allocation) { registry_.release(node, allocation, context); });
   trigger();
 }
 
@@ -269,7 +281,8 @@ bool Market::can_ever_run(const JobId& job, const AccountId& also_avoid, const B
   add_sorted(avoided, also_avoid);
   const MarketView market = view();
   const Demand demand(market, row.spec, {row.tier, row.max_price, row.cap, &avoided, {}}, context.time);
-  return nodes_->supply().any_node(demand, [&demand](const NodeView& node) { return could_ever_run(demand, node); });
+  return nodes_->supply().any_node(demand, [&demand](const NodeView& node) { return could_ever_run(demand, node); }) ||
+         could_be_gang(*nodes_, demand, [](const Demand& /*part*/, const NodeView& /*node*/) { return true; });
 }
 
 bool Market::can_requeue(const JobId& job, const AccountId& failed_provider, const BlockContext& context) const {
@@ -294,9 +307,10 @@ bool Market::is_served_again(const JobRow& row, const std::vector<AccountId>& av
   const Demand demand(market, row.spec, {row.tier, ceiling, row.cap, &avoided, row.submitted, nullptr, any_price},
                       context.time);
   // A job that nobody serves at its first price now would wait for a price that may never come: its money returns.
-  const bool served = nodes_->supply().any_node(demand, [&demand](const NodeView& node) {
-    return could_ever_run(demand, node) && !fails(Constraint::Price, demand, node);
-  });
+  const auto serves = [](const Demand& of, const NodeView& node) { return !fails(Constraint::Price, of, node); };
+  const bool served = nodes_->supply().any_node(demand, [&](const NodeView& node) {
+    return could_ever_run(demand, node) && serves(demand, node);
+  }) || could_be_gang(*nodes_, demand, serves);
   return served && row.cap >= minimum_charge(market, row.spec, ceiling);
 }
 

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 #include "protocol/market/eligibility.h"
+#include "protocol/market/gang.h"
+#include "protocol/market/node_index.h"
 #include "protocol/randomness/draws.h"
 
 namespace starminer::protocol {
@@ -72,11 +74,21 @@ bool LoadIndex::Sample::serves(ClassId hardware_class, const WaitingJob& waiting
   const auto [it, inserted] = served_.try_emplace({hardware_class, waiting.signature});
   if (!inserted) return it->second;
   const Demand demand(market_, *waiting.row, context_.time);
+  const std::vector<Split> splits = splits_of(waiting.row->spec);
+  std::vector<std::pair<HostCount, Demand>> parts;  // of gangs that some site of the class may form
+  for (const Split& split : splits) {
+    if (market_.known == nullptr) break;
+    const HostCount count(market_.known->sites(), split, SiteIndex::Room::Installed);
+    if (count.may_reach(ClassSet().set(hardware_class))) parts.emplace_back(count, part_of(demand, split));
+  }
   std::uint64_t all = 0;
   std::uint64_t able = 0;
   for (const NodeView& node : nodes(hardware_class)) {
     all += node.node->hardware.devices;
-    if (could_ever_run(demand, node)) able += node.node->hardware.devices;
+    const bool as_host = std::any_of(parts.begin(), parts.end(), [&node](const auto& entry) {
+      return entry.first.site_of(*node.node) && could_ever_run(entry.second, node);
+    });
+    if (as_host || could_ever_run(demand, node)) able += node.node->hardware.devices;
   }
   it->second = u128{able} * kPpm >= u128{all} * market_.params.get(Parameter::QueuedLoadServedPpm);
   return it->second;
@@ -123,9 +135,11 @@ std::uint64_t LoadIndex::online_milli(ClassId hardware_class, std::uint8_t highe
   return sum;
 }
 
-bool LoadIndex::may_ever_fit(ClassId hardware_class, const Resources& resources) const {
+bool LoadIndex::may_ever_fit(ClassId hardware_class, const JobSpec& spec) const {
   const auto nodes = nodes_.find(hardware_class);
-  return nodes != nodes_.end() && resources.gpus <= nodes->second.devices.rbegin()->first &&
+  const Resources& resources = spec.resources;
+  const std::uint32_t most_hosts = most_hosts_of(spec);
+  return nodes != nodes_.end() && resources.gpus <= std::uint64_t{nodes->second.devices.rbegin()->first} * most_hosts &&
          Registry::device_memory_needed(resources) <= nodes->second.device_memory.rbegin()->first;
 }
 
@@ -148,7 +162,7 @@ LoadIndex::Sums LoadIndex::queued(const MarketView& market, const BlockContext& 
         continue;
       }
       if (at(online, key) == 0 || row.max_price < market.pricing.price(row.tier, id)) continue;
-      if (may_ever_fit(id, row.spec.resources) && sample.serves(id, waiting)) classes.push_back(id);
+      if (may_ever_fit(id, row.spec) && sample.serves(id, waiting)) classes.push_back(id);
     }
     if (!classes.empty()) weighing.push_back(place.job);
     // A job that waits for several classes will take one: it weighs on each with its part.

@@ -44,7 +44,7 @@ class LoadIndex final : public state::Observer<NodeId, NodeRow>, public state::O
   /// Thousandths of GPUs whose owners serve at this price.
   [[nodiscard]] std::uint64_t online_milli(ClassId hardware_class, std::uint8_t highest_floor) const;
   /// False only where no Active node is large enough, free or not.
-  [[nodiscard]] bool may_ever_fit(ClassId hardware_class, const Resources& resources) const;
+  [[nodiscard]] bool may_ever_fit(ClassId hardware_class, const JobSpec& spec) const;
   using Sums = std::map<PriceKey, std::uint64_t>;
   /// What the jobs of all tiers hold and wait for over all that is active, in ppm.
   [[nodiscard]] std::map<ClassId, std::uint32_t> class_loads(const MarketView& market, const Sums& waiting) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/check.h"
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/load_index.h"
@@ -35,6 +36,14 @@ std::string_view start_state_name(StartState state) {
     case StartState::Missed: return "missed";
   }
   return "";
+}
+
+const Allocation& allocation_on(const AssignmentRow& row, const NodeId& node) {
+  for (const HostShare& host : row.others) {
+    if (host.node == node) return host.allocation;
+  }
+  STARMINER_CHECK(row.node == node);
+  return row.allocation;
 }
 
 Market::Market(state::Store& store, const Params& params, Ledger& ledger, Registry& registry, const Pricing& pricing,
@@ -139,16 +148,20 @@ bool Market::capacity_is_sound() const {
   for (const auto& [job, row] : assignments_) {
     const JobRow* owner = jobs_.find(job);
     if (owner == nullptr || owner->state != JobState::Active) return false;
-    Held& node = held[row.node];
-    node.device_milli.resize(registry_.nodes().get(row.node).hardware.devices);
-    for (const std::uint8_t device : row.allocation.devices) {
-      if (device >= node.device_milli.size()) return false;
-      node.device_milli[device] += row.allocation.milli_per_device;
-    }
-    node.cpu_milli += row.allocation.cpu_milli;
-    node.ram += row.allocation.ram_bytes;
-    node.disk += row.allocation.disk_bytes;
-    ++node.jobs;
+    bool sound = true;
+    for_each_host(row, [&](const NodeId& id, const Allocation& allocation) {
+      Held& node = held[id];
+      node.device_milli.resize(registry_.nodes().get(id).hardware.devices);
+      for (const std::uint8_t device : allocation.devices) {
+        sound = sound && device < node.device_milli.size();
+        if (sound) node.device_milli[device] += allocation.milli_per_device;
+      }
+      node.cpu_milli += allocation.cpu_milli;
+      node.ram += allocation.ram_bytes;
+      node.disk += allocation.disk_bytes;
+      ++node.jobs;
+    });
+    if (!sound) return false;
   }
   for (const auto& [id, node] : registry_.nodes()) {
     const CapacityRow& free = registry_.capacity().get(id);

@@ -81,6 +81,7 @@ struct MatchMade {
   JobId job;
   Candidate winner;
   Allocation allocation;
+  std::vector<HostShare> others;  // hosts of its gang beside the winner's
   PriceKey price_key;
   Price base;
   std::uint64_t log_price = 0;
@@ -219,7 +220,8 @@ class Market {
   void give_notice(const JobId& id, const Preemption& preemption, const BlockContext& context);
   [[nodiscard]] bool is_served_again(const JobRow& row, const std::vector<AccountId>& avoided, bool any_price,
                                      const BlockContext& context) const;
-  [[nodiscard]] MatchMade place(const JobId& id, const Candidate& winner, const BlockContext& context);
+  [[nodiscard]] MatchMade place(const JobId& id, const Candidate& winner, const std::vector<Candidate>& others,
+                                const BlockContext& context);
   /// The pass that matched last, where it may go on, else a new one.
   [[nodiscard]] DispatchPass& pass(const BlockContext& context);
   // Demand, shares and ticks (ticks.cpp)

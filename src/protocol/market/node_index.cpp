@@ -64,6 +64,8 @@ void NodeIndex::on_change(const NodeId& id, const NodeRow* before, const NodeRow
   if (before != nullptr) count(*before, false);
   if (after != nullptr) count(*after, true);
   supply_.change(id, before, after);
+  const CapacityRow* free = registry_.capacity().find(id);
+  sites_.change(id, before, after, free != nullptr ? whole_devices(*free) : 0);
   if (before == nullptr) enter(id, *after);
   const bool tags_differ = before == nullptr || after == nullptr || !same_tags(*before, *after);
   const std::uint32_t dense_id = after != nullptr ? after->dense_id : before->dense_id;
@@ -85,12 +87,13 @@ void NodeIndex::on_change(const NodeId& id, const NodeRow* before, const NodeRow
   mark(dense_id, kAll);
 }
 
-void NodeIndex::on_change(const NodeId& id, const CapacityRow* /*before*/, const CapacityRow* /*after*/) {
+void NodeIndex::on_change(const NodeId& id, const CapacityRow* /*before*/, const CapacityRow* after) {
   // Where the node's own row is not there yet, or not any more, its change says all.
   ++version_;
   if (const NodeRow* row = registry_.nodes().find(id); row != nullptr) {
     mark(row->dense_id, kCapacity);
     supply_.mark(row->dense_id);
+    sites_.change_free(row->dense_id, after != nullptr ? whole_devices(*after) : 0);
   }
 }
 
@@ -99,7 +102,9 @@ void NodeIndex::on_change(const JobId& /*id*/, const AssignmentRow* before, cons
   ++version_;
   for (const AssignmentRow* held : {before, after}) {
     if (held == nullptr) continue;
-    if (const NodeRow* row = registry_.nodes().find(held->node); row != nullptr) supply_.mark(row->dense_id);
+    for_each_host(*held, [this](const NodeId& node, const Allocation& /*allocation*/) {
+      if (const NodeRow* row = registry_.nodes().find(node); row != nullptr) supply_.mark(row->dense_id);
+    });
   }
 }
 

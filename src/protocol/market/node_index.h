@@ -18,6 +18,7 @@
 #include "protocol/market/demand.h"
 #include "protocol/market/fit_table.h"
 #include "protocol/market/market_view.h"
+#include "protocol/market/site_index.h"
 #include "protocol/market/supply_index.h"
 #include "protocol/matching/match_index.h"
 #include "protocol/matching/tag_bits.h"
@@ -64,6 +65,8 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   [[nodiscard]] const Places& places() const { return places_; }
   /// What could ever serve a job, or when. Current without `prepare`, also for questions that run at once.
   [[nodiscard]] const SupplyIndex& supply() const { return supply_; }
+  /// Hosts that lie together. Current without `prepare`, also for questions that run at once.
+  [[nodiscard]] const SiteIndex& sites() const { return sites_; }
   /// Makes its bounds narrow again; without that its answers are the same.
   void refresh_supply(const MarketView& market) { supply_.refresh(market); }
   /// Another one after every change that the index was told of.
@@ -113,6 +116,7 @@ class NodeIndex final : public state::Observer<NodeId, NodeRow>,
   std::vector<std::uint32_t> stale_;
   Places places_;
   SupplyIndex supply_;
+  SiteIndex sites_;
   std::uint64_t version_ = 0;
   std::array<std::uint64_t, 256> total_milli_{};
   std::array<std::uint32_t, 256> standing_by_{};  // nodes in the reserves of a class

@@ -23,7 +23,7 @@ std::vector<Holder> holders_of(const MarketView& market, const NodeId& node, Tim
   for (const auto& [end, job] : *occupants) {
     if (!may_be_preempted(market, job, now)) continue;
     const AssignmentRow& held = market.assignments.get(job);
-    holders.push_back({job, held.matched, &held.allocation});
+    holders.push_back({job, held.matched, &allocation_on(held, node)});
   }
   std::sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
     return a.matched != b.matched ? a.matched > b.matched : a.job < b.job;

@@ -160,14 +160,18 @@ void QueueIndex::on_change(const JobId& id, const AssignmentRow* before, const A
     if (own_boosted->second.jobs == 0) boosted_by_.erase(own_boosted);
   };
   if (before != nullptr) {
-    const auto node = occupants_.find(before->node);
-    STARMINER_CHECK(node != occupants_.end());
-    node->second.erase({before->projected_end, id});
-    if (node->second.empty()) occupants_.erase(node);
+    for_each_host(*before, [&](const NodeId& node, const Allocation& /*allocation*/) {
+      const auto there = occupants_.find(node);
+      STARMINER_CHECK(there != occupants_.end());
+      there->second.erase({before->projected_end, id});
+      if (there->second.empty()) occupants_.erase(there);
+    });
     count(*before, ~std::uint64_t{0});
   }
   if (after != nullptr) {
-    occupants_[after->node].insert({after->projected_end, id});
+    for_each_host(*after, [&](const NodeId& node, const Allocation& /*allocation*/) {
+      occupants_[node].insert({after->projected_end, id});
+    });
     count(*after, 1);
   }
 }

@@ -1,9 +1,11 @@
 // The quote (WRK-4): the same admission and the same matcher as a submission, with everything they found.
 #include <algorithm>
+#include <iterator>
 
 #include "protocol/market/admission.h"
 #include "protocol/market/dispatch.h"
 #include "protocol/market/eligibility.h"
+#include "protocol/market/gang.h"
 #include "protocol/market/market.h"
 #include "protocol/market/node_index.h"
 #include "protocol/market/start_promise.h"
@@ -92,6 +94,16 @@ std::optional<Reference> reference_of(const Quote& quote, const MarketView& mark
   return Reference{best->hardware_class, best->unit_min};
 }
 
+/// Who would take it now: a node, or hosts of a site.
+void find_match(Quote& quote, DispatchPass& pass, const Demand& demand, const JobId& id) {
+  quote.match = pass.choose(demand, id);
+  if (quote.match) return;
+  auto gang = pass.choose_gang(demand, id);
+  if (!gang || gang->empty()) return;
+  quote.match = Match{std::move(gang->front()), {}, 0, 0};
+  quote.others.assign(std::make_move_iterator(gang->begin() + 1), std::make_move_iterator(gang->end()));
+}
+
 }  // namespace
 
 Quote Market::quote(const JobSpec& spec, const AccountId& requester, const BlockContext& context) const {
@@ -127,7 +139,10 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
   for (std::size_t i = 0; i < kLockTicks.size() && spec.resources.gpus > 0; ++i) {
     quote.lock_fees[i] = lock_of(demand, nodes_->places(), admission.cap, kLockTicks[i]).fee;
   }
-  quote.match = pass.choose(demand, id);
+  find_match(quote, pass, demand, id);
+  const std::optional<Split> split = split_asked_for(*nodes_, demand, quote.match ? quote.others.size() + 1 : 0);
+  const Demand asked = split ? part_of(demand, *split) : demand;
+  quote.hosts = split ? split->hosts : 1;
   if (!quote.match) quote.preemption = pass.preemption(demand, id, demand.classes());
   quote.start_promised = promised_start(demand, start_waits_);
   if (pricing_.tier(demand.terms().tier).promise == StartRule::Now && (quote.match || quote.preemption)) {
@@ -135,12 +150,12 @@ Quote Market::quote(const JobSpec& spec, const AccountId& requester, const Block
     if (!quote.match) quote.start_promised->ms += params_.get(Parameter::NoticeMs);
   }
   quote.starts_now = quote.match.has_value() && !quote.refusal;
-  quote.exclusions = exclusions_of(demand, pass.nodes());
+  quote.exclusions = exclusions_of(asked, pass.nodes());
   for (const auto& [other, waiting] : market.index.waiting()) {
     if (!(other < place)) break;
     if (share_a_class(waiting.row->spec, spec)) ++quote.queue_ahead;
   }
-  quote_classes(quote, demand, pass.nodes());
+  quote_classes(quote, asked, pass.nodes());
 
   if (const auto reference = reference_of(quote, market)) {
     const std::uint64_t metered_ms = std::max(seconds(spec.expected_s).ms, params_.get(Parameter::MinimumMeterMs));

@@ -46,7 +46,9 @@ struct Quote {
   std::uint64_t credits_micro = 0;  // millionths of a credit that the requester has
   std::vector<ClassQuote> classes;
   Exclusions exclusions;
-  std::optional<Match> match;            // who would take it now
+  std::optional<Match> match;            // who would take it now; of a gang, its best host
+  std::vector<Candidate> others;         // hosts of the gang beside that
+  std::uint32_t hosts = 1;               // that classes and exclusions are asked for: of a gang, of each part
   std::optional<Preemption> preemption;  // whom it would give notice to instead, and what that takes of the cap
   bool starts_now = false;
   std::uint32_t queue_ahead = 0;   // jobs with a smaller key in the same classes

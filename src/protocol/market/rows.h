@@ -104,9 +104,20 @@ struct AssignmentRow {
   TimeMs projected_end;  // latest end by max_s: what EASY counts with
   bool boosted = false;  // counts in the lane of boosted jobs
   TimeMs matched;
-  TimeMs started;      // 0: it does not run yet
-  JobId preempted_by;  // zero: no notice stands
+  TimeMs started;                   // 0: it does not run yet
+  JobId preempted_by;               // zero: no notice stands
+  std::vector<HostShare> others{};  // hosts of its gang beside `node`
 };
+
+/// What the job holds on a node that it runs on.
+[[nodiscard]] const Allocation& allocation_on(const AssignmentRow& row, const NodeId& node);
+
+/// Calls `visit(node, allocation)` for every host of a job, the lead first.
+template <class Visit>
+void for_each_host(const AssignmentRow& row, const Visit& visit) {
+  visit(row.node, row.allocation);
+  for (const HostShare& host : row.others) visit(host.node, host.allocation);
+}
 
 /// A shape of demand: what a job asks of a node.
 struct ShapeKey {

@@ -180,25 +180,24 @@ std::uint32_t Scorer::distance(const NodeRow& node) const {
   return node.dense_id >= hash_start_ ? node.dense_id - hash_start_ : node.dense_id + (total - hash_start_);
 }
 
+bool is_better(const Ranked& a, const Ranked& b) {
+  return a.candidate.score != b.candidate.score ? a.candidate.score > b.candidate.score : a.distance < b.distance;
+}
+
+Ranked Scorer::ranked(const NodeView& node) const { return {candidate(node), distance(*node.node)}; }
+
 std::optional<Match> Scorer::choose(const NodeList& nodes) const {
-  struct Ranked {
-    Candidate candidate;
-    std::uint32_t distance = 0;
-  };
-  const auto better = [](const Ranked& a, const Ranked& b) {
-    return a.candidate.score != b.candidate.score ? a.candidate.score > b.candidate.score : a.distance < b.distance;
-  };
   std::optional<Ranked> best;
   std::optional<Ranked> second;
   std::uint32_t eligible = 0;
   for (const NodeView& node : nodes.all()) {
     if (first_failure(demand_, node)) continue;
     ++eligible;
-    const Ranked ranked{candidate(node), distance(*node.node)};
-    if (!best || better(ranked, *best)) {
-      second = std::exchange(best, ranked);
-    } else if (!second || better(ranked, *second)) {
-      second = ranked;
+    const Ranked found = ranked(node);
+    if (!best || is_better(found, *best)) {
+      second = std::exchange(best, found);
+    } else if (!second || is_better(found, *second)) {
+      second = found;
     }
   }
   if (!best) return std::nullopt;

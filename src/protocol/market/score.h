@@ -38,6 +38,14 @@ struct NodeQuality {
 /// median.
 [[nodiscard]] std::uint8_t rating_level(std::uint64_t rating, std::uint64_t median);
 
+/// A candidate with its place in the order of ties.
+struct Ranked {
+  Candidate candidate;
+  std::uint32_t distance = 0;
+};
+/// Higher score, else first at or after the start, cyclically.
+[[nodiscard]] bool is_better(const Ranked& a, const Ranked& b);
+
 class Scorer {
  public:
   /// Both must outlive the object. `hash_start` is where ties begin: a dense id.
@@ -45,6 +53,7 @@ class Scorer {
 
   [[nodiscard]] ScoreParts parts(const NodeView& node) const;
   [[nodiscard]] Candidate candidate(const NodeView& node) const;
+  [[nodiscard]] Ranked ranked(const NodeView& node) const;
   /// The best node that passes every constraint; equal scores go to the first dense id at or after the start,
   /// cyclically.
   [[nodiscard]] std::optional<Match> choose(const NodeList& nodes) const;

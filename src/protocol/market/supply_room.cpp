@@ -67,11 +67,12 @@ SupplyRoom room_of(const MarketView& market, const NodeId& node) {
   if (occupants == nullptr) return room;
   for (const auto& [end, job] : *occupants) {
     const AssignmentRow& held = market.assignments.get(job);
-    give_back(free, held.allocation);
+    const Allocation& allocation = allocation_on(held, node);
+    give_back(free, allocation);
     free_from(room, free,
               static_cast<std::uint32_t>(std::min<std::uint64_t>(end.ms / kMsOfSecond, SupplyRoom::kNever - 1)));
     if (!held.preempted_by.is_zero() || !market.jobs.get(job).spec.preemptible) continue;
-    give_back(then, held.allocation);
+    give_back(then, allocation);
     room.newest = std::max(room.newest, held.matched);
   }
   if (room.newest.ms == 0) return room;

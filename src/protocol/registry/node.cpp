@@ -39,6 +39,7 @@ void check_offer(const OfferRequest& request, FieldCheck& check) {
   check.name("offer.region", request.region, 1, kRegionNameMax)
       .country("offer.country", offer.country, false)
       .range("offer.site_tier", offer.site_tier, 0, kSiteTierMax)
+      .name("offer.site", offer.site, 0, kSiteNameMax)
       .range("offer.sandbox_tier", offer.sandbox_tier, 0, kSandboxTierMax)
       .range("offer.last_mile_level", offer.last_mile_level, 0, kLastMileLevelMax)
       .range("offer.floor_32nds", offer.floor_32nds, 0, kPriceFloorMax);

@@ -92,6 +92,7 @@ struct Offer {
   std::vector<std::uint64_t> runtimes;  // tags, sorted
   std::vector<std::string> runtime_names;
   std::vector<std::uint64_t> images;  // tags, sorted
+  std::string site;                   // hosts of the provider with the same name lie together; empty: of no site
 
   /// What the region makes of the node's price: that it is a dear one must be confirmed by attestors.
   [[nodiscard]] Ppm price_factor(const RegionRow& row) const {
@@ -178,6 +179,12 @@ struct Allocation {
   std::uint32_t cpu_milli = 0;
   std::uint64_t ram_bytes = 0;
   std::uint64_t disk_bytes = 0;
+};
+
+/// The same with the node.
+struct HostShare {
+  NodeId node;
+  Allocation allocation;
 };
 
 }  // namespace starminer::protocol
