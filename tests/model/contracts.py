@@ -1,5 +1,6 @@
 """Contracts from match to payment (protocol section 5, src/protocol/contracts/README.md)."""
 
+import gangs
 import ledger
 import pricing
 import reputation
@@ -9,6 +10,7 @@ from wire import Refused, derived_id
 
 INVALID_FIELD, TOO_MANY_ITEMS = 1008, 1009
 UNKNOWN, NOT_PROVIDER, NOT_REQUESTER, WRONG_STATE, RESULT_INVALID, GOES_BACK, REASON_NOT_ALLOWED = range(5101, 5108)
+NOT_HOST, HOSTS_STILL_RUN = 5108, 5109
 ASSIGNED, PREPARING, RUNNING, DELIVERED, SETTLED, REFUNDED, REQUEUED = range(7)
 ACK_DUE, START_DUE, SILENCE_DUE, RUN_END, ACCEPT_DUE = range(3, 8)
 NOTICE_END, PREEMPTED = 14, 22
@@ -42,13 +44,25 @@ class Contracts:
         if len(op["contract"]) != 20 or op["contract"] == ZERO20:
             raise Refused(INVALID_FIELD)
 
-    def progress_shape(self, op):
-        ids = [entry["contract"] for entry in op["entries"]]
-        if any(len(key) != 20 for key in ids) or not ids:
+    def start_shape(self, op):
+        self.id_shape(op)
+        if len(op["node"]) not in (0, 20):
             raise Refused(INVALID_FIELD)
-        if len(ids) > 1024:
+
+    def host_done_shape(self, op):
+        if len(op["node"]) != 20 or len(op["report_hash"]) != 32:
+            raise Refused(INVALID_FIELD)
+        self.id_shape(op)
+        if op["report_hash"] == ZERO32:
+            raise Refused(RESULT_INVALID)
+
+    def progress_shape(self, op):
+        hosts = [(entry["contract"], entry["node"] or ZERO20) for entry in op["entries"]]
+        if any(len(key) != 20 or len(node) != 20 for key, node in hosts) or not hosts:
+            raise Refused(INVALID_FIELD)
+        if len(hosts) > 1024:
             raise Refused(TOO_MANY_ITEMS)
-        if any(a >= b for a, b in zip(ids, ids[1:])):
+        if any(a >= b for a, b in zip(hosts, hosts[1:])):
             raise Refused(INVALID_FIELD)
 
     def complete_shape(self, op):
@@ -92,11 +106,11 @@ class Contracts:
 
     # Life
     def open(self, key, hint, now):
-        """A match that the market made: node and allocation are its word, all else must follow from what is known."""
+        """A match that the market made: nodes and allocations are its word, all else must follow from what is known."""
         job = self.jobs.rows[hint["job"]]
         node = self.registry.nodes[hint["node"]]
         spec = job["spec"]
-        row = {name: hint[name] for name in ("job", "node", "allocation", "price", "match")}
+        row = {name: hint[name] for name in ("job", "node", "allocation", "price", "match", "gang")}
         weights = SCORE_WEIGHTS[hint["price"]["tier"]]
         drawn = hint["match"]["reserve"]
         score = sum(w * part for w, part in zip(weights, hint["match"]["parts"])) + self.params["ReserveWeight"] * drawn
@@ -104,10 +118,13 @@ class Contracts:
         if drawn:
             assert drawn == reserve.WHOLE_TERM and self.reserve.may_draw(self.jobs.stakes, job["requester"], spec["resources"])
             self.reserve.drawn(hint["node"])
+        hosts = gangs.hosts(row)
+        gangs.check(row, spec, self.registry)
         row.update({
             "attempt": job["attempts"], "requester": job["requester"], "provider": node["provider"],
             "payout": self.registry.providers[node["provider"]]["payout"], "kind": spec["kind"],
-            "billing_milli": pricing.billing_milli(spec["resources"]), "rating": node["ratings"][spec["kind"]]["cu"],
+            "billing_milli": pricing.billing_milli(spec["resources"]),
+            "rating": gangs.rating([self.registry.nodes[host] for host, _ in hosts], spec["kind"]),
             "cap": job["cap"], "expected_s": spec["expected_s"], "max_s": spec["max_s"],
             "manifest_hash": spec["manifest_hash"], "inputs": spec["inputs"], "input_bytes": spec["input_bytes"],
             "state": ASSIGNED, "matched": now, "timer": 0, "timer_due": 0, "result_hash": ZERO32, "outputs": [],
@@ -117,9 +134,9 @@ class Contracts:
             "acknowledged", "started", "last_progress", "progress_run_ms", "stopped", "delivered", "ended", "run_end_due",
             "metered_ms", "end_reason", "party", "returned", "insured", "refund", "compute_units")})
         assert key == derived_id("contract", hint["job"], job["attempts"]), "the id of a contract"
-        assert node["status"] == 1, "a match on a node that is not Active"
         self.rows[key] = row
-        self.registry.hold(hint["node"], hint["allocation"], -1)
+        for host, allocation in hosts:
+            self.registry.hold(host, allocation, -1)
         self.set_timer(key, ACK_DUE, now + self.params["AckMs"])
         self.jobs.matched(hint["job"], key, hint["price"], now)
 
@@ -135,6 +152,15 @@ class Contracts:
 
     def start(self, op, sender, now):
         row = self.mine(op["contract"], sender, "provider", (PREPARING,))
+        host = gangs.find(row, self.host_named(row, op["node"]))
+        if host:
+            if host["ready"]:
+                raise Refused(WRONG_STATE)
+            host["ready"] = now
+            if not gangs.all_ready(row):
+                return
+        for other in row["gang"]:
+            other["heard"] = now
         row["state"], row["started"], row["last_progress"] = RUNNING, now, now
         self.set_timer(op["contract"], SILENCE_DUE, now + self.params["SilenceMs"])
         row["run_end_due"] = now + 1000 * row["max_s"] + self.params["RunGraceMs"]
@@ -150,29 +176,62 @@ class Contracts:
                 continue
             if row["provider"] != sender:
                 raise Refused(NOT_PROVIDER)
+            node = self.host_named(row, entry["node"])
             if row["state"] == RUNNING:
-                if entry["run_ms"] < row["progress_run_ms"]:
+                if node == row["node"] and entry["run_ms"] < row["progress_run_ms"]:
                     back = True
                 else:
-                    live.append(entry)
+                    live.append((entry["contract"], node, entry["run_ms"]))
         if unknown and not live:
             raise Refused(UNKNOWN)
         if back and not live:
             raise Refused(GOES_BACK)
-        for entry in live:
-            self.report(entry["contract"], entry["run_ms"], now)
-            self.set_timer(entry["contract"], SILENCE_DUE, now + self.params["SilenceMs"])
+        for key, node, run_ms in live:
+            self.meter(self.rows[key], node, run_ms)
+            self.hear(key, node, now)
 
-    def report(self, key, run_ms, now):
+    @staticmethod
+    def host_named(row, node):
+        """The host that a report names; without a name, the contract's own node."""
+        if not node or node == ZERO20:
+            return row["node"]
+        if node != row["node"] and not gangs.find(row, node):
+            raise Refused(NOT_HOST)
+        return node
+
+    @staticmethod
+    def meter(row, node, run_ms):
+        """Of a gang, the lead's run time is the job's. Named twice in a report, it does not go back."""
+        if node == row["node"]:
+            row["progress_run_ms"] = max(row["progress_run_ms"], run_ms)
+
+    def hear(self, key, node, now):
+        """A sign of life. A job is silent as long as the most silent of its hosts that are not done."""
         row = self.rows[key]
-        row["last_progress"], row["progress_run_ms"] = now, run_ms
+        host = gangs.find(row, node)
+        if host:
+            host["heard"] = now
+        row["last_progress"] = gangs.heard(row, now)
+        self.set_timer(key, SILENCE_DUE, row["last_progress"] + self.params["SilenceMs"])
+
+    def host_done(self, op, sender, now):
+        row = self.mine(op["contract"], sender, "provider", (RUNNING,))
+        host = gangs.find(row, op["node"])
+        if not host or op["node"] == row["node"]:
+            raise Refused(NOT_HOST)
+        if host["done"]:
+            raise Refused(WRONG_STATE)
+        host["done"], host["report"] = now, op["report_hash"]
+        self.hear(op["contract"], op["node"], now)
 
     def complete(self, op, sender, now):
         key = op["contract"]
         row = self.mine(key, sender, "provider", (RUNNING,))
         if op["run_ms"] < row["progress_run_ms"]:
             raise Refused(GOES_BACK)
-        self.report(key, op["run_ms"], now)
+        if not gangs.others_done(row):
+            raise Refused(HOSTS_STILL_RUN)
+        row["last_progress"], row["progress_run_ms"] = now, op["run_ms"]
         row["result_hash"], row["outputs"], row["proof_hash"] = op["result_hash"], op["outputs"], op["proof_hash"]
         row["state"], row["delivered"] = DELIVERED, now
         self.stop(row, now)
@@ -246,7 +305,8 @@ class Contracts:
 
     def release(self, row, now):
         self.jobs.assigned.discard(row["job"])
-        self.registry.give_back(row["node"], row["allocation"], now)
+        for host, allocation in gangs.hosts(row):
+            self.registry.give_back(host, allocation, now)
 
     def bill_of(self, row, at_most):
         due = pricing.cost(row["price"]["unit"], row["billing_milli"], row["metered_ms"] // 1000 * 1000)
@@ -276,7 +336,8 @@ class Contracts:
 
     def outcome(self, row, outcome, now):
         if row["requester"] not in (row["provider"], row["payout"]):
-            self.scores.record(row["node"], row["kind"], outcome, now)
+            for host, _ in gangs.hosts(row):
+                self.scores.record(host, row["kind"], outcome, now)
 
     def settle(self, key, reason, now, prior=None):
         """The bill if it ran, else nothing; the rest goes back to the requester."""
@@ -344,14 +405,15 @@ class Contracts:
     def has_notice(self, key):
         return key in self.rows and self.rows[key]["notice"] is not None
 
-    def promise(self, given, now):
+    def promise(self, given, there, now):
         """Money that notices take out of a job's cap: `given` is what the market said of {contract: (row, notice)}. Whom it
-        chose and the price of a minute there are its word."""
+        chose, on which of the nodes that they share, and the price of a minute there are its word."""
         by = self.jobs.rows[next(iter(given.values()))[1]["by"]]
         assert by["tier"] == PREMIUM and by["state"] == 0, "only Premium work that waits pre-empts"
         milli = {key: row["billing_milli"] for key, (row, _) in given.items()}
         whole, minute = sum(milli.values()), sum(notice["share"] for _, notice in given.values())
-        assert len({row["node"] for row, _ in given.values()}) == 1, "one node"
+        shared = set.intersection(*({host for host, _ in gangs.hosts(row)} for row, _ in given.values()))
+        assert (there in shared) if there else shared, "they share a node"
         rest = minute - sum(minute * part // whole for part in milli.values())
         newest = min(given, key=lambda key: (-given[key][0]["matched"], given[key][0]["job"]))
         for key, (row, notice) in given.items():
@@ -368,7 +430,7 @@ class Contracts:
             self.money.locks[ledger.NOTICE, key, ledger.AGPU] = {"owner": by["requester"], "amount": share + unsaved}
             by["cap"] -= share + unsaved
             by["compensation"] += share + unsaved
-            by["notice"] = {"node": row["node"], "due": now + self.params["NoticeMs"]}
+            by["notice"] = {"node": there or min(shared), "due": now + self.params["NoticeMs"]}
         if by["attempts"] == 0 and by["compensation"] == sum(notice["share"] + notice["unsaved"] for _, notice in given.values()):
             self.waits.noticed(by, now + self.params["NoticeMs"])
 

@@ -3,6 +3,7 @@ know (which node, whether some node could run it, what the price envelope makes 
 
 import math
 
+import gangs
 import ledger
 import pricing
 import registry as supply
@@ -50,7 +51,9 @@ def spec_shape(spec):
     need(res["gpus"] > 0 or (res["gpu_memory_bytes"] == 0 and res["cpu_milli"] > 0))
     need(60 <= spec["max_s"] <= 31_536_000 and 1 <= spec["expected_s"] <= spec["max_s"])
     need(spec["deadline_ms"] <= 253_402_300_799_999 and spec["start_within_ms"] <= 31_536_000_000)
-    need(spec["latency_ms"] <= 60_000 and not (spec["dedicated"] and share))
+    need(spec["latency_ms"] <= 60_000 and spec["hosts_max"] <= gangs.HOSTS_MOST)
+    need(spec["hosts_max"] <= 1 or spec["placement"] != gangs.ONE_NODE)
+    need(not (spec["dedicated"] and share))
     for names in (where["prefer"], where["allow"]):
         need(len(names) <= 64, TOO_MANY_ITEMS)
         need(all(0 < len(n) and plain(n, 32) for n in names) and len(set(names)) == len(names))
@@ -75,7 +78,7 @@ def spec_row(spec, halted):
     row = {name: spec[name] for name in (
         "kind", "runtime", "manifest_hash", "inputs", "input_bytes", "placement", "expected_s", "max_s", "latency_ms",
         "urgency", "dedicated", "tier", "allow_downgrade", "wait", "max_price", "budget", "preemptible", "credits",
-        "price_lock",         "where")}
+        "price_lock", "hosts_max", "where")}
     res = dict(spec["resources"])
     res["share_milli"] = res.pop("gpu_share_milli")
     row["resources"] = res

@@ -9,6 +9,7 @@ import re
 import attestors
 import benchmarks
 import contracts as csc
+import gangs
 import governance
 import history
 import jobs as queue
@@ -111,7 +112,7 @@ class Model:
         matched = {row["job"] for _, row in hint.of(rows.CONTRACTS) if row["state"] == csc.ASSIGNED}
         # What the chain says only of nodes that were matched in this very step (see Benchmarks.tick).
         asked = dict(hint.of(rows.BENCHMARKS))
-        disturbed = {row["node"] for row in opened}
+        disturbed = {node for row in opened for node, _ in gangs.hosts(row)}
         self.contracts.preempted = {key for key, row in hint.of(rows.CONTRACTS) if row["end_reason"] == csc.PREEMPTED}
         for table, _, row in hint.changes:
             if table == rows.SEEDS:
@@ -253,9 +254,10 @@ class Model:
                   21: self.registry.node_shape, 22: self.registry.update_shape, 23: self.registry.status_shape,
                   24: self.registry.telemetry_shape, 25: self.registry.benchmarks.shape, 26: self.telemetry.shape,
                   27: self.attestors.attest_shape, 28: self.attestors.set_shape, 30: self.jobs.submit_shape,
-                  31: self.jobs.cancel_shape, 32: self.jobs.raise_shape,
-                  43: self.contracts.progress_shape, 44: self.contracts.complete_shape, 45: self.contracts.fail_shape}
-        if transaction.number not in shapes and transaction.number not in (40, 41, 42, 46):
+                  31: self.jobs.cancel_shape, 32: self.jobs.raise_shape, 42: self.contracts.start_shape,
+                  43: self.contracts.progress_shape, 44: self.contracts.complete_shape, 45: self.contracts.fail_shape,
+                  47: self.contracts.host_done_shape}
+        if transaction.number not in shapes and transaction.number not in (40, 41, 46):
             raise Refused(UNKNOWN_OPERATION)
         shapes.get(transaction.number, self.contracts.id_shape)(transaction.operation)
 
@@ -305,7 +307,8 @@ class Model:
         if number == 31:
             self.jobs.cancel(op, sender, now, self.contracts)
             return "j", op["job"]
-        step = {40: "acknowledge", 41: "decline", 42: "start", 43: "progress", 44: "complete", 45: "fail", 46: "accept"}
+        step = {40: "acknowledge", 41: "decline", 42: "start", 43: "progress", 44: "complete", 45: "fail", 46: "accept",
+                47: "host_done"}
         getattr(self.contracts, step[number])(op, sender, now)
         return ("c", op["contract"]) if number != 43 else None
 
@@ -324,8 +327,10 @@ class Model:
         stated = hint.of(rows.CONTRACTS)
         noticed = {key: row for key, row in stated if row["notice"] and not self.contracts.has_notice(key)}
         for by in {row["notice"]["by"]: None for row in noticed.values()}:
+            # Where it has started since, or given its node up, the chain shows no node any more.
+            there = next((row["notice"] and row["notice"]["node"] for key, row in hint.of(rows.JOBS) if key == by), None)
             self.contracts.promise({key: (row, row["notice"]) for key, row in noticed.items() if row["notice"]["by"] == by},
-                                   self.now)
+                                   there, self.now)
         for key in sorted(noticed, key=lambda key: (-noticed[key]["matched"], noticed[key]["job"])):
             if key in self.contracts.rows:
                 self.contracts.give_notice(key, noticed[key]["notice"], self.now)
@@ -369,9 +374,6 @@ class Model:
         locked = self.locked_price(job, node)
         for name in ("log_price", "slow_log_price"):
             assert price[name] == ((locked or there)[name] if there else 0), f"the {name} of the match"
-        region = self.registry.regions[node["offer"]["region"]]["price_factor"]
-        if not node["offer"]["region_verified"]:
-            region = min(region, 10**6)
         # The quality of a node is its own history; only its bounds are known here.
         quality = price["factors"]["ppm"][9]
         assert 900_000 <= quality <= 1_100_000, "the bounds of the quality"
@@ -379,9 +381,18 @@ class Model:
         memory = node["hardware"]["device_memory_bytes"] if job["spec"]["resources"]["gpus"] else 0
         lock = job["price_lock"]
         since = lock["since"] if lock and job["attempts"] == 0 and self.now < lock["until"] else self.now
-        wanted = pricing.factors(job["spec"], job["tier"], since, memory, region, 1, node["offer"]["energy"]["verified"],
-                                 800_000, p)
-        assert price["factors"]["ppm"][:9] == wanted[:9], f"factors {price['factors']['ppm']} for {wanted}"
+        hosts = [self.registry.nodes[host] for host, _ in gangs.hosts(contract)]
+
+        def factors_of(host):
+            region = self.registry.regions[host["offer"]["region"]]["price_factor"]
+            if not host["offer"]["region_verified"]:
+                region = min(region, 10**6)
+            return pricing.factors(job["spec"], job["tier"], since, memory, region, len(hosts),
+                                   host["offer"]["energy"]["verified"], 800_000, p)[:9]
+
+        # Of several hosts the cheapest says the price; which of them that is, their qualities decide.
+        wanted = [factors_of(host) for host in hosts]
+        assert price["factors"]["ppm"][:9] in wanted, f"factors {price['factors']['ppm']} for {wanted}"
 
     def base_price(self, job, node):
         """The price in force of the tier and class; the side vector without a GPU."""

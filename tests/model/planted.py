@@ -8,6 +8,7 @@ from unittest import mock
 import attestors
 import benchmarks
 import contracts
+import gangs
 import governance
 import jobs
 import ledger
@@ -17,6 +18,7 @@ import pricing
 import registry
 import reputation
 import reserve
+import rows
 import staking
 import telemetry
 import waits
@@ -147,7 +149,44 @@ def one_word_is_enough(self, key, now, original=attestors.Attestors.look_again):
         original(self, key, now)
 
 
+def without_a_site(offer, region, original=registry.Registry.offer_row):
+    return {**original(offer, region), "site": ""}
+
+
+def of_the_lead_alone(method):
+    """For this work a job has no other hosts."""
+    def work(self, row, *given):
+        with mock.patch.object(gangs, "hosts", lambda _: [(row["node"], row["allocation"])]):
+            method(self, row, *given)
+
+    return work
+
+
+def any_host_is_metered(row, node, run_ms):
+    row["progress_run_ms"] = max(row["progress_run_ms"], run_ms)
+
+
+def one_host_in_the_price(self, contract, original=model.Model.check_price):
+    original(self, {**contract, "gang": []})
+
+
 IN_THE_MODEL = {
+    "a gang runs with its first host": lambda: instead(gangs, "all_ready", lambda row: True),
+    "a gang is done when its lead is": lambda: instead(gangs, "others_done", lambda row: True),
+    "one host's silence is not noticed": lambda: instead(gangs, "heard", lambda row, now: now),
+    "who is done is missed": lambda: instead(
+        gangs, "heard", lambda row, now: min([now] + [host["heard"] for host in row["gang"]])),
+    "any host's run time is the job's": lambda: instead(contracts.Contracts, "meter", staticmethod(any_host_is_metered)),
+    "only the lead's capacity is given back": lambda: instead(
+        contracts.Contracts, "release", of_the_lead_alone(contracts.Contracts.release)),
+    "the lead bears the outcome alone": lambda: instead(
+        contracts.Contracts, "outcome", of_the_lead_alone(contracts.Contracts.outcome)),
+    "the rating is the lead's": lambda: instead(gangs, "rating", lambda nodes, kind: nodes[0]["ratings"][kind]["cu"]),
+    "the price does not know that it goes over hosts": lambda: instead(model.Model, "check_price", one_host_in_the_price),
+    "any node may speak for a contract": lambda: instead(
+        contracts.Contracts, "host_named", staticmethod(lambda row, node: node if gangs.find(row, node) else row["node"])),
+    "no job may go over hosts": lambda: instead(gangs, "most_hosts", lambda spec: 1),
+    "a site has no name": lambda: instead(registry.Registry, "offer_row", staticmethod(without_a_site)),
     "a raise takes a unit too much": lambda: changed(jobs.Jobs, "raise_limits", one_unit_more_escrowed),
     "the seed of a benchmark is known beforehand": lambda: instead(benchmarks.Benchmarks, "ask", known_beforehand),
     "nobody is drawn for a benchmark": lambda: with_parameter("BenchmarkSpotMs", lambda v: 0),
@@ -323,7 +362,20 @@ def an_ended_row_left_out(record):
     return True
 
 
+def a_host_twice(record):
+    """A gang that is matched with its lead in the place of another host."""
+    changes = [change for step in [record.get("begin", [])] + [sent.get("changes", []) for sent in record.get("sent", [])]
+               for change in step]
+    for change in changes:
+        row = rows.decode(rows.CONTRACTS, bytes.fromhex(change[2])) if change[0] == rows.CONTRACTS and change[2] else None
+        if row and row["gang"] and row["state"] == contracts.ASSIGNED:
+            change[2] = change[2].replace(row["gang"][-1]["node"].hex(), row["node"].hex())
+            return True
+    return False
+
+
 IN_THE_CORPUS = {
+    "a host of a gang is there twice": a_host_twice,
     "a balance is one unit off": one_unit_more,
     "a refusal has another code": another_code,
     "a changed row is missing": a_change_left_out,

@@ -70,6 +70,7 @@ class Registry:
         if len(country) != 2 or not (country.isascii() and country.isalpha() and country.isupper()):
             raise Refused(INVALID_FIELD)
         within(offer["site_tier"], 0, 4)
+        name(offer["site"], 0, 32)
         within(offer["sandbox_tier"], 0, 3)
         within(offer["last_mile_level"], 0, 7)
         if len(offer["runtimes"]) > 64 or len(offer["images"]) > 512:
@@ -169,7 +170,7 @@ class Registry:
     @staticmethod
     def offer_row(offer, region):
         energy = offer["energy"]
-        row = {name: offer[name] for name in ("country", "site_tier", "sandbox_tier", "last_mile_level", "floor_32nds")}
+        row = {name: offer[name] for name in ("country", "site_tier", "sandbox_tier", "last_mile_level", "floor_32nds", "site")}
         row["region"], row["site_tier_verified"], row["region_verified"] = region, 0, 0
         row["energy"] = {"g_co2_per_kwh": energy["g_co2_per_kwh"], "renewable_ppm": energy["renewable_ppm"],
                          "pue_ppm": energy["pue_ppm"], "certificate": energy["certificate"] or bytes(32), "verified": 0}

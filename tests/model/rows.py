@@ -32,9 +32,11 @@ HARDWARE = [("model", "text"), ("devices", U32), ("device_memory_bytes", U64), (
             ("ram_bytes", U64), ("disk_bytes", U64), ("network_up_mbps", U32), ("network_down_mbps", U32)]
 OFFER = [("region", U8), ("country", "text"), ("region_verified", U8), ("site_tier", U8), ("site_tier_verified", U8), ("sandbox_tier", U8),
          ("last_mile_level", U8), ("floor_32nds", U8), ("energy", ENERGY), ("runtimes", listed(U64)), ("runtime_names", listed("text")),
-         ("images", listed(U64))]
+         ("images", listed(U64)), ("site", "text")]
 ALLOCATION = [("devices", listed(U8)), ("milli_per_device", U16), ("cpu_milli", U32), ("ram_bytes", U64),
               ("disk_bytes", U64)]
+HOST_SHARE = [("node", ID), ("allocation", ALLOCATION)]
+GANG_HOST = HOST_SHARE + [("ready", U64), ("heard", U64), ("done", U64), ("report", HASH)]
 RESOURCES = [("classes", listed("text")), ("gpus", U32), ("share_milli", U32), ("gpu_memory_bytes", U64),
              ("cpu_milli", U32), ("ram_bytes", U64), ("disk_bytes", U64), ("interconnect", U8)]
 FACTORS = [("ppm", times(10, U32)), ("product_ppm", U32)]
@@ -88,7 +90,7 @@ SCHEMAS = {
     JOBS: "job",  # see job_row
     ASSIGNMENTS: [("node", ID), ("requester", ID), ("hardware_class", U8), ("tier", U8),
                   ("allocation", ALLOCATION), ("gpu_milli", U64), ("projected_end", U64), ("boosted", U8),
-                  ("matched", U64), ("started", U64), ("preempted_by", ID)],
+                  ("matched", U64), ("started", U64), ("preempted_by", ID), ("others", listed(HOST_SHARE))],
     CONTRACTS: [("job", ID), ("attempt", U32), ("requester", ID), ("provider", ID), ("payout", ID), ("node", ID),
                 ("kind", U8), ("allocation", ALLOCATION), ("billing_milli", U64), ("rating", U32), ("price", PRICE_INPUTS),
                 ("match", [("height", U64), ("score", U32), ("parts", times(8, U16)), ("reserve", U16)]),
@@ -100,7 +102,7 @@ SCHEMAS = {
                 ("prior_claim", ID), ("prior_bill", SPLIT), ("returned", U64), ("insured", U64), ("refund", U64), ("compute_units", U64),
                 ("notice", ("optional", [("by", ID), ("given", U64), ("due", U64), ("open", U8), ("share", U64),
                                          ("unsaved", U64), ("provider", U64)])),
-                ("decline", ("optional", [("compensated", U64), ("burned", U64)]))],
+                ("decline", ("optional", [("compensated", U64), ("burned", U64)])), ("gang", listed(GANG_HOST))],
     RESERVE_NODES: [("pool", RESERVE_POOL), ("provider", ID), ("devices", U32), ("joined", U64), ("until", U64), ("stake", U64),
                     ("minimum", U64), ("charged", U64), ("draws", U64), ("declines", U64), ("epoch", U64),
                     ("declines_of_epoch", U32)],
@@ -122,7 +124,7 @@ SPEC = [("kind", U8), ("runtime", "text"), ("image", HASH), ("manifest_hash", HA
         ("input_bytes", U64), ("resources", RESOURCES), ("placement", U8), ("expected_s", U64), ("max_s", U64),
         ("deadline", U64), ("start_within", U64), ("latency_ms", U32), ("urgency", U8), ("dedicated", U8), ("tier", U8),
         ("allow_downgrade", U8), ("wait", U8), ("where", WHERE), ("max_price", U64), ("budget", U64), ("preemptible", U8),
-        ("credits", U64), ("price_lock", U32)]
+        ("credits", U64), ("price_lock", U32), ("hosts_max", U32)]
 SCHEMAS[JOBS] = [("requester", ID), ("sequence", U64), ("client_key", HASH), ("spec_digest", HASH),
                  ("spec", SPEC)] + JOB_TAIL
 

@@ -25,7 +25,8 @@ SPEC = {1: ("kind", "enum"), 2: ("runtime", "text"), 3: ("image", "bytes"), 4: (
         9: ("expected_s", "u64"), 10: ("max_s", "u64"), 11: ("deadline_ms", "u64"), 12: ("start_within_ms", "u64"),
         13: ("latency_ms", "u32"), 14: ("urgency", "enum"), 15: ("dedicated", "bool"), 16: ("tier", "enum"),
         17: ("allow_downgrade", "bool"), 18: ("wait", "bool"), 19: ("where", WHERE), 20: ("max_price", "u64"),
-        21: ("budget", "u64"), 22: ("preemptible", "bool"), 23: ("credits", "u64"), 24: ("price_lock", "u32")}
+        21: ("budget", "u64"), 22: ("preemptible", "bool"), 23: ("credits", "u64"), 24: ("price_lock", "u32"),
+        25: ("hosts_max", "u32")}
 RATING = {1: ("kind", "u32"), 2: ("cu", "u32"), 3: ("benchmark", "bytes")}
 HARDWARE = {1: ("hardware_class", "text"), 2: ("model", "text"), 3: ("devices", "u32"), 4: ("device_memory_bytes", "u64"),
             5: ("interconnect", "u32"), 6: ("cpu_threads", "u32"), 7: ("ram_bytes", "u64"), 8: ("disk_bytes", "u64"),
@@ -33,7 +34,7 @@ HARDWARE = {1: ("hardware_class", "text"), 2: ("model", "text"), 3: ("devices", 
 ENERGY = {1: ("g_co2_per_kwh", "u32"), 2: ("renewable_ppm", "u32"), 3: ("pue_ppm", "u32"), 4: ("certificate", "bytes")}
 OFFER = {1: ("region", "text"), 2: ("country", "text"), 3: ("site_tier", "u32"), 4: ("sandbox_tier", "u32"),
          5: ("last_mile_level", "u32"), 6: ("floor_32nds", "u32"), 7: ("energy", ENERGY), 8: ("runtimes", ["text"]),
-         9: ("images", ["bytes"])}
+         9: ("images", ["bytes"]), 10: ("site", "text")}
 ONLY_CONTRACT = {1: ("contract", "bytes")}
 OPERATIONS = {
     5: ("preamble", {1: ("output", "bytes"), 2: ("proof", "bytes")}),
@@ -58,12 +59,13 @@ OPERATIONS = {
     32: ("job_raise", {1: ("job", "bytes"), 2: ("budget", "u64"), 3: ("max_price", "u64")}),
     40: ("acknowledge", ONLY_CONTRACT),
     41: ("decline", ONLY_CONTRACT),
-    42: ("start", ONLY_CONTRACT),
-    43: ("progress", {1: ("entries", [{1: ("contract", "bytes"), 2: ("run_ms", "u64")}])}),
+    42: ("start", {1: ("contract", "bytes"), 2: ("node", "bytes")}),
+    43: ("progress", {1: ("entries", [{1: ("contract", "bytes"), 2: ("run_ms", "u64"), 3: ("node", "bytes")}])}),
     44: ("complete", {1: ("contract", "bytes"), 2: ("run_ms", "u64"), 3: ("result_hash", "bytes"), 4: ("outputs", ["bytes"]),
                       5: ("proof_hash", "bytes")}),
     45: ("fail", {1: ("contract", "bytes"), 2: ("run_ms", "u64"), 3: ("reason", "u32"), 4: ("report_hash", "bytes")}),
     46: ("accept", ONLY_CONTRACT),
+    47: ("host_done", {1: ("contract", "bytes"), 2: ("node", "bytes"), 3: ("report_hash", "bytes")}),
     60: ("parameter_set", {1: ("parameter", "u32"), 2: ("value", "u64")}),
 }
 BODY = {1: ("chain_id", "text"), 2: ("sequence", "u64"), 3: ("expires_at_ms", "u64")}

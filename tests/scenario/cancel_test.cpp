@@ -163,5 +163,27 @@ TEST(Deadline, DoesNotTouchAJobThatRuns) {
   market.expect(job).is(JobState::Settled).ended(EndReason::Completed, Party::Nobody);
 }
 
+// What comes back may move on in the same block: whoever counts it has to follow the order in which that came to be.
+TEST(Cancel, AndTheAccountClosedInOneBlock) {
+  Market market;
+  market.provider("aurora").registers(a100());
+  const Job job = market.requester("ada").submits(rendering());
+  market.expect(job).is(JobState::Active);
+  const Agpu before = market.requester("bob").balance();
+  const auto signed_by_ada = [&](std::uint64_t later, const protocol::chain_test::Chain::Fill& fill) {
+    v1::TransactionBody body = market.chain().body("ada", fill);
+    body.set_sequence(body.sequence() + later);
+    const Bytes bytes = protocol::sign_transaction(body, protocol::chain_test::key_of("ada"));
+    return *protocol::verify_transaction(bytes, protocol::chain_test::kChainId);
+  };
+  const AccountId bob = market.requester("bob").account();
+  const auto receipts = market.chain().make_block(
+      {signed_by_ada(0, [&](auto& body) { body.mutable_job_cancel()->set_job(to_text(job.id.view())); }),
+       signed_by_ada(1, [&](auto& body) { body.mutable_account_close()->set_beneficiary(to_text(bob.view())); })});
+  for (const auto& receipt : receipts) ASSERT_TRUE(receipt && receipt->core.code == 0);
+  EXPECT_FALSE(market.machine().ledger().exists(market.requester("ada").account()));
+  EXPECT_GT(market.requester("bob").balance().base, before.base + market.row(job).refunded.base);
+}
+
 }  // namespace
 }  // namespace starminer::scenario

@@ -19,10 +19,6 @@ using protocol::JobState;
 using protocol::Preset;
 using protocol::chain_test::account_of_name;
 
-constexpr std::array<EndReason, 9> kReasons = {
-    EndReason::BadPayload,    EndReason::BadPayload,  EndReason::ResourceLimitRequester,
-    EndReason::InputsMissing, EndReason::DeviceError, EndReason::ProviderError,
-    EndReason::Completed,     EndReason::None,        EndReason::Preempted};
 constexpr std::size_t kBlockMost = 5;
 
 /// In these markets the ticks are long and a week passes in the middle, so that stakes return.
@@ -69,6 +65,7 @@ void Tally::add(const Tally& other) {
   for (const auto& [name, count] : other.applied_by_operation) applied_by_operation[name] += count;
   for (const auto& [name, count] : other.refused_by_code) refused_by_code[name] += count;
   for (const auto& [name, count] : other.ends) ends[name] += count;
+  for (const auto& [name, count] : other.gang_ends) gang_ends[name] += count;
 }
 
 std::string Tally::text() const {
@@ -84,6 +81,7 @@ std::string Tally::text() const {
   list("applied", applied_by_operation);
   list("refused", refused_by_code);
   list("ends", ends);
+  list("ends of gangs", gang_ends);
   return text;
 }
 
@@ -135,8 +133,10 @@ Driver::Driver(std::uint64_t seed, ByteView given, Witness witness)
   for (const char* name : {"aurora", "borealis", "corona"}) {
     static_cast<void>(chain_.send(name, protocol::chain_test::register_provider(name)));
     for (int node = 0; node < 2; ++node) {
-      static_cast<void>(
-          chain_.send(name, [&](auto& body) { *body.mutable_node_register() = protocol::chain_test::a100_node(); }));
+      static_cast<void>(chain_.send(name, [&](auto& body) {
+        *body.mutable_node_register() = protocol::chain_test::a100_node();
+        body.mutable_node_register()->mutable_offer()->set_site(kSites[0]);
+      }));
     }
   }
 }
@@ -158,11 +158,20 @@ void Driver::follow(const protocol::chain_test::Block& block) {
     differences_.push_back(fmt::format("block {}: {}", block.header.height, difference));
   }
   for (const protocol::Event& event : block.result.events) {
+    if (event.kind == protocol::EventKind::ContractChanged) note_gang(*event.contract, event.state);
     if (event.kind != protocol::EventKind::JobEnded) continue;
     const JobRow& row = chain_.machine().market().jobs().get(*event.job);
     ++tally_.ends[fmt::format("{}_by_{}", protocol::job_state_name(row.state),
                               protocol::end_reason_info(row.end_reason).code)];
   }
+}
+
+void Driver::note_gang(const ContractId& id, std::uint8_t state) {
+  const ContractRow* row = chain_.machine().contracts().table().find(id);
+  const auto changed = static_cast<ContractState>(state);
+  if (row == nullptr || row->gang.empty() || !protocol::is_final(changed)) return;
+  ++tally_.gang_ends[fmt::format("{}_by_{}", protocol::contract_state_name(changed),
+                                 protocol::end_reason_info(row->end_reason).code)];
 }
 
 void Driver::let_time_pass() {
@@ -317,6 +326,12 @@ v1::JobSpec Driver::random_spec() {
   if (resources.gpus() == 1 && dice_.chance(30)) {
     resources.set_gpu_share_milli(static_cast<std::uint32_t>(10 * (1 + dice_.below(99))));
   }
+  if (dice_.chance(25)) {  // work that several hosts may share
+    spec.set_placement(dice_.chance(80) ? v1::ONE_SITE : v1::ANY);
+    resources.set_gpus(static_cast<std::uint32_t>(2 + dice_.below(dice_.chance(70) ? 2 : 7)));
+    resources.clear_gpu_share_milli();
+  }
+  if (dice_.chance(10)) spec.set_hosts_max(static_cast<std::uint32_t>(dice_.number(4)));
   spec.set_max_s(dice_.chance(90) ? 60 + dice_.below(4'000) : dice_.number(86'400));
   spec.set_expected_s(dice_.chance(95) ? 1 + dice_.below(std::max<std::uint64_t>(spec.max_s(), 1)) : dice_.number(60));
   spec.set_tier(static_cast<v1::TierChoice>(dice_.below(4)));
@@ -366,22 +381,6 @@ Driver::Wish Driver::submit_wish() {
           })};
 }
 
-ContractId Driver::random_contract() {
-  const auto& table = chain_.machine().contracts().table();
-  if (table.empty() || dice_.chance(2)) return ContractId{{static_cast<std::uint8_t>(dice_.below(256))}};
-  std::vector<ContractId> live;
-  for (const auto& [job, row] : chain_.machine().market().jobs()) {
-    if (row.state == JobState::Active && !touched_.contains(row.contract)) live.push_back(row.contract);
-  }
-  if (!live.empty() && dice_.chance(95)) {
-    const ContractId& id = dice_.pick(live);
-    touched_.insert(id);
-    return id;
-  }
-  if (dice_.chance(70)) return {};
-  return nth_key(table, dice_.below(table.size()));
-}
-
 JobId Driver::random_job() {
   const auto& table = chain_.machine().market().jobs();
   if (table.empty() || dice_.chance(5)) return JobId{{static_cast<std::uint8_t>(dice_.below(256))}};
@@ -392,74 +391,6 @@ NodeId Driver::random_node_id() {
   const auto& table = chain_.machine().registry().nodes();
   if (table.empty() || dice_.chance(3)) return NodeId{{static_cast<std::uint8_t>(dice_.below(256))}};
   return nth_key(table, dice_.below(table.size()));
-}
-
-/// A second provider often says what the first one said: only that makes it the requester's fault.
-EndReason Driver::reason_to_fail(const ContractRow& row) {
-  if (row.notice && dice_.chance(60)) return EndReason::Preempted;
-  const JobRow* job = chain_.machine().market().jobs().find(row.job);
-  const ContractRow* first = job != nullptr ? chain_.machine().contracts().table().find(job->fault_claim) : nullptr;
-  return first != nullptr && dice_.chance(50) ? first->end_reason : dice_.pick(kReasons);
-}
-
-/// The step that the owner of a contract would take next, or one that ends it.
-Driver::Wish Driver::natural_contract_wish(const ContractId& id, const ContractRow& row) {
-  const std::string contract = to_text(id.view());
-  const TimeMs now{chain_.now().ms - chain_.machine().chain().halted.ms};
-  const std::uint64_t run_ms =
-      dice_.chance(90) ? std::max(elapsed(now, row.started).ms, row.progress_run_ms) : dice_.number(100'000);
-  const std::string sender = name_of(row.state == ContractState::Delivered ? row.requester : row.provider);
-  return {sender, chain_.body(sender, [&](v1::TransactionBody& body) {
-            const std::uint64_t kind = dice_.below(100);
-            if (row.state == ContractState::Delivered) {
-              body.mutable_contract_accept()->set_contract(contract);
-            } else if (kind < 8 && row.state != ContractState::Running) {
-              body.mutable_contract_decline()->set_contract(contract);
-            } else if ((kind < 25 || row.notice) && row.state != ContractState::Assigned) {
-              auto& message = *body.mutable_contract_fail();
-              message.set_contract(contract);
-              message.set_reason(static_cast<std::uint32_t>(reason_to_fail(row)));
-              message.set_run_ms(row.started.ms == 0 ? 0 : run_ms);
-            } else if (row.state == ContractState::Assigned) {
-              body.mutable_contract_acknowledge()->set_contract(contract);
-            } else if (row.state == ContractState::Preparing) {
-              body.mutable_contract_start()->set_contract(contract);
-            } else if (kind < 65) {
-              auto& entry = *body.mutable_contract_progress()->add_entries();
-              entry.set_contract(contract);
-              entry.set_run_ms(run_ms);
-            } else {
-              auto& message = *body.mutable_contract_complete();
-              message.set_contract(contract);
-              message.set_run_ms(run_ms);
-              message.set_result_hash(hash_text("result"));
-              message.set_proof_hash(hash_text("proof"));
-            }
-          })};
-}
-
-Driver::Wish Driver::contract_wish() {
-  const ContractId id = random_contract();
-  const ContractRow* row = chain_.machine().contracts().table().find(id);
-  ContractRow unknown;
-  if (row == nullptr && dice_.chance(90)) return submit_wish();
-  if (row == nullptr) row = &unknown;
-  Wish wanted = natural_contract_wish(id, *row);
-  if (!dice_.chance(15)) return wanted;
-  // Somebody else tries the same, or the owner tries it in another state.
-  ContractRow other = *row;
-  other.state = static_cast<ContractState>(dice_.below(enum_count(ContractState{})));
-  wanted = natural_contract_wish(id, other);
-  if (dice_.chance(50)) {
-    const v1::TransactionBody body = wanted.body;
-    wanted.sender = dice_.pick(kEverybody);
-    wanted.body = chain_.body(wanted.sender, [&](v1::TransactionBody& target) {
-      const std::uint64_t sequence = target.sequence();
-      target = body;
-      target.set_sequence(sequence);
-    });
-  }
-  return wanted;
 }
 
 }  // namespace starminer::scenario

@@ -45,6 +45,7 @@ struct Tally {
   std::map<std::string, std::uint64_t> applied_by_operation;
   std::map<std::string, std::uint64_t> refused_by_code;
   std::map<std::string, std::uint64_t> ends;
+  std::map<std::string, std::uint64_t> gang_ends;  // of contracts over several hosts
 
   void add(const Tally& other);
   [[nodiscard]] std::string text() const;
@@ -79,6 +80,7 @@ class Driver {
 
   void let_time_pass();
   void follow(const protocol::chain_test::Block& block);
+  void note_gang(const ContractId& id, std::uint8_t state);
   Wish wish();
   Wish ledger_wish();
   Wish stake_wish();
@@ -92,8 +94,13 @@ class Driver {
   Wish contract_wish();
   [[nodiscard]] protocol::EndReason reason_to_fail(const protocol::ContractRow& row);
   Wish natural_contract_wish(const ContractId& id, const protocol::ContractRow& row);
+  NodeId host_of(const protocol::ContractRow& row, const std::vector<NodeId>& hosts);
+  void report_progress(v1::ContractProgress& report, const ContractId& id, const protocol::ContractRow& row,
+                       std::uint64_t run_ms);
   v1::JobSpec random_spec();
-  v1::NodeRegister random_node();
+  v1::NodeRegister random_node(const protocol::NodeRow* neighbour = nullptr);
+  const protocol::NodeRow* random_host(const AccountId& provider);
+  std::string random_site();
   void spoil(v1::TransactionBody& body);
   [[nodiscard]] std::string name_of(const AccountId& account) const;
   ContractId random_contract();

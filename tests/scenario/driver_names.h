@@ -17,6 +17,7 @@ inline constexpr std::array<const char*, 4> kProviders = {"aurora", "borealis", 
 inline constexpr std::array<const char*, 10> kEverybody = {"ada",      "bob",    "cleo",     "mallory", "aurora",
                                                            "borealis", "corona", "operator", "vault",   "newcomer"};
 inline constexpr std::array<const char*, 6> kClasses = {"A100", "A100", "H100", "RTX4090", "CPU", "NoSuchClass"};
+inline constexpr std::array<const char*, 3> kSites = {"hall", "hall", "barn"};
 inline constexpr std::array<const char*, 4> kRegions = {"eu-central", "eu-north", "us-east", "nowhere"};
 
 inline std::string hash_text(std::string_view what) { return to_text(sha256(what).view()); }

@@ -8,12 +8,36 @@ namespace starminer::scenario {
 
 using protocol::chain_test::account_of_name;
 
-v1::NodeRegister Driver::random_node() {
+/// A node of the provider; null where it has none.
+const protocol::NodeRow* Driver::random_host(const AccountId& provider) {
+  std::vector<const protocol::NodeRow*> own;
+  for (const auto& [id, row] : chain_.machine().registry().nodes()) {
+    if (row.provider == provider) own.push_back(&row);
+  }
+  return own.empty() ? nullptr : dice_.pick(own);
+}
+
+std::string Driver::random_site() {
+  if (dice_.chance(3)) return dice_.chance(50) ? "a hall" : std::string(33, 'x');
+  return dice_.chance(70) ? dice_.pick(kSites) : "";
+}
+
+/// At times one like a neighbour, at its site.
+v1::NodeRegister Driver::random_node(const protocol::NodeRow* neighbour) {
+  const protocol::Registry& registry = chain_.machine().registry();
   v1::NodeRegister node = protocol::chain_test::a100_node();
   node.mutable_hardware()->set_hardware_class(dice_.pick(kClasses));
+  if (neighbour != nullptr)
+    node.mutable_hardware()->set_hardware_class(registry.classes().get(neighbour->hardware_class).name);
   node.mutable_hardware()->set_devices(
       static_cast<std::uint32_t>(dice_.chance(90) ? 1 + dice_.below(4) : dice_.below(300)));
   node.mutable_offer()->set_region(dice_.chance(95) ? kRegions[dice_.below(3)] : kRegions[3]);
+  node.mutable_offer()->set_site(random_site());
+  if (neighbour != nullptr) {
+    node.mutable_offer()->set_region(registry.regions().get(neighbour->offer.region).name);
+    node.mutable_offer()->set_site(neighbour->offer.site);
+    if (dice_.chance(80)) node.mutable_hardware()->set_devices(neighbour->hardware.devices);
+  }
   if (dice_.chance(70)) {
     auto& energy = *node.mutable_offer()->mutable_energy();
     energy.set_g_co2_per_kwh(static_cast<std::uint32_t>(dice_.below(3)));
@@ -141,14 +165,14 @@ Driver::Wish Driver::registry_wish() {
   }
   if (kind < 55) {
     const std::string sender = dice_.pick(kProviders);
-    const v1::NodeRegister node = random_node();
+    const v1::NodeRegister node = random_node(dice_.chance(40) ? random_host(account_of_name(sender)) : nullptr);
     return {sender, chain_.body(sender, [&](auto& body) { *body.mutable_node_register() = node; })};
   }
   const NodeId id = random_node_id();
   const auto* row = chain_.machine().registry().nodes().find(id);
   std::string sender = row != nullptr && dice_.chance(85) ? name_of(row->provider) : dice_.pick(kEverybody);
   if (kind < 70) {
-    const v1::NodeRegister node = random_node();
+    const v1::NodeRegister node = random_node(dice_.chance(40) ? row : nullptr);
     return {sender, chain_.body(sender, [&](auto& body) {
               body.mutable_node_update()->set_node(to_text(id.view()));
               *body.mutable_node_update()->mutable_offer() = node.offer();

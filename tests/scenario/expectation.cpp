@@ -16,6 +16,7 @@ std::string show(Party party) { return std::string(protocol::party_name(party));
 std::string show(Agpu amount) { return format_amount(amount); }
 std::string show(Price price) { return fmt::format("{} nAGPU per GPU-hour", price.nagpu_per_gpu_hour); }
 std::string show(std::uint32_t number) { return fmt::format("{}", number); }
+std::string show(std::size_t number) { return fmt::format("{}", number); }
 std::string show(Milliseconds time) { return fmt::format("{} ms", time.count()); }
 std::string show(const AccountId& account) { return account.text(); }
 
@@ -63,6 +64,19 @@ const Expectation& Expectation::ended(EndReason reason, Party party) const {
 const Expectation& Expectation::runs_on(std::string_view provider) const {
   const AccountId account = protocol::chain_test::account_of_name(provider);
   if (const auto* found = contract()) equal("the provider", found->provider, account);
+  return *this;
+}
+
+const Expectation& Expectation::runs_on_hosts(std::size_t count) const {
+  const std::vector<NodeId> hosts = market_.hosts(job_);
+  equal("the number of hosts", hosts.size(), count);
+  const auto& nodes = market_.machine().registry().nodes();
+  const protocol::NodeRow& lead = nodes.get(hosts.front());
+  for (const NodeId& host : hosts) {
+    const protocol::NodeRow& row = nodes.get(host);
+    equal("the provider of a host", row.provider, lead.provider);
+    if (row.offer.site != lead.offer.site) ADD_FAILURE_AT(file_, line_) << "a host at another site than the lead";
+  }
   return *this;
 }
 

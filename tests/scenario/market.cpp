@@ -1,6 +1,7 @@
 #include "scenario/market.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "protocol/contracts/contracts.h"
 
@@ -40,6 +41,12 @@ JobRequest& JobRequest::gpus(std::uint32_t count) {
 
 JobRequest& JobRequest::share(std::uint32_t milli) {
   submit_.mutable_spec()->mutable_resources()->set_gpu_share_milli(milli);
+  return *this;
+}
+
+JobRequest& JobRequest::on_one_site(std::uint32_t hosts_max) {
+  submit_.mutable_spec()->set_placement(v1::ONE_SITE);
+  submit_.mutable_spec()->set_hosts_max(hosts_max);
   return *this;
 }
 
@@ -131,6 +138,11 @@ NodeOffer& NodeOffer::rating(std::uint32_t cu_x1000) {
   return *this;
 }
 
+NodeOffer& NodeOffer::site(std::string name) {
+  register_.mutable_offer()->set_site(std::move(name));
+  return *this;
+}
+
 NodeOffer a100() { return {}; }
 
 std::string Actor::does(const Chain::Fill& fill) const {
@@ -196,7 +208,19 @@ const Provider& Provider::starts(const Job& job) const {
   return *this;
 }
 
-const Provider& Provider::runs(const Job& job) const { return acknowledges(job).starts(job); }
+const Provider& Provider::starts(const Job& job, Host host) const {
+  does([&](auto& body) {
+    name_contract(*body.mutable_contract_start(), market_->row(job).contract);
+    body.mutable_contract_start()->set_node(text_of(market_->hosts(job).at(host).view()));
+  });
+  return *this;
+}
+
+const Provider& Provider::runs(const Job& job) const {
+  acknowledges(job).starts(job);
+  for (Host host = 1; host < market_->hosts(job).size(); ++host) starts(job, host);
+  return *this;
+}
 
 const Provider& Provider::reports_progress(const Job& job, Milliseconds run_time) const {
   does([&](v1::TransactionBody& body) {
@@ -208,7 +232,34 @@ const Provider& Provider::reports_progress(const Job& job, Milliseconds run_time
 }
 
 const Provider& Provider::reports_progress(const Job& job) const {
-  return reports_progress(job, Milliseconds(elapsed(market_->market_time(), market_->contract(job).started).ms));
+  std::vector<Host> all(market_->hosts(job).size());
+  std::iota(all.begin(), all.end(), Host{0});
+  return reports_progress_of(job, all);
+}
+
+const Provider& Provider::reports_progress_of(const Job& job, const std::vector<Host>& hosts) const {
+  const std::uint64_t run_ms = elapsed(market_->market_time(), market_->contract(job).started).ms;
+  std::vector<NodeId> named;
+  for (const Host host : hosts) named.push_back(market_->hosts(job).at(host));
+  std::sort(named.begin(), named.end());
+  does([&](v1::TransactionBody& body) {
+    for (const NodeId& node : named) {
+      auto& entry = *body.mutable_contract_progress()->add_entries();
+      name_contract(entry, market_->row(job).contract);
+      entry.set_run_ms(run_ms);
+      entry.set_node(text_of(node.view()));
+    }
+  });
+  return *this;
+}
+
+const Provider& Provider::finishes(const Job& job, Host host) const {
+  does([&](auto& body) {
+    name_contract(*body.mutable_contract_host_done(), market_->row(job).contract);
+    body.mutable_contract_host_done()->set_node(text_of(market_->hosts(job).at(host).view()));
+    body.mutable_contract_host_done()->set_report_hash(text_of(sha256("report").view()));
+  });
+  return *this;
 }
 
 const Provider& Provider::completes(const Job& job) const {
@@ -301,6 +352,14 @@ const protocol::ContractRow& Market::contract(const Job& job) const {
 
 const protocol::ContractRow& Market::contract(const Job& job, std::uint32_t attempt) const {
   return machine().contracts().table().get(contract_id_of(job.id, attempt));
+}
+
+std::vector<NodeId> Market::hosts(const Job& job) const {
+  const protocol::ContractRow& row = contract(job);
+  if (row.gang.empty()) return {row.node};
+  std::vector<NodeId> nodes;
+  for (const protocol::GangHost& host : row.gang) nodes.push_back(host.node);
+  return nodes;
 }
 
 std::uint8_t Market::reputation_of(const Provider& provider, protocol::JobKind kind) const {

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "protocol/operation_registry.h"
 #include "protocol/test_chain.h"
@@ -41,6 +42,8 @@ class JobRequest {
   explicit JobRequest(v1::JobKind kind);
   JobRequest& gpus(std::uint32_t count);
   JobRequest& share(std::uint32_t milli);
+  /// Its GPUs may lie on hosts of one site, on this many at most; 0: as many as the protocol allows.
+  JobRequest& on_one_site(std::uint32_t hosts_max = 0);
   JobRequest& without_gpu(std::uint32_t cpu_threads);
   /// Largest run time; a half of it is expected unless `expected` says otherwise.
   JobRequest& max(std::chrono::seconds time);
@@ -72,6 +75,8 @@ class NodeOffer {
   NodeOffer& devices(std::uint32_t count);
   NodeOffer& hardware_class(std::string name);
   NodeOffer& rating(std::uint32_t cu_x1000);
+  /// Nodes of a provider with the same site are hosts that a job may share.
+  NodeOffer& site(std::string name);
   [[nodiscard]] const v1::NodeRegister& message() const { return register_; }
 
  private:
@@ -84,6 +89,9 @@ class NodeOffer {
 struct Job {
   JobId id;
 };
+
+/// Of the hosts that run a job together: 0 is the lead, which completes it.
+using Host = std::size_t;
 
 class Market;
 
@@ -118,11 +126,17 @@ class Provider : public Actor {
   const Provider& acknowledges(const Job& job) const;
   const Provider& declines(const Job& job) const;
   const Provider& starts(const Job& job) const;
-  /// Acknowledges and starts at once.
+  /// Of a job over several hosts: this one is ready. It runs when all are.
+  const Provider& starts(const Job& job, Host host) const;
+  /// Acknowledges and starts at once, on all hosts.
   const Provider& runs(const Job& job) const;
   const Provider& reports_progress(const Job& job, Milliseconds run_time) const;
-  /// With the run time that the chain's clock shows.
+  /// With the run time that the chain's clock shows, of all hosts.
   const Provider& reports_progress(const Job& job) const;
+  /// The same of these hosts alone.
+  const Provider& reports_progress_of(const Job& job, const std::vector<Host>& hosts) const;
+  /// The host, not the lead, has ended its part well.
+  const Provider& finishes(const Job& job, Host host) const;
   const Provider& completes(const Job& job) const;
   const Provider& fails(const Job& job, EndReason reason) const;
 
@@ -151,6 +165,8 @@ class Expectation {
   const Expectation& contract_is(ContractState state) const;
   const Expectation& ended(EndReason reason, Party party) const;
   const Expectation& runs_on(std::string_view provider) const;
+  /// Over so many hosts of one site; 1: on one node.
+  const Expectation& runs_on_hosts(std::size_t count) const;
   const Expectation& attempts(std::uint32_t count) const;
   const Expectation& metered(Milliseconds time) const;
   const Expectation& paid(Agpu amount) const;
@@ -205,6 +221,8 @@ class Market {
   [[nodiscard]] const protocol::ContractRow& contract(const Job& job) const;
   /// The contract of the n-th match, from 0.
   [[nodiscard]] const protocol::ContractRow& contract(const Job& job, std::uint32_t attempt) const;
+  /// The nodes that run a job, or ran it last, the lead first. Requires: it was matched.
+  [[nodiscard]] std::vector<NodeId> hosts(const Job& job) const;
   [[nodiscard]] std::uint8_t reputation_of(const Provider& provider, protocol::JobKind kind) const;
   [[nodiscard]] TimeMs market_time() const;
 

@@ -47,6 +47,15 @@ i128 brought_micro(i128 stake, i128 ms, const Machine& machine) {
   return stake * rate * ms / (i128{kBasePerToken} * kMillion * 3'600'000);
 }
 
+/// What the hosts of a contract hold of their GPUs.
+i128 held_milli(const ContractRow& row) {
+  const auto of = [](const protocol::Allocation& part) { return i128(part.devices.size()) * part.milli_per_device; };
+  if (row.gang.empty()) return of(row.allocation);
+  i128 milli = 0;
+  for (const protocol::GangHost& host : row.gang) milli += of(host.allocation);
+  return milli;
+}
+
 i128 billing_milli(const v1::Resources& resources) {
   if (resources.gpus() == 0) return 1000;
   return resources.gpu_share_milli() != 0 ? resources.gpu_share_milli() : i128{resources.gpus()} * 1000;
@@ -288,6 +297,7 @@ void Money::differ_of(const Id& id, std::string_view what, i128 counted, i128 th
 void Money::settle(const protocol::Settlement& settlement, const Machine& machine) {
   const ContractRow& row = settlement.row;
   differ_of(settlement.contract, "metered time", metered_ms(row, machine), row.metered_ms);
+  if (held_milli(row) != 0) differ_of(settlement.contract, "GPUs held and billed", held_milli(row), row.billing_milli);
   contracts_[settlement.contract] = row;
   pay_notice(settlement.contract, row, machine);
   charge_decline(settlement.contract, row, machine);

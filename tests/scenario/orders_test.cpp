@@ -29,7 +29,9 @@ enum class Step : std::uint8_t {
   Acknowledge,
   Decline,
   Start,
+  StartOther,
   Progress,
+  OtherDone,
   Complete,
   FailByJob,
   FailByDevice,
@@ -38,9 +40,9 @@ enum class Step : std::uint8_t {
   Drain,
   Resume,
 };
-constexpr Step kSteps[] = {Step::Acknowledge, Step::Decline,   Step::Start,        Step::Progress,
-                           Step::Complete,    Step::FailByJob, Step::FailByDevice, Step::Accept,
-                           Step::Cancel,      Step::Drain,     Step::Resume};
+constexpr Step kSteps[] = {Step::Acknowledge, Step::Decline,  Step::Start,     Step::StartOther,   Step::Progress,
+                           Step::OtherDone,   Step::Complete, Step::FailByJob, Step::FailByDevice, Step::Accept,
+                           Step::Cancel,      Step::Drain,    Step::Resume};
 
 /// A moment that can be returned to.
 struct Moment {
@@ -63,6 +65,12 @@ NodeId node_of(const Chain& chain, const AccountId& provider) {
   return {};
 }
 
+/// Of a contract over two hosts the second, else its only node.
+NodeId other_host(const ContractRow* row) {
+  if (row == nullptr) return {};
+  return row->gang.empty() ? row->node : row->gang.back().node;
+}
+
 /// All that tells two moments apart besides times, fees and sequence numbers.
 std::string describe(const Chain& chain, const JobId& id) {
   const JobRow& job = job_of(chain, id);
@@ -72,6 +80,9 @@ std::string describe(const Chain& chain, const JobId& id) {
     text += fmt::format(" | {} {} {} ran {} reported {} paid {}", row.provider.text(),
                         protocol::contract_state_name(row.state), static_cast<int>(row.end_reason), row.started.ms != 0,
                         row.progress_run_ms > 0, row.bill.pay.base > 0);
+    for (const protocol::GangHost& host : row.gang) {
+      text += fmt::format(" host {}{}", host.ready.ms != 0 ? "ready " : "", host.done.ms != 0 ? "done" : "");
+    }
   }
   for (const auto& [node, row] : chain.machine().registry().nodes()) {
     text += fmt::format(" | {}", protocol::node_status_name(row.status));
@@ -96,6 +107,15 @@ Chain::Fill operation(const Chain& chain, Step step, const JobId& job, const Con
       case Step::Acknowledge: body.mutable_contract_acknowledge()->set_contract(id); break;
       case Step::Decline: body.mutable_contract_decline()->set_contract(id); break;
       case Step::Start: body.mutable_contract_start()->set_contract(id); break;
+      case Step::StartOther:
+        body.mutable_contract_start()->set_contract(id);
+        body.mutable_contract_start()->set_node(to_text(other_host(contract_of(chain, contract)).view()));
+        break;
+      case Step::OtherDone:
+        body.mutable_contract_host_done()->set_contract(id);
+        body.mutable_contract_host_done()->set_node(to_text(other_host(contract_of(chain, contract)).view()));
+        body.mutable_contract_host_done()->set_report_hash(to_text(sha256("report").view()));
+        break;
       case Step::Progress: {
         auto& entry = *body.mutable_contract_progress()->add_entries();
         entry.set_contract(id);
@@ -127,15 +147,18 @@ bool is_drawn(const Chain& chain, Step step, const JobId& job, const ContractRow
   const auto in = [contract](std::initializer_list<ContractState> states) {
     return contract != nullptr && std::find(states.begin(), states.end(), contract->state) != states.end();
   };
+  const bool one_node = contract == nullptr || contract->gang.empty();
   const NodeId node = node_of(chain, sender);
   const auto* row = chain.machine().registry().nodes().find(node);
   using enum ContractState;
   switch (step) {
     case Step::Acknowledge: return provider && in({Assigned});
     case Step::Decline: return provider && in({Assigned, Preparing});
-    case Step::Start: return provider && in({Preparing});
+    case Step::Start: return provider && in({Preparing}) && (one_node || contract->gang.front().ready.ms == 0);
+    case Step::StartOther: return provider && in({Preparing}) && (one_node || contract->gang.back().ready.ms == 0);
+    case Step::OtherDone: return provider && in({Running}) && !one_node && contract->gang.back().done.ms == 0;
     case Step::Progress: return provider;  // skipped without effect where nothing runs
-    case Step::Complete: return provider && in({Running});
+    case Step::Complete: return provider && in({Running}) && (one_node || contract->gang.back().done.ms != 0);
     case Step::FailByJob:
     case Step::FailByDevice: return provider && in({Preparing, Running});
     case Step::Accept: return requester && in({Delivered});
@@ -148,12 +171,15 @@ bool is_drawn(const Chain& chain, Step step, const JobId& job, const ContractRow
 
 class Explorer {
  public:
-  explicit Explorer(unsigned depth) : depth_(depth) {}
+  Explorer(unsigned depth, unsigned hosts) : depth_(depth), hosts_(hosts) {}
 
   void run() {
     Market market;
-    for (const char* name : kProviders) market.provider(name).registers(a100());
-    const Job job = market.requester("ada").submits(rendering().max(10min).deadline_in(40min));
+    for (const char* name : kProviders) {
+      for (unsigned host = 0; host < hosts_; ++host) market.provider(name).registers(a100().site("hall"));
+    }
+    const Job job = market.requester("ada").submits(
+        rendering().gpus(hosts_).on_one_site().max(10min).deadline_in(40min).budget("20 AGPU"));
     visit(market.chain(), job.id, 0);
     while (!open_.empty() && !::testing::Test::HasFailure()) {
       const Moment moment = std::move(open_.front());
@@ -245,11 +271,14 @@ class Explorer {
       const std::uint64_t run_ms = elapsed(chain.now(), contract->started).ms;
       const auto name = contract->provider == account_of_name("aurora") ? "aurora" : "borealis";
       const ContractId id = job_of(chain, job).contract;
-      static_cast<void>(chain.send(name, [&](v1::TransactionBody& body) {
-        auto& entry = *body.mutable_contract_progress()->add_entries();
-        entry.set_contract(to_text(id.view()));
-        entry.set_run_ms(std::max(run_ms, contract->progress_run_ms));
-      }));
+      for (const NodeId& host : {contract->node, other_host(contract)}) {
+        static_cast<void>(chain.send(name, [&](v1::TransactionBody& body) {
+          auto& entry = *body.mutable_contract_progress()->add_entries();
+          entry.set_contract(to_text(id.view()));
+          entry.set_run_ms(std::max(run_ms, contract->progress_run_ms));
+          entry.set_node(to_text(host.view()));
+        }));
+      }
       chain.pass({60'000});
     }
   }
@@ -269,6 +298,7 @@ class Explorer {
   }
 
   unsigned depth_;
+  unsigned hosts_;
   std::deque<Moment> open_;
   std::set<std::string> seen_;
   std::set<std::string> ends_;
@@ -276,17 +306,28 @@ class Explorer {
   std::uint64_t refused_ = 0;
 };
 
+unsigned depth_or(unsigned otherwise) {
+  const char* given = std::getenv("STARMINER_SCENARIO_DEPTH");
+  return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : otherwise;
+}
+
 // REQ: CSC-2, WRK-1
 TEST(Orders, AllOfThemFollowTheDrawingAndEnd) {
-  const char* given = std::getenv("STARMINER_SCENARIO_DEPTH");
-  const unsigned depth = given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : kDefaultDepth;
-  Explorer explorer(depth);
+  const unsigned depth = depth_or(kDefaultDepth);
+  Explorer explorer(depth, 1);
   explorer.run();
   std::cout << explorer.summary();
   for (const char* end : {"settled by accepted", "refunded by cancelled_requester", "refunded by provider_refused",
                           "refunded by deadline_passed"}) {
     EXPECT_TRUE(explorer.ends().contains(end) || depth < kDefaultDepth) << end << " was never reached";
   }
+}
+
+// REQ: CSC-2. The same over two hosts of a site at each provider.
+TEST(Orders, OfHostsFollowTheDrawingAndEnd) {
+  Explorer explorer(depth_or(kDefaultDepth), 2);
+  explorer.run();
+  std::cout << explorer.summary();
 }
 
 }  // namespace

@@ -131,6 +131,27 @@ TEST(Payment, KeepsThePriceOfTheMatchWhateverThePriceDoesLater) {
   market.expect(job).bill_follows_formula();
 }
 
+// The second count of the money must not have shares of its own.
+TEST(Payment, IsSplitByTheSharesThatGovernanceSet) {
+  Market market;
+  const Provider aurora = market.provider("aurora").registers(a100());
+  const auto is_shared = [&](std::uint64_t stakers_ppm) {
+    const Job job = market.requester("ada").submits(rendering());
+    aurora.runs(job);
+    market.passes(1min);
+    aurora.completes(job);
+    market.requester("ada").accepts(job);
+    const protocol::FeeSplit& bill = market.contract(job).bill;
+    EXPECT_EQ(bill.stakers.base, bill.pay.base * stakers_ppm / kPpm);
+  };
+  is_shared(20'000);
+  const auto set =
+      market.chain().send("operator", protocol::chain_test::set_parameter(protocol::Parameter::FeeStakersPpm, 50'000));
+  ASSERT_TRUE(set && set->core.code == 0);
+  market.passes(1h);  // to the end of the epoch
+  is_shared(50'000);
+}
+
 // REQ: TOK-2
 TEST(Payment, ReportsComputeUnitsByTheRatingOfTheMatch) {
   Market market;

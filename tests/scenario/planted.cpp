@@ -7,6 +7,7 @@
 
 #include "protocol/contracts/contracts.h"
 #include "protocol/ledger/ledger.h"
+#include "protocol/market/gang.h"
 #include "protocol/market/market.h"
 #include "protocol/pricing/pricing.h"
 #include "protocol/registry/registry.h"
@@ -34,8 +35,11 @@ namespace starminer::protocol {
 #define ON_UNBONDED "_ZN9starminer8protocol7Staking11on_unbondedERKNS_2IdINS_12UnbondingTagEEERKNS0_12BlockContextE"
 #define SPEND_CREDITS "_ZN9starminer8protocol7Staking13spend_creditsERKNS_2IdINS_10AccountTagEEEmNS_6TimeMsE"
 #define CHECK_ACCEPT "_ZNK9starminer8protocol9Contracts5checkERKNS0_5ValidINS0_14ContractAcceptEEERKNS0_6SenderE"
+#define CHECK_HOST_DONE "_ZNK9starminer8protocol9Contracts5checkERKNS0_5ValidINS0_16ContractHostDoneEEERKNS0_6SenderE"
 #define CHECK_CANCEL "_ZNK9starminer8protocol6Market5checkERKNS0_5ValidINS0_9JobCancelEEERKNS0_6SenderE"
 #define REQUEUE "_ZN9starminer8protocol6Market7requeueERKNS_2IdINS_6JobTagEEERKNS2_INS_10AccountTagEEERKNS0_12BlockContextE"
+#define PART_OF "_ZN9starminer8protocol7part_ofERKNS0_9ResourcesEj"
+#define CHANGE_FREE "_ZN9starminer8protocol9SiteIndex11change_freeEjj"
 #define VALIDATE_TRANSFER "_ZN9starminer8protocol8Transfer8validateES1_"
 #define VALIDATE_UNBOND "_ZN9starminer8protocol11StakeUnbond8validateES1_"
 // clang-format on
@@ -167,6 +171,20 @@ void planted_release(Registry* registry, const NodeId& node, const Allocation& a
   if (!plants("capacity-not-released")) real_release(registry, node, allocation, context);
 }
 
+Resources real_part_of(const Resources&, std::uint32_t) REAL(PART_OF);
+Resources planted_part_of(const Resources&, std::uint32_t) PLANTED(PART_OF);
+Resources planted_part_of(const Resources& whole, std::uint32_t hosts) {
+  Resources part = real_part_of(whole, hosts);
+  if (plants("hosts-hold-less-than-is-billed") && hosts > 1 && part.gpus > 0) --part.gpus;
+  return part;
+}
+
+void real_change_free(SiteIndex*, std::uint32_t, std::uint32_t) REAL(CHANGE_FREE);
+void planted_change_free(SiteIndex*, std::uint32_t, std::uint32_t) PLANTED(CHANGE_FREE);
+void planted_change_free(SiteIndex* sites, std::uint32_t dense_id, std::uint32_t free_devices) {
+  if (!plants("sites-forget-what-is-free")) real_change_free(sites, dense_id, free_devices);
+}
+
 void real_schedule(Timers*, TimeMs, TimerKind, const Subject&) REAL(SCHEDULE);
 void planted_schedule(Timers*, TimeMs, TimerKind, const Subject&) PLANTED(SCHEDULE);
 void planted_schedule(Timers* timers, TimeMs due, TimerKind kind, const Subject& subject) {
@@ -192,6 +210,18 @@ Result<Checked<ContractAccept>, Refusal> planted_accept(const Contracts* contrac
   const ContractRow* row = contracts->table().find(op->contract);
   if (plants("anybody-accepts") && row != nullptr) return real_accept(contracts, op, {row->requester, sender.sequence});
   return real_accept(contracts, op, sender);
+}
+
+Result<Checked<ContractHostDone>, Refusal> real_done(const Contracts*, const Valid<ContractHostDone>&, const Sender&)
+    REAL(CHECK_HOST_DONE);
+Result<Checked<ContractHostDone>, Refusal> planted_done(const Contracts*, const Valid<ContractHostDone>&, const Sender&)
+    PLANTED(CHECK_HOST_DONE);
+Result<Checked<ContractHostDone>, Refusal> planted_done(const Contracts* contracts, const Valid<ContractHostDone>& op,
+                                                        const Sender& sender) {
+  const ContractRow* row = contracts->table().find(op->contract);
+  if (plants("anybody-ends-a-host") && row != nullptr)
+    return real_done(contracts, op, {row->provider, sender.sequence});
+  return real_done(contracts, op, sender);
 }
 
 Result<Checked<JobCancel>, Refusal> real_cancel(const Market*, const Valid<JobCancel>&, const Sender&)

@@ -11,14 +11,18 @@ import subprocess
 import sys
 
 A1 = "Campaign.KeepsEveryInvariantAndEveryBalance"
+A1_RESTARTED = "Campaign.TheSameSeedGivesTheSameHashesAlsoOverARestart"
 A3 = "Orders.*"
 A4 = "Edges.*"
 
 SEEN_BY = {
     A1: ("provider-paid-less", "wrong-pool", "nothing-burned", "escrow-too-small", "escrow-kept", "one-unit-out-of-nothing",
          "twice-the-balance", "account-in-use-may-close", "stake-never-returns", "credits-spent-by-half",
-         "cost-rounds-down", "remainder-to-treasury", "capacity-not-released", "deadline-forgotten"),
-    A3: ("anybody-accepts", "anybody-cancels", "failed-provider-again", "late-start-forgiven", "escrow-kept"),
+         "cost-rounds-down", "remainder-to-treasury", "capacity-not-released", "deadline-forgotten",
+         "hosts-hold-less-than-is-billed"),
+    A1_RESTARTED: ("sites-forget-what-is-free",),
+    A3: ("anybody-accepts", "anybody-cancels", "failed-provider-again", "late-start-forgiven", "escrow-kept",
+         "anybody-ends-a-host"),
     A4: ("cost-in-64-bits", "amounts-cut-to-size", "stake-cut-to-size", "locks-cut-to-size"),
 }
 SETTINGS = {"STARMINER_SIGNATURES": "off", "STARMINER_SEEDS": "6", "STARMINER_STEPS": "500", "STARMINER_SCENARIO_DEPTH": "4"}
