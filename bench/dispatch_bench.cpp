@@ -32,6 +32,7 @@ using market_test::World;
 enum class Supply { Drawn, AllEqual, OneGpu };
 
 constexpr std::size_t kNodesOfProvider = 4'000;
+constexpr std::size_t kNodesOfSite = 64;
 constexpr std::size_t kFreePercent = 3;
 
 AccountId provider_of(std::size_t number) {
@@ -104,7 +105,9 @@ class Crowd {
     NodeOf node(hardware_class);
     node.devices(devices).region(alike || upto(1) == 0 ? "eu-central" : "eu-north");
     if (!alike) node.rating((hardware_class == "H100" ? 1'840 : 1'000) - upto(100));
-    const NodeId id = world_.add_node(node.set([devices](NodeRegister& op) {
+    const std::string site = "hall-" + std::to_string(nodes_ / kNodesOfSite);
+    const NodeId id = world_.add_node(node.set([devices, &site](NodeRegister& op) {
+      op.offer.offer.site = site;
       op.hardware.cpu_threads = 16 * devices;
       op.hardware.ram_bytes = 64 * kGiB * devices;
     }),
@@ -172,6 +175,24 @@ std::string ask_room(DispatchPass& pass, const MarketView& view, TimeMs now) {
   const Demand demand(view, spec, {kPremium, {}, {}, nullptr, {}}, now);
   const auto found = pass.preemption(demand, number(1), demand.classes());
   return found ? found->node.text() : std::string("nobody");
+}
+
+/// 16 GPUs on hosts of one site: which take it now, or are held for it.
+std::string ask_gang(DispatchPass& pass, const MarketView& view, TimeMs now, const std::string& hardware_class) {
+  const JobSpec spec =
+      JobOf().classes({hardware_class}).gpus(16).set([](JobSpec& s) { s.placement = Placement::OneSite; }).spec();
+  const Demand demand(view, spec, {kStandard, {}, {}, nullptr, {}}, now);
+  std::string hosts;
+  const auto gang = pass.choose_gang(demand, number(1));
+  STARMINER_CHECK(gang.has_value());
+  for (const Candidate& host : *gang) hosts += host.node.text() + " ";
+  return hosts.empty() ? where_it_fits(pass, demand) : hosts;
+}
+std::string ask_gang_now(DispatchPass& pass, const MarketView& view, TimeMs now) {
+  return ask_gang(pass, view, now, "H100");
+}
+std::string ask_gang_later(DispatchPass& pass, const MarketView& view, TimeMs now) {
+  return ask_gang(pass, view, now, "A100");
 }
 
 void answer(benchmark::State& state, std::uint64_t gpus, Supply supply, Ask ask, bool by_index) {
@@ -260,6 +281,8 @@ void add_all() {
     const std::string size = std::to_string(gpus);
     add_question("reserve", gpus, Supply::Drawn, "", ask_head);
     add_question("preempt", gpus, Supply::Drawn, "", ask_room);
+    add_question("gang", gpus, Supply::Drawn, "; 16 on hosts of one site, sites of 64 nodes", ask_gang_now);
+    add_question("gang_reserve", gpus, Supply::Drawn, "; 16 on hosts of one site, none free", ask_gang_later);
     const std::string list = "making the list of all nodes once, which each of these did before it looked at them";
     // Its deadline leaves no time for a notice.
     const JobOf now = JobOf().premium().max_s(3'600).set([](JobSpec& s) { s.wait = false; });

@@ -31,7 +31,7 @@ PROGRAMS = {
             "match_over_scan_40k", "match_over_scan_1m", "match_over_vector_scan_40k", "match_over_vector_scan_1m",
             "match_life_over_scan", "matches_per_s", "match_index_bytes_over_row", "match_index_bytes_per_node"),
     "dispatch_bench": tuple(f"block_{what}_{size}" for what in (
-        "reserve_over_scan", "preempt_over_scan", "premium_refused_over_list", "never_runnable_over_list",
+        "reserve_over_scan", "preempt_over_scan", "gang_over_scan", "gang_reserve_over_scan", "premium_refused_over_list", "never_runnable_over_list",
         "tick_over_list", "match_behind_head_over_list") for size in (10_000, 40_000, 100_000, 1_000_000)) + tuple(
             f"block_{what}_over_scan_{size}" for what in ("reserve_hidden", "reserve_all_equal", "preempt_all_equal",
                                                          "reserve_one_gpu", "preempt_one_gpu")
