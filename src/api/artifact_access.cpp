@@ -55,8 +55,16 @@ std::vector<Hash32> ArtifactAccess::named_by_manifest(const Hash32& manifest) co
   if (const auto outputs = document.find("outputs"); outputs != document.end() && outputs->is_array()) {
     for (const json& output : *outputs) add_hash(output, hashes);
   }
-  for (const char* name : {"stdout", "stderr"}) {
-    if (const auto log = document.find(name); log != document.end()) add_hash(*log, hashes);
+  const auto add_logs = [&hashes](const json& of) {
+    for (const char* name : {"stdout", "stderr"}) {
+      if (const auto log = of.find(name); log != of.end()) add_hash(*log, hashes);
+    }
+  };
+  add_logs(document);
+  if (const auto hosts = document.find("hosts"); hosts != document.end() && hosts->is_array()) {
+    for (const json& host : *hosts) {
+      if (host.is_object()) add_logs(host);
+    }
   }
   return hashes;
 }

@@ -171,6 +171,8 @@ void NodeFields::add_place(const Machine& machine) {
       });
   add({"country", FieldKind::Word, {}, "two letters, ISO 3166"},
       [](const NodeFacts& node) -> Value { return std::string_view(node.row().offer.country); });
+  add({"site", FieldKind::Word, {}, "name that its provider gives the site; hosts of one may share a job"},
+      [](const NodeFacts& node) -> Value { return std::string_view(node.row().offer.site); });
   add(number_field("site_tier", Quantity::Count, "0 to 4, as attestors confirmed it; 0 where they did not", "tier"),
       [](const NodeFacts& node) { return number(node.row().offer.proven_site_tier()); });
   add(number_field("sandbox_tier", Quantity::Count, "isolation of jobs"),

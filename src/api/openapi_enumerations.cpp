@@ -44,6 +44,7 @@ std::vector<Enumeration> enumerations() {
       {"Asset", assets(), ""},
       {"JobState", names_of<JobState>(job_state_name), ""},
       {"JobKind", names_of<JobKind>(kind_name), ""},
+      {"Placement", names_of<Placement>(placement_name), "Where the GPUs of a job may lie."},
       {"ContractState", names_of<ContractState>(contract_state_name), ""},
       {"NodeStatus", names_of<NodeStatus>(node_status_name), ""},
       {"Party", names_of<Party>(party_name), "Who is responsible for an end."},

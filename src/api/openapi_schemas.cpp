@@ -124,7 +124,7 @@ constexpr std::array kSchemas = {
     SchemaText{
         "Node",
         "id:NodeId, name:string, provider:Address, dense_id:int, class:string, model:string, status:NodeStatus, "
-        "region:string, country:string, region_verified:bool, site_tier:int, site_tier_verified:bool, "
+        "region:string, country:string, region_verified:bool, site:string, site_tier:int, site_tier_verified:bool, "
         "sandbox_tier:int, devices:int, "
         "device_memory_bytes:int, "
         "interconnect:int, cpu_threads:int, ram_bytes:int, disk_bytes:int, network_up_mbps:int, "
@@ -196,13 +196,17 @@ constexpr std::array kSchemas = {
         "credits:int, credits_burned:Amount, "
         "credits_micro:Amount, boost_ms:int, starts_now:bool, queue_ahead:int, "
         "predicted:Prediction?, "
-        "classes:ClassOffer[], match:Match?, preemption:Preemption?, notice_ms:int, exclusions:Exclusions, "
+        "classes:ClassOffer[], match:Match?, hosts:int, gang:NodeId[], preemption:Preemption?, notice_ms:int, "
+        "exclusions:Exclusions, "
         "refusal:QuoteRefusal?, missing_runtime:bool, "
         "account:Address?, chain_id:string, height:int, time_ms:int, node_signature:NodeSignature?",
-        ""},
+        "hosts: of one site that would share the job; classes and exclusions then count hosts for one part of it. "
+        "gang: "
+        "those beside the match's node."},
     // Jobs and contracts
     SchemaText{"JobShort",
-               "classes:string[], gpus:int, share_milli:int, expected_s:int, max_s:int, deadline_ms:int?, "
+               "classes:string[], gpus:int, share_milli:int, placement:Placement, hosts_max:int, expected_s:int, "
+               "max_s:int, deadline_ms:int?, "
                "manifest_hash:Hash, inputs:Hash[]",
                ""},
     SchemaText{
@@ -215,10 +219,14 @@ constexpr std::array kSchemas = {
         "paid:Amount, refunded:Amount, burned:Amount, spec:JobShort, archived:Archived?",
         ""},
     SchemaText{"Jobs", "jobs:Job[], next:JobId?", ""},
+    SchemaText{
+        "GangRoom", "hosts:int, gpus_each:int, sites:int, most_ready:int",
+        "A job that several hosts of one site have to share. sites: that have enough hosts which lack only room; "
+        "most_ready: hosts of one site that could take their part now."},
     SchemaText{"Explanation",
                "id:JobId, state:JobState, parked:bool, contract:ContractId?, queue_position:int?, sentence:string?, "
                "exclusions:Exclusions?, "
-               "relaxations:Relaxation[], held:HeldNode?, predicted:Prediction?, archived:Archived?",
+               "relaxations:Relaxation[], held:HeldNode?, gang:GangRoom?, predicted:Prediction?, archived:Archived?",
                "Null and empty after the job's end."},
     SchemaText{"Preemption", "node:NodeId, jobs:JobId[], compensation:Amount",
                "Jobs that the job would give notice to, and what that takes out of its cap."},
@@ -263,10 +271,14 @@ constexpr std::array kSchemas = {
                "burned."},
     SchemaText{"Allocation", "devices:int[], milli_per_device:int, cpu_milli:int, ram_bytes:int, disk_bytes:int", ""},
     SchemaText{
+        "GangHost", "node:NodeId, allocation:Allocation, ready_ms:int?, heard_ms:int?, done_ms:int?, report:Hash?",
+        "A host of a gang. heard_ms: its last sign of life; report: what it made, once its part has ended well."},
+    SchemaText{
         "Contract",
         "id:ContractId, job:JobId, attempt:int, requester:Address, provider:Address, payout:Address, node:NodeId, "
         "kind:JobKind, state:ContractState, unit_price:Price, price:PriceInputs, billing_milli:int, cap:Amount, "
         "expected_s:int, max_s:int, manifest_hash:Hash, inputs:Hash[], input_bytes:int, allocation:Allocation, "
+        "gang:GangHost[], "
         "matched_ms:int, acknowledged_ms:int?, started_ms:int?, last_progress_ms:int?, stopped_ms:int?, "
         "delivered_ms:int?, ended_ms:int?, timer_due_ms:int?, run_ms:int, metered_ms:int, result_hash:Hash?, "
         "outputs:Hash[], proof_hash:Hash?, end_reason:EndReasonCode?, end_reason_text:string?, party:Party?, "
@@ -275,7 +287,8 @@ constexpr std::array kSchemas = {
         "compute_units_milli:int, match:MatchReceipt, "
         "notice:Notice?, decline:DeclineCharge?, "
         "archived:Archived?, job_kind?:JobKind",
-        "The Compute Service Contract: everything the bill can be recomputed from."},
+        "The Compute Service Contract: everything the bill can be recomputed from. gang: all hosts that run the job "
+        "together, its node the first; empty where it runs on that alone."},
     SchemaText{"Contracts", "contracts:Contract[], next:string?", ""},
     SchemaText{"Assignments", "contracts:Contract[], benchmarks:Benchmark[]",
                "benchmarks: those that the provider owes."},

@@ -129,6 +129,34 @@ json render_notice(const std::optional<protocol::Notice>& notice, const Clock& c
           {"provider", decimal(notice->provider.base)}};
 }
 
+json render_allocation(const protocol::Allocation& held) {
+  return {{"devices", held.devices},
+          {"milli_per_device", held.milli_per_device},
+          {"cpu_milli", held.cpu_milli},
+          {"ram_bytes", held.ram_bytes},
+          {"disk_bytes", held.disk_bytes}};
+}
+
+json render_gang(const std::vector<protocol::GangHost>& gang, const Clock& clock) {
+  json hosts = json::array();
+  for (const protocol::GangHost& host : gang) {
+    hosts.push_back({{"node", host.node.text()},
+                     {"allocation", render_allocation(host.allocation)},
+                     {"ready_ms", time_or_null(clock, host.ready)},
+                     {"heard_ms", time_or_null(clock, host.heard)},
+                     {"done_ms", time_or_null(clock, host.done)},
+                     {"report", hash_or_null(host.report)}});
+  }
+  return hosts;
+}
+
+/// The hosts beside the winner.
+json render_others(const std::vector<protocol::Candidate>& others) {
+  json nodes = json::array();
+  for (const protocol::Candidate& other : others) nodes.push_back(other.node.text());
+  return nodes;
+}
+
 json render_decline(const std::optional<protocol::DeclineCharge>& charge) {
   if (!charge) return {};
   return {{"compensated", decimal(charge->compensated.base)}, {"burned", decimal(charge->burned.base)}};
@@ -224,6 +252,8 @@ json render_job(const Machine& machine, const JobId& id, const protocol::JobRow&
                {{"classes", resources.classes},
                 {"gpus", resources.gpus},
                 {"share_milli", resources.share_milli},
+                {"placement", placement_name(row.spec.placement)},
+                {"hosts_max", row.spec.hosts_max},
                 {"expected_s", row.spec.expected_s},
                 {"max_s", row.spec.max_s},
                 {"deadline_ms", time_or_null(clock, row.spec.deadline)},
@@ -255,12 +285,8 @@ json render_contract(const Machine& machine, const ContractId& id, const protoco
                    {"manifest_hash", row.manifest_hash.hex()},
                    {"inputs", hashes(row.inputs)},
                    {"input_bytes", row.input_bytes},
-                   {"allocation",
-                    {{"devices", row.allocation.devices},
-                     {"milli_per_device", row.allocation.milli_per_device},
-                     {"cpu_milli", row.allocation.cpu_milli},
-                     {"ram_bytes", row.allocation.ram_bytes},
-                     {"disk_bytes", row.allocation.disk_bytes}}},
+                   {"allocation", render_allocation(row.allocation)},
+                   {"gang", render_gang(row.gang, clock)},
                    {"matched_ms", clock.unix_ms(row.matched)},
                    {"acknowledged_ms", time_or_null(clock, row.acknowledged)},
                    {"started_ms", time_or_null(clock, row.started)},
@@ -334,6 +360,8 @@ json render_quote(const Machine& machine, const protocol::Quote& quote) {
           {"queue_ahead", quote.queue_ahead},
           {"classes", std::move(classes)},
           {"match", quote.match ? render_match(machine, *quote.match) : json()},
+          {"hosts", quote.hosts},
+          {"gang", render_others(quote.others)},
           {"preemption", render_preemption(quote.preemption)},
           {"notice_ms", machine.params().get(protocol::Parameter::NoticeMs)},
           {"exclusions", render_exclusions(quote.exclusions)},

@@ -103,6 +103,12 @@ json render_relaxation(const Machine& machine, const protocol::JobRow& row, cons
           {"expected", figure(relaxed.expected.base)}};
 }
 
+json render_gang_room(const std::optional<protocol::GangRoom>& room) {
+  if (!room) return {};
+  return {
+      {"hosts", room->hosts}, {"gpus_each", room->gpus_each}, {"sites", room->sites}, {"most_ready", room->most_ready}};
+}
+
 /// The constraints that exclude most nodes all by themselves; where none does, those that nodes fail first.
 void say_reasons(std::vector<std::string>& parts, const protocol::Exclusions& found) {
   // Prices and busy nodes have parts of their own where nothing else keeps the job from them.
@@ -127,7 +133,17 @@ std::string sentence_of(const Machine& machine, const protocol::JobRow& row, con
   const protocol::Exclusions& found = explained.exclusions;
   if (found.nodes == 0) return "no node is registered";
   std::vector<std::string> parts;
-  if (found.eligible > 0) parts.push_back(fmt::format("{} of {} nodes can take it now", found.eligible, found.nodes));
+  if (explained.gang) {
+    const protocol::GangRoom& gang = *explained.gang;
+    parts.push_back(
+        fmt::format("no node can run it alone: it takes {} hosts of one site with {} GPUs each; {} site{} that "
+                    "many, and at most {} of a site have room now",
+                    gang.hosts, gang.gpus_each, gang.sites, gang.sites == 1 ? " has" : "s have", gang.most_ready));
+  }
+  const std::string_view whole = explained.gang ? "a part of it" : "it";
+  if (found.eligible > 0) {
+    parts.push_back(fmt::format("{} of {} nodes can take {} now", found.eligible, found.nodes, whole));
+  }
   say_reasons(parts, found);
   const std::uint32_t dear = found.alone[static_cast<std::size_t>(Constraint::Price)];
   const std::uint64_t limit = row.max_price.nagpu_per_gpu_hour;
@@ -137,7 +153,7 @@ std::string sentence_of(const Machine& machine, const protocol::JobRow& row, con
     parts.push_back(fmt::format("{} free but over your max_price by {} %: raise it to {}", dear,
                                 static_cast<std::uint64_t>(over), tokens(least)));
   }
-  if (found.eligible_busy > 0) parts.push_back(fmt::format("{} suit it and are busy", found.eligible_busy));
+  if (found.eligible_busy > 0) parts.push_back(fmt::format("{} suit {} and are busy", found.eligible_busy, whole));
   if (explained.full_lane) {
     constexpr double kMilli = 1000;
     const protocol::FullLane& lane = *explained.full_lane;
@@ -169,7 +185,8 @@ json render_explanation(const Machine& machine, const protocol::JobRow& row, con
   return {{"sentence", sentence_of(machine, row, explained)},
           {"exclusions", render_exclusions(explained.exclusions)},
           {"relaxations", std::move(relaxations)},
-          {"held", std::move(held)}};
+          {"held", std::move(held)},
+          {"gang", render_gang_room(explained.gang)}};
 }
 
 }  // namespace starminer::api

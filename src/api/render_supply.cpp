@@ -118,6 +118,7 @@ json render_node(const Machine& machine, const NodeId& id, TimeMs now) {
           {"region", machine.registry().regions().get(row.offer.region).name},
           {"country", row.offer.country},
           {"region_verified", row.offer.region_verified},
+          {"site", row.offer.site},
           {"site_tier", row.offer.site_tier},
           {"site_tier_verified", row.offer.site_tier_verified},
           {"sandbox_tier", row.offer.sandbox_tier},

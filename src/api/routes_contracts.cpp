@@ -53,8 +53,13 @@ Result<ContractFilter, Problem> contract_filter(const Request& request) {
   return ContractFilter{*job, *node, *provider, *state};
 }
 
+bool is_on(const protocol::ContractRow& row, const NodeId& node) {
+  return row.node == node || std::any_of(row.gang.begin(), row.gang.end(),
+                                         [&node](const protocol::GangHost& host) { return host.node == node; });
+}
+
 bool passes(const ContractFilter& filter, const protocol::ContractRow& row) {
-  return (!filter.job || row.job == *filter.job) && (!filter.node || row.node == *filter.node) &&
+  return (!filter.job || row.job == *filter.job) && (!filter.node || is_on(row, *filter.node)) &&
          (!filter.provider || row.provider == *filter.provider) && (!filter.state || row.state == *filter.state);
 }
 

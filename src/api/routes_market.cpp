@@ -127,11 +127,8 @@ Response get_job(const Parts& parts, const Request& request) {
 
 /// Members of an explanation that say nothing.
 json not_explained() {
-  return {{"sentence", nullptr},
-          {"exclusions", nullptr},
-          {"relaxations", json::array()},
-          {"held", nullptr},
-          {"predicted", nullptr}};
+  return {{"sentence", nullptr}, {"exclusions", nullptr}, {"relaxations", json::array()},
+          {"held", nullptr},     {"gang", nullptr},       {"predicted", nullptr}};
 }
 
 Response explain_id(const Parts& parts, const JobId& id) {

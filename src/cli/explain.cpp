@@ -75,6 +75,10 @@ terminal::KeyValues explanation_text(const Invocation& call, const json& answer)
                                    number_of(exclusions, "nodes"), number_of(exclusions, "eligible_busy")));
     const std::string reasons = exclusion_text(exclusions);
     if (!reasons.empty()) lines.more("not: " + reasons);
+    if (const json& gang = member(answer, "gang"); gang.is_object()) {
+      lines.more(fmt::format("each for one part: {} hosts of one site with {} GPUs each share the job",
+                             number_of(gang, "hosts"), number_of(gang, "gpus_each")));
+    }
     lines.add("Why", shown(answer, "sentence"));
     if (const json& predicted = member(answer, "predicted"); predicted.is_object()) {
       lines.add("Start", fmt::format("half of such jobs start within {}, 9 of 10 within {}",

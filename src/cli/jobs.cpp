@@ -1,4 +1,5 @@
 // status, list, raise, cancel, accept, results: one's jobs after they were submitted.
+#include <algorithm>
 #include <array>
 #include <ostream>
 
@@ -134,6 +135,14 @@ void show_status(const Invocation& call, client::Api& api, const Found& found) {
     const json& contract = found.contract;
     lines.add("Contract", fmt::format("{} on node {}, {} per GPU-hour", shown(contract, "id"), shown(contract, "node"),
                                       agpu_of(contract, "unit_price")));
+    const json& gang = list_of(contract, "gang");
+    if (!gang.empty()) {
+      const auto count_with = [&gang](const char* member) {
+        return std::count_if(gang.begin(), gang.end(), [member](const json& host) { return has(host, member); });
+      };
+      lines.add("Hosts", fmt::format("{} of one site share the job: {} ready, {} of the others done", gang.size(),
+                                     count_with("ready_ms"), count_with("done_ms")));
+    }
     if (has(contract, "started_ms")) lines.add("Started", time_text(call, contract, "started_ms"));
     if (text_of(contract, "state") == "running") {
       if (const auto progress = api.get("/v1/contracts/" + text_of(contract, "id") + "/progress")) {

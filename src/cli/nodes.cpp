@@ -108,11 +108,12 @@ void show_node(const Invocation& call, const json& node) {
             fmt::format("{} devices, {} CPU threads, {} memory, {} disk; {} jobs run", milli_text(free_devices(node)),
                         milli_text(number_of(free, "cpu_milli")), terminal::human_memory(number_of(free, "ram_bytes")),
                         terminal::human_memory(number_of(free, "disk_bytes")), number_of(free, "jobs")));
-  lines.add("Place",
-            fmt::format("{} {}{}, site tier {}{}, isolation tier {}", shown(node, "region"), shown(node, "country"),
-                        flag_of(node, "region_verified") ? " (verified)" : "", number_of(node, "site_tier"),
-                        flag_of(node, "site_tier_verified") ? " (verified)" : " (not verified, counts as 0)",
-                        number_of(node, "sandbox_tier")));
+  lines.add("Place", fmt::format("{} {}{}{}, site tier {}{}, isolation tier {}", shown(node, "region"),
+                                 shown(node, "country"), flag_of(node, "region_verified") ? " (verified)" : "",
+                                 text_of(node, "site").empty() ? "" : ", site " + shown(node, "site"),
+                                 number_of(node, "site_tier"),
+                                 flag_of(node, "site_tier_verified") ? " (verified)" : " (not verified, counts as 0)",
+                                 number_of(node, "sandbox_tier")));
   const json& energy = member(node, "energy");
   if (has(energy, "certificate")) {
     lines.add("Energy", fmt::format("{} g CO2 per kWh, {} % renewable; {}", number_of(energy, "g_co2_per_kwh"),
@@ -322,7 +323,7 @@ constexpr const char* kNodesHelp =
     "not "
     "in [A, B]. Fields: class, status, id, name, provider, model, runtimes, registered, age, status_age; gpus, vram, "
     "interconnect, cpu, ram, disk, up, down; free, free_whole, free_cpu, free_ram, free_disk, jobs; region, country, "
-    "site_tier, sandbox_tier, co2, renewable, pue, energy_verified; price, price.economy, price.standard, "
+    "site, site_tier, sandbox_tier, co2, renewable, pue, energy_verified; price, price.economy, price.standard, "
     "price.premium, "
     "floor; rating, reputation, and both with .training, .inference, .rendering or .simulation.\n\nMemory is in GiB "
     "where no unit stands (80, 80 GB, 512 MiB), prices in AGPU per GPU-hour, ages with a unit (30 d, 6 h). region = eu "

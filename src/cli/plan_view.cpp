@@ -168,8 +168,10 @@ void add_price_lock(terminal::KeyValues& lines, const PlanFacts& facts) {
 void add_start(terminal::KeyValues& lines, const PlanFacts& facts) {
   const json& match = member(facts.quote, "match");
   if (flag_of(facts.quote, "starts_now") && match.is_object()) {
-    lines.add("Start", fmt::format("now, on {} ({} in {})", shown(match, "node_name"), shown(match, "class"),
-                                   shown(match, "region")));
+    const std::size_t others = list_of(facts.quote, "gang").size();
+    lines.add("Start", fmt::format("now, on {}{} ({} in {})", shown(match, "node_name"),
+                                   others > 0 ? " and " + count_of(others, "other host") + " of its site" : "",
+                                   shown(match, "class"), shown(match, "region")));
     return;
   }
   if (const json& room = member(facts.quote, "preemption"); room.is_object()) {
@@ -236,6 +238,10 @@ void add_nodes(terminal::KeyValues& lines, const PlanFacts& facts) {
                                  terminal::human_count(number_of(exclusions, "nodes")));
   if (match.is_object()) text += fmt::format("; best {} {}", shown(match, "node_name"), shown(match, "node"));
   lines.add("Nodes", text);
+  if (const std::uint64_t hosts = number_of(facts.quote, "hosts"); hosts > 1) {
+    lines.more(fmt::format("each for one part: {} hosts of one site share the job, {} each", hosts,
+                           count_of(facts.job.resources.gpus / hosts, "GPU")));
+  }
   add_reserve(lines, facts);
   const std::string reasons = exclusion_text(exclusions);
   if (!reasons.empty()) lines.more("not: " + reasons);

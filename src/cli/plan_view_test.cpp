@@ -60,6 +60,16 @@ class PlanTest : public ::testing::Test {
 };
 
 // REQ: WRK-4, MTP-9
+TEST_F(PlanTest, ShowsTheHostsThatWouldShareTheJob) {
+  job_.resources.gpus = 8;
+  json quote = a_quote();
+  quote["hosts"] = 4;
+  quote["gang"] = {"n1b", "n1c", "n1d"};
+  const std::string text = render(quote);
+  EXPECT_NE(text.find("now, on quarry and 3 other hosts of its site (H100 in eu-central)"), std::string::npos) << text;
+  EXPECT_NE(text.find("each for one part: 4 hosts of one site share the job, 2 GPUs each"), std::string::npos) << text;
+}
+
 TEST_F(PlanTest, ShowsTierPriceFactorsBoundsCostAndWhoIsPaid) {
   const std::string text = render(a_quote());
   EXPECT_THAT(text, HasSubstr("Standard (auto: the job must start soon)"));

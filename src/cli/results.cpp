@@ -39,10 +39,11 @@ Outcome<ResultFile> read_entry(const json& entry, std::string path) {
   return ResultFile{std::move(path), *hash, *size};
 }
 
-Outcome<void> add_log(const json& manifest, const char* stream, Results& results) {
-  const json& entry = member(manifest, stream);
+/// What a host printed; `prefix` tells the hosts of a gang apart.
+Outcome<void> add_log(const json& host, const std::string& prefix, const char* stream, Results& results) {
+  const json& entry = member(host, stream);
   if (number_of(entry, "size") == 0) return {};
-  std::string path = fmt::format("{}.txt", stream);
+  std::string path = fmt::format("{}{}.txt", prefix, stream);
   const auto taken = [&path](const ResultFile& file) { return file.path == path; };
   while (std::any_of(results.outputs.begin(), results.outputs.end(), taken)) path = "job-" + path;
   auto log = read_entry(entry, std::move(path));
@@ -188,8 +189,18 @@ Outcome<Results> read_result_manifest(std::string_view bytes, const json& contra
                                  return hash.is_string() && hash.get<std::string>() == file.sha256.hex();
                                });
   if (!same) return fail(mismatch("the result manifest lists other files than the contract"));
-  for (const char* const stream : {"stdout", "stderr"}) {
-    if (auto added = add_log(manifest, stream, results); !added) return fail(added.error());
+  std::size_t rank = 0;
+  const auto add_logs = [&](const json& host) -> Outcome<void> {
+    const std::string prefix = rank == 0 ? std::string() : fmt::format("host-{}-", rank);
+    ++rank;
+    for (const char* const stream : {"stdout", "stderr"}) {
+      if (auto added = add_log(host, prefix, stream, results); !added) return added;
+    }
+    return {};
+  };
+  if (auto added = add_logs(manifest); !added) return fail(added.error());
+  for (const json& host : list_of(manifest, "hosts")) {
+    if (auto added = add_logs(host); !added) return fail(added.error());
   }
   return results;
 }

@@ -26,7 +26,8 @@ struct Results {
   std::filesystem::path folder{};
   /// The job's outputs, in the order of the contract.
   std::vector<ResultFile> outputs{};
-  /// What the job printed: stdout.txt and stderr.txt, where it printed anything.
+  /// What the job printed: stdout.txt and stderr.txt, where it printed anything; of other hosts of a gang
+  /// host-RANK-stdout.txt and so on.
   std::vector<ResultFile> logs{};
 };
 

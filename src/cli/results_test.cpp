@@ -74,6 +74,19 @@ TEST(ResultManifest, WhatDisagreesWithTheContractIsAMismatch) {
   EXPECT_FALSE(read_result_manifest("other bytes", {{"id", "c1a"}, {"result_hash", hash_text("x")}}));
 }
 
+TEST(ResultManifest, LogsOfOtherHostsHaveTheirRank) {
+  Delivery delivery;
+  const json silent = {{"sha256", ""}, {"size", 0}};
+  delivery.manifest["hosts"] = {
+      {{"node", "n1a"}, {"stdout", silent}, {"stderr", {{"sha256", hash_text("oh")}, {"size", 2}}}},
+      {{"node", "n1b"}, {"stdout", {{"sha256", hash_text("hi")}, {"size", 2}}}, {"stderr", silent}}};
+  const auto results = delivery.read();
+  ASSERT_TRUE(results);
+  ASSERT_EQ(results->logs.size(), 3U);
+  EXPECT_EQ(results->logs[1], (ResultFile{"host-1-stderr.txt", sha256("oh"), 2}));
+  EXPECT_EQ(results->logs[2], (ResultFile{"host-2-stdout.txt", sha256("hi"), 2}));
+}
+
 TEST(ResultManifest, AnOutputKeepsItsNameBesideTheLog) {
   Delivery delivery;
   delivery.manifest["outputs"][0]["path"] = "stdout.txt";

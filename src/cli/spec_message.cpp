@@ -60,6 +60,7 @@ v1::JobSpec make_message(const protocol::JobSpec& spec) {
   message.set_preemptible(spec.preemptible);
   message.set_credits(spec.credits);
   message.set_price_lock(spec.price_lock);
+  message.set_hosts_max(spec.hosts_max);
   return message;
 }
 

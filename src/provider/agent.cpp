@@ -27,6 +27,16 @@ std::uint64_t parameter(Chain& chain, std::string_view name, std::uint64_t fallb
   return fallback;
 }
 
+/// Whether a contract, or a part of it, belongs to one of these nodes.
+bool is_of(const std::vector<NodeRecord>& nodes, const json& contract) {
+  const auto is_own = [&nodes](const std::string& id) {
+    return std::any_of(nodes.begin(), nodes.end(), [&id](const NodeRecord& node) { return node.id.text() == id; });
+  };
+  const json hosts = contract.value("gang", json::array());
+  return is_own(contract.value("node", "")) ||
+         std::any_of(hosts.begin(), hosts.end(), [&](const json& host) { return is_own(host.value("node", "")); });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Agent>, std::string> Agent::open(const AgentSettings& settings, Chain& chain,
@@ -160,7 +170,8 @@ void Agent::take_assignments() {
   std::set<ContractId> noticed;
   for (const json& contract : answer->value("contracts", json::array())) {
     const auto id = ContractId::parse(contract.value("id", ""));
-    if (!id) continue;
+    // Other hosts of the account have agents of their own.
+    if (!id || !is_of(nodes_, contract)) continue;
     live.insert(*id);
     if (has_notice(contract)) noticed.insert(*id);
   }
@@ -201,7 +212,8 @@ void Agent::reap() {
 void Agent::report_progress() {
   std::vector<Chain::Progress> entries;
   for (const Running& job : jobs_) {
-    if (const auto run_ms = job.runner->reportable_run_ms()) entries.push_back({job.runner->contract(), *run_ms});
+    if (const auto run_ms = job.runner->reportable_run_ms())
+      entries.push_back({job.runner->contract(), *run_ms, job.runner->host()});
   }
   if (entries.empty()) return;
   if (const auto receipt = chain_.progress(std::move(entries)); !receipt) {

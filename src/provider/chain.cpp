@@ -1,6 +1,7 @@
 #include "provider/chain.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -39,21 +40,34 @@ Result<client::Receipt, ApiError> Chain::decline(const ContractId& contract) {
   return send(body);
 }
 
-Result<client::Receipt, ApiError> Chain::start(const ContractId& contract) {
+Result<client::Receipt, ApiError> Chain::start(const ContractId& contract, const NodeId& node) {
   v1::TransactionBody body;
   body.mutable_contract_start()->set_contract(raw(contract.view()));
+  if (!node.is_zero()) body.mutable_contract_start()->set_node(raw(node.view()));
+  return send(body);
+}
+
+Result<client::Receipt, ApiError> Chain::host_done(const ContractId& contract, const NodeId& node,
+                                                   const Hash32& report) {
+  v1::TransactionBody body;
+  auto* done = body.mutable_contract_host_done();
+  done->set_contract(raw(contract.view()));
+  done->set_node(raw(node.view()));
+  done->set_report_hash(raw(report.view()));
   return send(body);
 }
 
 Result<client::Receipt, ApiError> Chain::progress(std::vector<Progress> entries) {
   // The protocol wants ascending ids, so that a report has one form.
-  std::sort(entries.begin(), entries.end(),
-            [](const Progress& a, const Progress& b) { return a.contract < b.contract; });
+  std::sort(entries.begin(), entries.end(), [](const Progress& a, const Progress& b) {
+    return std::tie(a.contract, a.node) < std::tie(b.contract, b.node);
+  });
   v1::TransactionBody body;
   for (const Progress& entry : entries) {
     auto* item = body.mutable_contract_progress()->add_entries();
     item->set_contract(raw(entry.contract.view()));
     item->set_run_ms(entry.run_ms);
+    if (!entry.node.is_zero()) item->set_node(raw(entry.node.view()));
   }
   return send(body);
 }

@@ -30,10 +30,14 @@ class Chain {
   // The contract's operations. A refusal of class "the state does not allow this" comes back as E5104.
   [[nodiscard]] Result<client::Receipt, ApiError> acknowledge(const ContractId& contract);
   [[nodiscard]] Result<client::Receipt, ApiError> decline(const ContractId& contract);
-  [[nodiscard]] Result<client::Receipt, ApiError> start(const ContractId& contract);
+  /// Of a gang: on this host. A zero node is the contract's own, here and below.
+  [[nodiscard]] Result<client::Receipt, ApiError> start(const ContractId& contract, const NodeId& node);
+  [[nodiscard]] Result<client::Receipt, ApiError> host_done(const ContractId& contract, const NodeId& node,
+                                                            const Hash32& report);
   struct Progress {
     ContractId contract;
     std::uint64_t run_ms = 0;
+    NodeId node{};
   };
   [[nodiscard]] Result<client::Receipt, ApiError> progress(std::vector<Progress> entries);
   [[nodiscard]] Result<client::Receipt, ApiError> complete(const ContractId& contract, std::uint64_t run_ms,

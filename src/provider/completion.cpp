@@ -35,14 +35,52 @@ std::string make_result_manifest(const RunRecord& run) {
   for (const sandbox::OutputFile& output : run.outputs) {
     outputs.push_back({{"path", output.path}, {"sha256", output.sha256}, {"size", output.size}});
   }
-  return json{{"version", 1},
-              {"contract", run.contract},
-              {"exit_code", run.report.exit_code},
-              {"outputs", std::move(outputs)},
-              {"stdout", log_digest(run.standard_output)},
-              {"stderr", log_digest(run.standard_error)},
-              {"usage", usage(run.report)}}
-      .dump();
+  for (const sandbox::OutputFile& output : run.host_outputs) {
+    outputs.push_back({{"path", output.path}, {"sha256", output.sha256}, {"size", output.size}});
+  }
+  json hosts = json::array();
+  for (const HostRecord& host : run.hosts) {
+    hosts.push_back({{"node", host.node},
+                     {"stdout", log_digest(host.standard_output)},
+                     {"stderr", log_digest(host.standard_error)}});
+  }
+  json manifest{{"version", 1},
+                {"contract", run.contract},
+                {"exit_code", run.report.exit_code},
+                {"outputs", std::move(outputs)},
+                {"stdout", log_digest(run.standard_output)},
+                {"stderr", log_digest(run.standard_error)},
+                {"usage", usage(run.report)}};
+  if (!hosts.empty()) manifest["hosts"] = std::move(hosts);
+  return manifest.dump();
+}
+
+std::optional<ResultManifest> parse_result_manifest(std::string_view text) {
+  const json document = json::parse(text, nullptr, false);
+  if (!document.is_object() || !document.contains("outputs") || !document["outputs"].is_array()) return std::nullopt;
+  const auto digest_of = [](const json& object, LogDigest& digest) {
+    if (!object.is_object() || !object.contains("sha256") || !object["sha256"].is_string() ||
+        !object.contains("size") || !object["size"].is_number_unsigned()) {
+      return false;
+    }
+    digest = {object["sha256"].get<std::string>(), object["size"].get<std::uint64_t>()};
+    return digest.sha256.empty() || Hash32::from_hex(digest.sha256).has_value();
+  };
+  ResultManifest manifest;
+  if (!digest_of(document.value("stdout", json()), manifest.standard_output) ||
+      !digest_of(document.value("stderr", json()), manifest.standard_error)) {
+    return std::nullopt;
+  }
+  const json used = document.value("usage", json::object());
+  if (!used.is_object() || !used.value("wall_ms", json()).is_number_unsigned()) return std::nullopt;
+  manifest.wall_ms = used["wall_ms"].get<std::uint64_t>();
+  for (const json& output : document["outputs"]) {
+    LogDigest digest;
+    if (!digest_of(output, digest) || digest.sha256.empty() || !output.contains("path") || !output["path"].is_string())
+      return std::nullopt;
+    manifest.outputs.push_back({output["path"].get<std::string>(), digest.size, digest.sha256});
+  }
+  return manifest;
 }
 
 std::string make_proof(const RunRecord& run, const std::string& result_hash, const std::string& reason,

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signature.h"
@@ -20,6 +22,13 @@ struct LogDigest {
   std::uint64_t size = 0;
 };
 
+/// Another host of a gang.
+struct HostRecord {
+  std::string node;
+  LogDigest standard_output;
+  LogDigest standard_error;
+};
+
 struct RunRecord {
   std::string contract;
   std::string job;
@@ -33,9 +42,19 @@ struct RunRecord {
   std::vector<sandbox::OutputFile> outputs;
   LogDigest standard_output;
   LogDigest standard_error;
+  std::vector<HostRecord> hosts;                  ///< of a gang, but for the lead, by rank
+  std::vector<sandbox::OutputFile> host_outputs;  ///< theirs, below host-RANK/
 };
 
 [[nodiscard]] std::string make_result_manifest(const RunRecord& run);
+/// What such a document names; the report of a host of a gang is one. Empty where it is none.
+struct ResultManifest {
+  std::vector<sandbox::OutputFile> outputs;
+  LogDigest standard_output;
+  LogDigest standard_error;
+  std::uint64_t wall_ms = 0;
+};
+[[nodiscard]] std::optional<ResultManifest> parse_result_manifest(std::string_view text);
 /// `reason` and `detail` are empty for a job that ended well.
 [[nodiscard]] std::string make_proof(const RunRecord& run, const std::string& result_hash, const std::string& reason,
                                      const std::string& detail, const SigningKey& key);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "protocol/operation/limits.h"
 #include "provider/job_runner.h"
 #include "provider/sandbox/job_dir.h"
 #include "provider/sandbox/outputs.h"
@@ -27,10 +28,11 @@ bool matches(const std::string& pattern, const std::string& path) {
   return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0;
 }
 
-// Keeps what the manifest asks for; names the first output that is missing.
-std::string select_outputs(const std::vector<std::string>& wanted, std::vector<sandbox::OutputFile>& files) {
+// Keeps what the manifest asks for; names the first output that is missing, where all must be there.
+std::string select_outputs(const std::vector<std::string>& wanted, bool all, std::vector<sandbox::OutputFile>& files) {
   if (wanted.empty()) return {};
   for (const std::string& pattern : wanted) {
+    if (!all) break;
     const bool found = std::any_of(files.begin(), files.end(),
                                    [&](const sandbox::OutputFile& file) { return matches(pattern, file.path); });
     if (!found)
@@ -81,7 +83,11 @@ void JobRunner::deliver() {
   if (gives_way_ && report_->end == sandbox::EndKind::Stopped) reason = EndReason::Preempted;
   const std::filesystem::path directory = context_.sandbox.job_directory(contract_.text());
   if (!reason) {
-    deliver_result();
+    if (rank_ > 0) {
+      deliver_part();
+    } else {
+      deliver_result();
+    }
     return;
   }
   std::string detail = sandbox::describe(*report_);
@@ -122,7 +128,7 @@ bool JobRunner::collect(RunRecord& run, std::string& fault) {
     return false;
   }
   run.outputs = std::move(*files);
-  fault = select_outputs(manifest_.outputs, run.outputs);
+  fault = select_outputs(manifest_.outputs, rank_ == 0, run.outputs);
   if (!report_->outputs_refused.empty()) {
     const sandbox::RefusedOutput& refused = report_->outputs_refused.front();
     fault = fmt::format("output {}: {}", refused.path, refused.reason);
@@ -132,6 +138,8 @@ bool JobRunner::collect(RunRecord& run, std::string& fault) {
 
 // A result is on this disk until the chain has answered: nothing but a receipt or the contract's end lets go of it.
 void JobRunner::deliver_result() {
+  clock_.freeze(report_->wall_ms);
+  if (!await_parts()) return;
   RunRecord run = make_record();
   run.limits = make_spec().limits;
   run.run_ms = clock_.freeze(report_->wall_ms);
@@ -146,35 +154,57 @@ void JobRunner::deliver_result() {
   }
 }
 
-bool JobRunner::send_result(RunRecord& run) {
+ApiError JobRunner::fault_of(std::string_view code, std::string detail) {
+  return {.status = 0, .code = std::string(code), .detail = std::move(detail)};
+}
+
+bool JobRunner::ends_delivery(const ApiError& error) {
+  note_obstacle(error);
+  if (error.code == kChanged) deliver_failure(EndReason::ProviderError, error.detail);
+  if (error.code == kTaken) deliver_failure(EndReason::BadPayload, error.detail);
+  return error.code == kChanged || error.code == kTaken;
+}
+
+Result<std::vector<Hash32>, ApiError> JobRunner::upload_outputs(RunRecord& run) {
   const std::filesystem::path outputs = context_.sandbox.job_directory(contract_.text()) / sandbox::kOutputsFolder;
-  const auto failed = [this](const ApiError& error) {
-    note_obstacle(error);
-    return false;
-  };
   std::vector<Hash32> hashes;
   for (const sandbox::OutputFile& output : run.outputs) {
     const auto hash = api_->upload((outputs / output.path).string(), {});
-    if (!hash) return failed(hash.error());
+    if (!hash) return fail(hash.error());
     if (hash->hex() != output.sha256) {
-      deliver_failure(EndReason::ProviderError, fmt::format("output {} changed after the job", output.path));
-      return true;
+      return fail(fault_of(kChanged, fmt::format("output {} changed after the job", output.path)));
     }
     hashes.push_back(*hash);
   }
   const auto standard_output = upload_log(sandbox::kStandardOutputFile);
-  if (!standard_output) return failed(standard_output.error());
+  if (!standard_output) return fail(standard_output.error());
   const auto standard_error = upload_log(sandbox::kStandardErrorFile);
-  if (!standard_error) return failed(standard_error.error());
+  if (!standard_error) return fail(standard_error.error());
   run.standard_output = *standard_output;
   run.standard_error = *standard_error;
+  return hashes;
+}
+
+bool JobRunner::send_result(RunRecord& run) {
+  const auto failed = [this](const ApiError& error) { return ends_delivery(error); };
+  auto uploaded = upload_outputs(run);
+  if (!uploaded) return failed(uploaded.error());
+  std::vector<Hash32> hashes = std::move(*uploaded);
+  run.host_outputs.clear();
+  if (const auto gathered = gather_parts(run, hashes); !gathered) return failed(gathered.error());
+  run.run_ms = clock_.freeze(run.run_ms);  // a gang has run as long as the longest of its parts
+  if (hashes.size() > protocol::kContractOutputsMax) {
+    deliver_failure(EndReason::BadPayload, fmt::format("the hosts wrote {} outputs together, at most {} are named",
+                                                       hashes.size(), protocol::kContractOutputsMax));
+    return true;
+  }
   const auto result = api_->upload_text(make_result_manifest(run));
   if (!result) return failed(result.error());
   const auto proof = api_->upload_text(make_proof(run, result->hex(), "", "", context_.chain.key()));
   if (!proof) return failed(proof.error());
   const auto receipt = context_.chain.complete(contract_, run.run_ms, *result, hashes, *proof);
   if (!receipt) return failed(receipt.error());
-  note(fmt::format("completed with {} outputs", run.outputs.size()));
+  note(fmt::format("completed with {} outputs", hashes.size()));
   return true;
 }
 
@@ -186,7 +216,7 @@ void JobRunner::deliver_failure(EndReason reason, const std::string& detail) {
     // The chain ends a job that reaches its maximum time itself, and pays for it if it has heard that it ran.
     bool heard = false;
     while (!detach_ && chain_wants_us()) {
-      heard = heard || context_.chain.progress({{contract_, run_ms}}).has_value();
+      heard = heard || context_.chain.progress({{contract_, run_ms, host()}}).has_value();
       std::this_thread::sleep_for(kUploadPause);
     }
     return;
@@ -194,8 +224,10 @@ void JobRunner::deliver_failure(EndReason reason, const std::string& detail) {
   RunRecord run = make_record();
   run.run_ms = run_ms;
   for (;;) {
+    // One host ends the job of all: it must not take back what the lead has said.
+    const std::uint64_t stated_ms = rank_ > 0 && chain_wants_us() ? std::max(run_ms, chain_run_ms_) : run_ms;
     const auto proof = api_->upload_text(make_proof(run, "", std::string(info.code), detail, context_.chain.key()));
-    const auto receipt = context_.chain.report_failure(contract_, run_ms, reason, proof ? *proof : Hash32{});
+    const auto receipt = context_.chain.report_failure(contract_, stated_ms, reason, proof ? *proof : Hash32{});
     if (receipt) return;
     note_obstacle(receipt.error());
     if (detach_ || !chain_wants_us()) return;

@@ -21,7 +21,10 @@ using protocol::EndReason;
 constexpr auto kRetryPause = std::chrono::milliseconds(500);
 constexpr std::int64_t kPollMs = 200;
 constexpr std::uint64_t kManifestBytesMax = 1U << 20U;
+constexpr auto kRankPause = std::chrono::milliseconds(70);
 constexpr std::string_view kWrongState = "E5104";
+constexpr std::string_view kUsedSequence = "E1103";
+constexpr std::string_view kWrongSequence = "E1104";
 
 std::int64_t wall_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -88,12 +91,14 @@ JobRunner::Step JobRunner::learn() {
       grant_.input_bytes = answer->value("input_bytes", std::uint64_t{0});
       chain_run_ms_ = answer->value("run_ms", std::uint64_t{0});
       if (has_notice(*answer)) gives_way_ = true;
-      const json allocation = answer->value("allocation", json::object());
+      learn_gang(*answer);
+      const json allocation = rank_ == 0 ? answer->value("allocation", json::object())
+                                         : answer->at("gang").at(rank_).value("allocation", json::object());
       devices_ = allocation.value("devices", std::vector<std::uint8_t>{});
       cpu_milli_ = allocation.value("cpu_milli", std::uint64_t{0});
       ram_bytes_ = allocation.value("ram_bytes", std::uint64_t{0});
       grant_.disk_bytes = allocation.value("disk_bytes", std::uint64_t{0});
-      const std::string node = answer->value("node", "");
+      const std::string node = gang_.empty() ? answer->value("node", "") : gang_[rank_].node;
       const auto found = std::find_if(context_.nodes.begin(), context_.nodes.end(),
                                       [&](const NodeRecord& record) { return record.id.text() == node; });
       if (found == context_.nodes.end()) {
@@ -101,6 +106,8 @@ JobRunner::Step JobRunner::learn() {
         return Step::Stop;
       }
       node_ = &*found;
+      // Its part is done and said to be, whoever stopped in between; the rest is the lead's.
+      if (rank_ > 0 && !gang_[rank_].report.empty()) return Step::Stop;
       return state_ == "assigned" || state_ == "preparing" || state_ == "running" ? Step::Go : Step::Stop;
     }
     if (!answer.error().is_transient()) {
@@ -116,6 +123,7 @@ bool JobRunner::chain_wants_us() { return learn() == Step::Go; }
 
 JobRunner::Step JobRunner::acknowledge() {
   if (state_ != "assigned") return Step::Go;
+  if (rank_ > 0) return await_lead();
   if (!write_phase(JobPhase::Taken)) {
     // Without a journal a restart could run the job twice: rather let another node have it.
     (void)context_.chain.decline(contract_);
@@ -222,6 +230,10 @@ sandbox::SandboxSpec JobRunner::make_spec() const {
   spec.job_id = contract_.text();
   spec.argv = manifest_.command;
   spec.env = manifest_.env;
+  if (!gang_.empty()) {
+    spec.env["STARMINER_RANK"] = std::to_string(rank_.load());
+    spec.env["STARMINER_HOSTS"] = std::to_string(gang_.size());
+  }
   // The sandbox shows its default paths by itself; a runtime may need more.
   const std::vector<sandbox::ReadOnlyBind> shown = sandbox::default_runtime_binds();
   if (const auto runtime = node_->runtime_paths.find(manifest_.runtime); runtime != node_->runtime_paths.end()) {
@@ -244,7 +256,9 @@ sandbox::SandboxSpec JobRunner::make_spec() const {
   spec.limits.memory_bytes = smaller(limits.memory_bytes, ram_bytes_);
   spec.limits.processes = limits.pids;
   spec.limits.output_bytes = limits.output_bytes;
-  spec.limits.output_files = static_cast<std::uint32_t>(protocol::kContractOutputsMax);
+  // A contract names so many outputs; the hosts of a gang share them.
+  spec.limits.output_files =
+      static_cast<std::uint32_t>(protocol::kContractOutputsMax / std::max<std::size_t>(gang_.size(), 1));
   spec.limits.scratch_bytes = limits.disk_bytes;
   spec.limits.log_bytes = limits.log_bytes;
   spec.limits.wall_ms = std::min(limits.wall_s, grant_.max_s) * 1000;
@@ -283,17 +297,34 @@ JobRunner::Step JobRunner::start_or_adopt() {
 JobRunner::Step JobRunner::confirm_start() {
   if (state_ == "running") return Step::Go;
   for (;;) {
-    const auto receipt = context_.chain.start(contract_);
-    if (receipt) {
+    // The run of a gang begins with the last of its hosts; this one may have said already that it is ready.
+    if (!gang_.empty() && gang_[rank_].ready) {
+      if (detach_ || cancel_ || !chain_wants_us()) {
+        if (!detach_) end_job();
+        return Step::Stop;
+      }
+      if (state_ == "running") return Step::Go;
+      std::this_thread::sleep_for(kRetryPause);
+      continue;
+    }
+    const auto receipt = context_.chain.start(contract_, host());
+    if (receipt && gang_.empty()) {
       state_ = "running";
       return Step::Go;
+    }
+    if (receipt) {
+      gang_[rank_].ready = true;
+      continue;
     }
     if (detach_) return Step::Stop;
     const bool wanted = chain_wants_us();
     if (wanted && state_ == "running") return Step::Go;
-    if (wanted && receipt.error().is_transient()) {
+    if (wanted && !gang_.empty() && gang_[rank_].ready) continue;
+    // Agents of one account send at the same moment: who comes too late with its number tries again, each in its time.
+    const bool raced = receipt.error().code == kWrongSequence || receipt.error().code == kUsedSequence;
+    if (wanted && (receipt.error().is_transient() || raced)) {
       note_obstacle(receipt.error());
-      std::this_thread::sleep_for(kRetryPause);
+      std::this_thread::sleep_for(kRetryPause + kRankPause * rank_.load());
       continue;
     }
     note(client::describe(receipt.error()));
@@ -325,10 +356,10 @@ JobRunner::Step JobRunner::follow() {
       return Step::Stop;
     }
     report_ = std::move(*ended);
-    relay.push(reportable_run_ms().value_or(0));
+    if (rank_ == 0) relay.push(reportable_run_ms().value_or(0));  // one log is shown live: the lead's
   }
   note(sandbox::describe(*report_));
-  relay.push(report_->wall_ms);
+  if (rank_ == 0) relay.push(report_->wall_ms);
   return Step::Go;
 }
 

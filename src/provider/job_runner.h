@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -58,12 +59,18 @@ class JobRunner {
   /// Run time to report on the chain; empty while no job runs or waits for its delivery.
   [[nodiscard]] std::optional<std::uint64_t> reportable_run_ms();
   [[nodiscard]] const ContractId& contract() const { return contract_; }
+  /// The node of this machine, where it is a host of a gang but not the contract's own; else zero.
+  [[nodiscard]] NodeId host() const;
 
  private:
   enum class Step : std::uint8_t { Go, Stop };
 
   [[nodiscard]] Step learn();
+  /// Which host of a gang this machine is, and how far the others are.
+  void learn_gang(const nlohmann::json& contract);
   [[nodiscard]] Step acknowledge();
+  /// The lead acknowledges for all.
+  [[nodiscard]] Step await_lead();
   [[nodiscard]] Step fetch();
   [[nodiscard]] bool ask_again(const ApiError& error);
   [[nodiscard]] Result<std::string, ApiError> read_manifest();
@@ -73,6 +80,18 @@ class JobRunner {
   [[nodiscard]] Step follow();
   void deliver();
   void deliver_result();
+  /// A host of a gang states what its part made; the lead waits until all have and gathers it.
+  void deliver_part();
+  [[nodiscard]] bool send_part(RunRecord& run);
+  [[nodiscard]] bool await_parts();
+  [[nodiscard]] Result<void, ApiError> gather_parts(RunRecord& run, std::vector<Hash32>& hashes);
+  [[nodiscard]] Result<std::vector<Hash32>, ApiError> upload_outputs(RunRecord& run);
+  // What is wrong here, not on the way to the node, so that trying again is no use.
+  static constexpr std::string_view kTaken = "taken";      ///< a place of another host's outputs
+  static constexpr std::string_view kChanged = "changed";  ///< what this host or another had made is not there any more
+  [[nodiscard]] static ApiError fault_of(std::string_view code, std::string detail);
+  /// Whether the error ended the job; else it is worth another try.
+  [[nodiscard]] bool ends_delivery(const ApiError& error);
   [[nodiscard]] bool collect(RunRecord& run, std::string& fault);
   /// One try: outputs, logs, manifest and proof to the store, then the completion to the chain. Whether it arrived.
   [[nodiscard]] bool send_result(RunRecord& run);
@@ -99,6 +118,13 @@ class JobRunner {
   std::string job_;
   std::string manifest_hash_;
   std::string state_;
+  struct GangHost {
+    std::string node;
+    bool ready = false;
+    std::string report;  ///< empty: its part has not ended
+  };
+  std::vector<GangHost> gang_;          ///< all hosts, the lead first; empty: the job runs here alone
+  std::atomic<std::uint32_t> rank_{0};  ///< of this machine among them
   client::job_file::Manifest manifest_;
   std::vector<std::uint8_t> devices_;
   std::uint64_t cpu_milli_ = 0;

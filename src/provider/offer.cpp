@@ -45,6 +45,7 @@ v1::Offer make_offer(const AgentSettings& settings, const std::vector<devices::R
   v1::Offer offer;
   offer.set_region(settings.region);
   offer.set_country(settings.country);
+  offer.set_site(settings.site);
   offer.set_site_tier(settings.site_tier);
   offer.set_sandbox_tier(kSandboxTier);
   offer.set_floor_32nds(settings.floor_32nds);
@@ -66,6 +67,7 @@ v1::Offer renew_offer(AgentSettings settings, const std::vector<devices::Runtime
   };
   keep("offer.region", "region", settings.region);
   keep("offer.country", "country", settings.country);
+  keep("offer.site", "site", settings.site);
   keep("offer.site_tier", "site_tier", settings.site_tier);
   keep("offer.floor", "floor_32nds", settings.floor_32nds);
   v1::Offer offer = make_offer(settings, runtimes);
@@ -92,6 +94,7 @@ std::string describe_change(const json& shown, const v1::Offer& offer) {
   };
   compare("region", shown.value("region", ""), offer.region());
   compare("country", shown.value("country", ""), offer.country());
+  compare("site", shown.value("site", ""), offer.site());
   compare("site tier", shown.value("site_tier", 0U), offer.site_tier());
   compare("sandbox tier", shown.value("sandbox_tier", 0U), offer.sandbox_tier());
   if (const auto floor = shown.value("floor_32nds", 0U); floor != offer.floor_32nds()) {

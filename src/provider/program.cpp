@@ -158,6 +158,8 @@ void ProviderProgram::add_options() {
   options_.add("provider.payout", settings_.payout, "Address that is paid; empty: the agent's own.");
   options_.add("offer.region", settings_.region, "Region of this machine.");
   options_.add("offer.country", settings_.country, "Country code of this machine, for data residency; ZZ: not stated.");
+  options_.add("offer.site", settings_.site,
+               "Name of the site; hosts of this account with the same one, class and region may share a job.");
   options_.add("offer.site_tier", settings_.site_tier, "Tier of the site, 0 to 4.");
   options_.add("offer.co2", settings_.g_co2_per_kwh, "Energy of this machine: g CO2 per kWh.");
   options_.add("offer.renewable_percent", settings_.renewable_percent, "Energy: share from renewable sources.");

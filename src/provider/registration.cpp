@@ -266,6 +266,10 @@ Result<std::vector<NodeRecord>, std::string> register_machine(Chain& chain, cons
       continue;
     }
     if (auto found = find_on_chain(chain, inventory, candidate, settings.name)) {
+      say(
+          fmt::format("node {} of this account is called {} and has the same devices: it is taken for this machine; "
+                      "another host needs a name of its own (--provider-name)",
+                      found->id.text(), settings.name));
       nodes->push_back(std::move(*found));
     } else {
       auto node = register_node(chain, settings, inventory, candidate, say);

@@ -16,6 +16,7 @@ struct AgentSettings {
   std::string payout;  ///< address that is paid; empty: the agent's own
   std::string region = "local";
   std::string country = "ZZ";  ///< ISO 3166-1 alpha-2; ZZ: not stated, serves no job with data residency
+  std::string site;  ///< name of the site; hosts of this provider with the same one may share a job; empty: none
   std::uint32_t site_tier = 0;
   std::uint32_t g_co2_per_kwh = 0;
   std::uint32_t renewable_percent = 0;

@@ -64,9 +64,15 @@ std::vector<EndedEntry> ended_entries(ByteView leaf, const EndedPlace& place) {
   if (type == protocol::LeafType::Settlement) {
     const auto ended = decode<protocol::Settlement>(content);
     if (!ended) return {};
-    return {{ended_key(ended->contract), encode(place)},
-            {ended_key_of_provider(ended->row.provider, place.history_index), encode(ended->contract)},
-            {ended_key(ended->row.node, place.history_index), encode(ended->contract)}};
+    std::vector<EndedEntry> entries = {
+        {ended_key(ended->contract), encode(place)},
+        {ended_key_of_provider(ended->row.provider, place.history_index), encode(ended->contract)},
+        {ended_key(ended->row.node, place.history_index), encode(ended->contract)}};
+    for (const protocol::GangHost& host : ended->row.gang) {
+      if (host.node == ended->row.node) continue;
+      entries.push_back({ended_key(host.node, place.history_index), encode(ended->contract)});
+    }
+    return entries;
   }
   return {};
 }

@@ -114,9 +114,15 @@ void add_resources(std::vector<Field>& fields) {
   fields.push_back({"limits.log", "--log-limit", heading,
                     "Most bytes of standard output and error that are kept. Default 4 MiB.",
                     size_type({1, kLogBytesMax}, [](JobFile& job, std::uint64_t n) { job.limits.log_bytes = n; })});
-  fields.push_back({"placement", "--placement", heading, "Whether several GPUs may lie on several nodes.",
-                    choice_type({"one-node", "one-site", "any"}, [](JobFile& job, std::size_t i) {
-                      job.placement = static_cast<protocol::Placement>(i);
+  fields.push_back(
+      {"placement", "--placement", heading,
+       "Whether the GPUs may lie on several hosts of one site where no node has them all; any means one-site.",
+       choice_type({"one-node", "one-site", "any"},
+                   [](JobFile& job, std::size_t i) { job.placement = static_cast<protocol::Placement>(i); })});
+  fields.push_back({"hosts_max", "--hosts-max", heading,
+                    "Most hosts that may share the GPUs, in equal parts, with placement one-site. Default 16.",
+                    integer_type({1, protocol::kGangHostsMax}, [](JobFile& job, std::uint64_t n) {
+                      job.hosts_max = static_cast<std::uint32_t>(n);
                     })});
 }
 

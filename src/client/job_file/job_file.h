@@ -80,6 +80,7 @@ struct JobFile {
   JobResources resources{};
   JobLimits limits{};
   protocol::Placement placement{};
+  std::uint32_t hosts_max = 0;  ///< that may share the GPUs; 0: as many as the market allows
   JobTime time{};
   std::uint32_t latency_ms = 0;
   protocol::Urgency urgency{};

@@ -43,6 +43,7 @@ protocol::JobSpec make_spec(const JobFile& job, const SpecContext& context) {
   spec.resources.disk_bytes = saturating_add(job.resources.disk_bytes, job.limits.output_bytes);
   spec.resources.interconnect = job.resources.interconnect;
   spec.placement = job.placement;
+  spec.hosts_max = job.hosts_max;
   spec.max_s = static_cast<std::uint64_t>(job.time.max.count());
   spec.expected_s = static_cast<std::uint64_t>(job.time.expected.count());
   spec.deadline = deadline_of(job.time, context.now);
