@@ -11,6 +11,7 @@
 #include "protocol/market/explain.h"
 #include "protocol/market/test_random.h"
 #include "protocol/market/test_world.h"
+#include "protocol/operation/limits.h"
 
 namespace starminer::protocol {
 namespace {
@@ -206,6 +207,33 @@ TEST(Gang, HoldsItsHostsAgainstLaterJobs) {
   world.match();
   EXPECT_EQ(hosts_of(world, blocked).size(), 2U);
   EXPECT_TRUE(hosts_of(world, longer).empty());
+  EXPECT_TRUE(world.sound());
+}
+
+// A look over all sites is dear, so a pass makes only so many of them (GangLooksPerPass): gangs behind that wait for
+// the next pass, and neither hold hosts nor take those of others meanwhile.
+TEST(Gang, IsPassedOverWhereThePassHasLookedForManyInVain) {
+  World world;
+  for (int i = 0; i < 2; ++i) world.add_node(host(8));
+  const auto memory = [](JobOf job, std::uint64_t bytes) {
+    return job.set([bytes](JobSpec& s) { s.resources.ram_bytes = bytes; });
+  };
+  world.queue(memory(JobOf().gpus(2).max_s(7'200).budget(100 * kAgpu), 200 * kGiB));
+  ASSERT_EQ(world.match().size(), 1U);
+  std::vector<JobId> in_vain;  // both hosts have GPUs for a part, one of them has no memory; they end before it has
+  for (std::uint64_t i = 0; i < kGangLooksPerPass; ++i)
+    in_vain.push_back(world.queue(memory(gang(12, 2), 200 * kGiB + i)));
+  world.add_node(host(1, ""));  // the best host for one GPU is of no site
+  for (int i = 0; i < 2; ++i) world.add_node(host(1, "yard").rating(700));
+  world.wait_s(1);
+  const JobId far = world.queue(gang(2, 2).max_s(10'800));  // longer than the first of them lets others use its hosts
+  EXPECT_TRUE(world.match().empty());
+  EXPECT_FALSE(world.market.assignments().contains(far));
+  EXPECT_TRUE(world.sound());
+
+  ASSERT_EQ(world.cancel(in_vain.back()), RefusalCode::None);
+  ASSERT_EQ(world.match().size(), 1U);
+  EXPECT_EQ(hosts_of(world, far).size(), 2U);
   EXPECT_TRUE(world.sound());
 }
 
