@@ -118,11 +118,13 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
     const auto data = hex_of<64>("--report-data", request.report_data);
     if (!data) return fail(data.error());
     demands.snp.report_data = demands.dcap.report_data = *data;
+    demands.asked.push_back({"--report-data", {StepId::SnpBinding, StepId::QuoteBinding}});
   }
   if (!request.nonce.empty()) {
     const auto nonce = hex_of<32>("--nonce", request.nonce);
     if (!nonce) return fail(nonce.error());
     demands.gpu.nonce = *nonce;
+    demands.asked.push_back({"--nonce", {StepId::NvNonce, StepId::EatNonce}});
   }
   for (const std::string& text : request.measurements) {
     // MRENCLAVE has 32 bytes, all others 48.
@@ -133,11 +135,15 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
     demands.snp.measurements->push_back(*digest);
     demands.dcap.measurements->push_back({*digest, {}});
   }
+  if (!request.measurements.empty()) {
+    demands.asked.push_back({"--measurement", {StepId::SnpMeasurement, StepId::QuoteMeasurement}});
+  }
   for (const std::string& text : request.minimum_tcb) {
     const auto minimum = minimum_of(text);
     if (!minimum) return fail(minimum.error());
     demands.snp.minimum_tcb.insert_or_assign(minimum->first, minimum->second);
   }
+  if (!request.minimum_tcb.empty()) demands.asked.push_back({"--minimum-tcb", {StepId::SnpMinimumTcb}});
   for (const std::string& name : request.statuses) {
     const auto status = attestation::dcap::parse_status(name);
     if (!status) {
@@ -148,15 +154,20 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
     }
     demands.dcap.statuses.insert(*status);
   }
+  if (!request.statuses.empty()) {
+    demands.asked.push_back({"--tcb-status", {StepId::TcbStatus, StepId::TcbLevelFound}});
+  }
   return demands;
 }
 
-Outcome<std::vector<StepId>> waived_of(const std::vector<std::string>& names) {
+/// The steps that may fail; that they are judged is one more demand.
+Outcome<std::vector<StepId>> waived_of(const std::vector<std::string>& names, Demands& demands) {
   std::vector<StepId> waived;
   for (const std::string& name : names) {
-    const auto step = client::evidence::waivable_step(name);
-    if (!step) return fail(wrong("--allow names no such step", step.error()));
-    waived.push_back(*step);
+    const auto steps = client::evidence::waivable_steps(name);
+    if (!steps) return fail(wrong("--allow names no such step", steps.error()));
+    waived.insert(waived.end(), steps->begin(), steps->end());
+    demands.asked.push_back({"--allow " + name, *steps});
   }
   return waived;
 }
@@ -187,16 +198,16 @@ Outcome<Verified> verify(const VerifyEvidenceRequest& request) {
     return fail(wrong(fmt::format("--time \"{}\" is no time", request.time),
                       "evidence is judged at a time that you name, such as 2025-06-15T00:00:00Z"));
   }
-  const auto demands = demands_of(request);
+  auto demands = demands_of(request);
   if (!demands) return fail(demands.error());
-  const auto waived = waived_of(request.allow);
+  const auto waived = waived_of(request.allow, *demands);
   if (!waived) return fail(waived.error());
   const auto roots = roots_of(request.roots);
   if (!roots) return fail(roots.error());
   const auto files = read_files(request.files);
   if (!files) return fail(files.error());
   auto judgement = client::evidence::judge_files(*files, *roots, *time, *demands);
-  if (!judgement) return fail(wrong("the evidence is not complete", judgement.error()));
+  if (!judgement) return fail(wrong("the evidence cannot be judged as it is given", judgement.error()));
   client::evidence::waive(*judgement, *waived);
   return Verified{std::move(*judgement), *waived};
 }
@@ -212,9 +223,24 @@ std::string failed_steps(const Verified& verified) {
   return names;
 }
 
+/// What a reader might think was held against something, though nothing was given to hold it against.
+std::string not_compared(const Judgement& judgement) {
+  std::string names;
+  for (const Step& step : judgement.steps.list()) {
+    const bool bound = step.id == StepId::SnpBinding || step.id == StepId::QuoteBinding;
+    const bool measured =
+        step.id == StepId::SnpMeasurement || step.id == StepId::QuoteMeasurement || step.id == StepId::NvMeasurements;
+    if (step.outcome != StepOutcome::Skipped || (!bound && !measured)) continue;
+    names += (names.empty() ? "" : " and ") + std::string(bound ? "the report data" : "the measurement");
+  }
+  return names.empty() ? names : ", whatever " + names + " may be";
+}
+
 std::string conclusion(const Invocation& call, const Verified& verified) {
   const Judgement& judgement = verified.judgement;
-  if (judgement.accepted) return fmt::format("{} genuine and accepted", call.out.tick());
+  if (judgement.accepted) {
+    return fmt::format("{} genuine and accepted{}", call.out.tick(), not_compared(judgement));
+  }
   switch (judgement.verdict) {
     case Verdict::Valid:
       return fmt::format("{} genuine, but not accepted: {}", call.out.cross(), failed_steps(verified));

@@ -129,8 +129,35 @@ class VerifyTest(EvidenceTest):
         self.fails("verify", *SNP, *TIME, "--roots", self.folder, code=2, says=["broken.pem"])
 
     def test_an_endorsement_alone_is_judged(self):
-        found = self.verified("sev-snp/turin.vcek.der", *TIME, code=0)
+        found = self.verified("sev-snp/turin.vcek.der", *TIME, code=8)
         self.assertEqual((found["kind"], found["certificate"]["product_name"]), ("sev-snp-chain", "Turin"))
+        self.assertEqual((found["verdict"], found["accepted"]), ("valid", False))
+        self.assertIn("genuine, but not accepted: report_given", self.run_cli("verify", "sev-snp/turin.vcek.der", *TIME, code=8).stdout)
+        self.run_cli("verify", "sev-snp/turin.vcek.der", *TIME, "--allow", "report_given", code=0)
+        self.assertIs(self.steps(SNP[1], *TIME, "--allow", "report_given", code=8)["product_allowed"], False)
+        self.fails("verify", "sev-snp/turin.vcek.der", *TIME, "--report-data", "00" * 64, "--allow", "report_given", code=2,
+                   says=["--report-data says nothing about this sev-snp-chain evidence"])
+
+    def test_what_is_asked_must_have_a_say(self):
+        product = ["--allow", "product_allowed"]
+        for arguments, says in ((["--nonce", "00" * 32], ["--nonce says nothing about this sev-snp evidence"]),
+                                (["--tcb-status", "OutOfDate"], ["--tcb-status says nothing"]),
+                                (["--minimum-tcb", "Turin:snp=1"], ["--minimum-tcb says nothing", "no minimum is set for the product"]),
+                                (["--allow", "nonce_given"], ["--allow nonce_given says nothing"]),
+                                (["--allow", "report_data_bound"], ["--allow report_data_bound", "no report data is expected"])):
+            self.fails("verify", *SNP, *TIME, *product, *arguments, code=2, says=says)
+        both = ["--minimum-tcb", "Turin:snp=1", "--minimum-tcb", "Milan:snp=1"]
+        self.assertIs(self.steps(*SNP, *TIME, *product, *both, code=0)["minimum_tcb"], True)
+        # Of what is not genuine, that is the answer.
+        self.run_cli("verify", *SNP, "roots/amd_genoa_ask_ark.pem", *TIME, "--nonce", "00" * 32, code=8)
+
+    def test_what_was_not_compared_is_said(self):
+        allow = ["--allow", "product_allowed"]
+        fields = self.verified(*SNP, *TIME, code=8)["fields"]
+        self.assertIn("genuine and accepted, whatever the measurement and the report data may be",
+                      self.run_cli("verify", *SNP, *TIME, *allow, code=0).stdout)
+        bound = ["--report-data", fields["report_data"], "--measurement", fields["measurement"]]
+        self.assertTrue(self.run_cli("verify", *SNP, *TIME, *allow, *bound, code=0).stdout.endswith("genuine and accepted\n"))
 
 
 class QuoteTest(EvidenceTest):
@@ -150,8 +177,13 @@ class QuoteTest(EvidenceTest):
         found = self.verified(*files, "--time", "2023-07-01T00:00:00Z", code=8)
         self.assertEqual((found["verdict"], found["tcb_status"]), ("valid", "error: no level"))
         steps = {row["step"]: row["passed"] for row in found["steps"]}
-        self.assertEqual((steps["crl_signature"], steps["crls_given"], steps["trailing_bytes_zero"], steps["tcb_status"]),
-                         (True, True, False, False))
+        self.assertEqual((steps["crl_signature"], steps["crls_given"], steps["trailing_bytes_zero"], steps["tcb_level_found"],
+                          steps["tcb_status"]), (True, True, False, False, None))
+        # That Intel says nothing of the platform is no status to put up with.
+        waived = ["--allow", "trailing_bytes_zero", "--allow", "sept_ve_disabled", "--allow", "no_debug"]
+        self.verified(*files, "--time", "2023-07-01T00:00:00Z", *waived, "--tcb-status", "OutOfDate", code=8)
+        self.fails("verify", *files, "--time", "2023-07-01T00:00:00Z", "--allow", "tcb_level_found", code=2, says=["no step that can be"])
+        self.fails("verify", *files, "--time", "2023-07-01T00:00:00Z", "--allow", "tcb_status", code=2, says=["there is no status"])
         without = self.steps(*files[:3], "--time", "2023-07-01T00:00:00Z", code=8)
         self.assertIs(without["crls_given"], False)
 
@@ -172,6 +204,8 @@ class QuoteTest(EvidenceTest):
         met = ["--allow", "tcb_status", "--measurement", fields["mr_enclave"], "--report-data", fields["report_data"]]
         self.run_cli("verify", *sgx, *met, code=0)
         self.assertIs(self.steps(*sgx, "--measurement", "00" * 32, code=8)["measurement_allowed"], False)
+        # A step of one name is waived in every kind of evidence that has it.
+        self.run_cli("verify", *sgx, "--allow", "tcb_status", "--report-data", "00" * 64, "--allow", "report_data_bound", code=0)
         self.fails("verify", *sgx, "--tcb-status", "Fine", code=2, says=["Fine", "SWHardeningNeeded"])
 
     def test_wrong_use_is_explained(self):
@@ -194,6 +228,8 @@ class GpuTest(EvidenceTest):
         self.assertIs(self.steps(*GPU, *TIME, code=8)["nonce_given"], False)
         self.assertIs(self.steps(*GPU, "--nonce", "00" * 32, *TIME, code=8)["nonce_equals_expected"], False)
         self.run_cli("verify", *GPU, *TIME, "--allow", "nonce_given", code=0)
+        for arguments in (["--measurement", "00" * 48], ["--report-data", "00" * 64]):
+            self.fails("verify", *GPU, *NONCE, *TIME, *arguments, code=2, says=[arguments[0] + " says nothing"])
 
     def test_measurements_are_those_of_manifests(self):
         vbios = "nvidia/vbios_96005E0001.rim.xml"

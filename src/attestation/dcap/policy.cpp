@@ -10,13 +10,22 @@ namespace {
 using evidence::StepId;
 using evidence::Steps;
 
-std::string status_fault(const Verification& verification, const Policy& policy) {
-  if (!verification.platform) return "there is no status without a platform and its collateral";
-  if (!verification.platform->status) return "no status: " + verification.platform->error;
-  if (policy.statuses.contains(*verification.platform->status)) return {};
-  std::string fault = "TCB status " + std::string(name_of(*verification.platform->status));
-  for (const std::string& advisory : verification.platform->advisories) fault += ", " + advisory;
-  return fault;
+/// That Intel says nothing of a platform is no status that one could put up with, but a step of its own.
+void judge_status(Steps& steps, const Verification& verification, const Policy& policy) {
+  const auto& platform = verification.platform;
+  steps.judge(StepId::TcbLevelFound, !platform          ? "there is no status without a platform and its collateral"
+                                     : platform->status ? std::string()
+                                                        : platform->error);
+  if (!platform || !platform->status) {
+    steps.skip(StepId::TcbStatus, "there is no status");
+    return;
+  }
+  std::string fault;
+  if (!policy.statuses.contains(*platform->status)) {
+    fault = "TCB status " + std::string(name_of(*platform->status));
+    for (const std::string& advisory : platform->advisories) fault += ", " + advisory;
+  }
+  steps.judge(StepId::TcbStatus, std::move(fault));
 }
 
 Digest48 image_of(const Quote& quote) {
@@ -54,7 +63,7 @@ Steps judge(const Verification& verification, const Policy& policy) {
   STARMINER_CHECK(verification.quote.has_value());
   const Quote& quote = *verification.quote;
   Steps steps;
-  steps.judge(StepId::TcbStatus, status_fault(verification, policy));
+  judge_status(steps, verification, policy);
   const bool debug = quote.domain ? quote.domain->debug() : quote.enclave->debug();
   steps.check(StepId::QuoteDebug, policy.debug_allowed || !debug, "the attributes allow debugging");
   if (quote.domain) {

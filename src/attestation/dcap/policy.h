@@ -34,7 +34,8 @@ struct Policy {
   std::optional<std::array<std::uint8_t, 64>> report_data;
 };
 
-/// Steps TcbStatus and QuoteDebug to QuoteBinding. Requires a quote; what it says counts only if its own check passed.
+/// Steps TcbLevelFound, TcbStatus and QuoteDebug to QuoteBinding. Requires a quote; what it says counts only if its own
+/// check passed.
 [[nodiscard]] evidence::Steps judge(const Verification& verification, const Policy& policy);
 
 }  // namespace starminer::attestation::dcap

@@ -43,20 +43,18 @@ std::string module_id(std::uint8_t version) {
   return std::string("TDX_") + kDigits[version >> 4] + kDigits[version & 15];
 }
 
+const ModuleIdentity* find_identity(const TdReport& domain, const TcbInfo& info) {
+  const auto found = std::find_if(info.identities.begin(), info.identities.end(), [&](const ModuleIdentity& row) {
+    return row.id == module_id(domain.tee_tcb_svn[1]);
+  });
+  return found == info.identities.end() ? nullptr : &*found;
+}
+
 std::string judge_module(const TdReport& domain, const TcbInfo& info, PlatformStatus& result) {
-  const std::uint8_t version = domain.tee_tcb_svn[1];
-  const ModuleIdentity* identity = info.module ? &*info.module : nullptr;
-  if (version > 0) {
-    const auto found = std::find_if(info.identities.begin(), info.identities.end(),
-                                    [&](const ModuleIdentity& row) { return row.id == module_id(version); });
-    if (found == info.identities.end()) return "no identity of the TDX module";
-    identity = &*found;
-  }
-  if (identity == nullptr || identity->mr_signer != domain.mr_signer_seam) return "another signer of the TDX module";
-  if (!equal_under(identity->attributes_mask, domain.seam_attributes, identity->attributes)) {
-    return "other attributes of the TDX module";
-  }
-  if (version == 0) return {};
+  if (std::string fault = module_fault(domain, info); !fault.empty()) return fault;
+  if (domain.tee_tcb_svn[1] == 0) return {};
+  const ModuleIdentity* identity = find_identity(domain, info);
+  if (identity == nullptr) return "no identity of the TDX module";
   const IsvLevel* level = level_for(identity->levels, domain.tee_tcb_svn[0]);
   if (level == nullptr) return "no level of the TDX module";
   result.module = level->status;
@@ -64,17 +62,8 @@ std::string judge_module(const TdReport& domain, const TcbInfo& info, PlatformSt
 }
 
 std::string judge_quoting_enclave(const Quote& quote, const QeIdentity& identity, PlatformStatus& result) {
-  const EnclaveReport& report = quote.qe_report;
-  if (identity.id != (quote.is_tdx() ? "TD_QE" : "QE")) return "identity of another quoting enclave";
-  if (report.mr_signer != identity.mr_signer) return "another signer of the quoting enclave";
-  if (report.isv_prod_id != identity.isv_prod_id) return "another product than the quoting enclave";
-  if (!equal_under(identity.attributes_mask, report.attributes, identity.attributes)) {
-    return "other attributes of the quoting enclave";
-  }
-  if (!equal_under(identity.misc_select_mask, report.misc_select, identity.misc_select)) {
-    return "other MISCSELECT of the quoting enclave";
-  }
-  const IsvLevel* level = level_for(identity.levels, report.isv_svn);
+  if (std::string fault = quoting_enclave_fault(quote, identity); !fault.empty()) return fault;
+  const IsvLevel* level = level_for(identity.levels, quote.qe_report.isv_svn);
   if (level == nullptr) return "no level of the quoting enclave";
   result.quoting_enclave = level->status;
   return {};
@@ -96,6 +85,31 @@ std::string judge_parts(const Quote& quote, const PckFields& pck, const TcbInfo&
 }
 
 }  // namespace
+
+std::string quoting_enclave_fault(const Quote& quote, const QeIdentity& identity) {
+  const EnclaveReport& report = quote.qe_report;
+  if (identity.id != (quote.is_tdx() ? "TD_QE" : "QE")) return "identity of another quoting enclave";
+  if (report.mr_signer != identity.mr_signer) return "another signer of the quoting enclave";
+  if (report.isv_prod_id != identity.isv_prod_id) return "another product than the quoting enclave";
+  if (!equal_under(identity.attributes_mask, report.attributes, identity.attributes)) {
+    return "other attributes of the quoting enclave";
+  }
+  if (!equal_under(identity.misc_select_mask, report.misc_select, identity.misc_select)) {
+    return "other MISCSELECT of the quoting enclave";
+  }
+  return {};
+}
+
+std::string module_fault(const TdReport& domain, const TcbInfo& info) {
+  if (!info.module) return "TCB info of another TEE";
+  const ModuleIdentity* const named = domain.tee_tcb_svn[1] > 0 ? find_identity(domain, info) : nullptr;
+  const ModuleIdentity& identity = named == nullptr ? *info.module : *named;
+  if (identity.mr_signer != domain.mr_signer_seam) return "another signer of the TDX module";
+  if (!equal_under(identity.attributes_mask, domain.seam_attributes, identity.attributes)) {
+    return "other attributes of the TDX module";
+  }
+  return {};
+}
 
 TcbStatus merge(TcbStatus platform, TcbStatus other) {
   if (platform == TcbStatus::Revoked || other == TcbStatus::Revoked) return TcbStatus::Revoked;

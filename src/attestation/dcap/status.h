@@ -25,6 +25,14 @@ struct PlatformStatus {
   std::vector<std::string> advisories;
 };
 
+/// Why the enclave that certified the attestation key is not the one that Intel's identity describes: signer, product,
+/// attributes, MISCSELECT. Empty if it is. The PCK certifies the report of any enclave, a stranger's too, so without
+/// this a quote proves nothing.
+[[nodiscard]] std::string quoting_enclave_fault(const Quote& quote, const QeIdentity& identity);
+/// Why the TDX module under a domain is not Intel's: signer, attributes. Empty if it is. A version that the TCB info
+/// does not name is held against the identity of modules without one.
+[[nodiscard]] std::string module_fault(const TdReport& domain, const TcbInfo& info);
+
 [[nodiscard]] PlatformStatus judge_platform(const Quote& quote, const PckFields& pck, const TcbInfo& info,
                                             const QeIdentity& identity);
 

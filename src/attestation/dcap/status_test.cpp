@@ -72,6 +72,11 @@ TEST(Status, FollowsIntelsAlgorithm) {
       {"OutOfDate", [](World& world) { world.quote.domain->tee_tcb_svn[0] = 4; }},
       {"no level of the TDX module", [](World& world) { world.quote.domain->tee_tcb_svn[0] = 1; }},
       {"no identity of the TDX module", [](World& world) { world.quote.domain->tee_tcb_svn[1] = 2; }},
+      {"another signer of the TDX module",
+       [](World& world) {
+         world.quote.domain->tee_tcb_svn[1] = 2;
+         world.quote.domain->mr_signer_seam[0] = 1;
+       }},
       {"another signer of the TDX module", [](World& world) { world.quote.domain->mr_signer_seam[0] = 1; }},
       {"other attributes of the TDX module", [](World& world) { world.quote.domain->seam_attributes[7] = 1; }},
       {"identity of another quoting enclave", [](World& world) { world.identity.id = "QE"; }},

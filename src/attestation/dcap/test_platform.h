@@ -25,6 +25,9 @@ struct TestQuoteForm {
   bool tdx = true;
   /// Of version 5: a domain of TDX 1.5.
   bool tdx15 = false;
+  /// What is done to the report of the quoting enclave and to the body before they are signed.
+  void (*change_qe)(Bytes&) = nullptr;
+  void (*change_body)(Bytes&) = nullptr;
 };
 
 class TestPlatform {
@@ -69,6 +72,7 @@ class TestPlatform {
       body[64] = 0xaa;  // MRENCLAVE
       body[320] = 0x77;
     }
+    if (form.change_body != nullptr) form.change_body(body);
     bytes.insert(bytes.end(), body.begin(), body.end());
     const Bytes data = signature_data(form, bytes);
     append(bytes, data.size(), 4);
@@ -159,6 +163,7 @@ class TestPlatform {
     bound.insert(bound.end(), auth.begin(), auth.end());
     const Hash32 hash = sha256(bound);
     std::copy(hash.bytes.begin(), hash.bytes.end(), qe.begin() + 320);
+    if (form.change_qe != nullptr) form.change_qe(qe);
     Bytes certified = qe;
     const Bytes signature = x509::sign_raw(pck_key_, qe, 32);
     certified.insert(certified.end(), signature.begin(), signature.end());

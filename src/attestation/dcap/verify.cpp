@@ -70,6 +70,7 @@ class Verifier {
       check_quote(*quote);
     }
     check_documents();
+    check_identities();
     check_lists();
     if (result_.quote && result_.pck && result_.tcb_info && result_.qe_identity) {
       result_.platform = judge_platform(*result_.quote, *result_.pck, *result_.tcb_info, *result_.qe_identity);
@@ -198,6 +199,23 @@ class Verifier {
       revocable_by_root_.emplace_back(tcb_signer.front().der().begin(), tcb_signer.front().der().end());
     if (!qe_signer.empty())
       revocable_by_root_.emplace_back(qe_signer.front().der().begin(), qe_signer.front().der().end());
+  }
+
+  /// Who made the enclave that vouches for the attestation key, and the module that vouches for a domain.
+  void check_identities() {
+    if (!result_.quote) return;
+    const Quote& quote = *result_.quote;
+    if (result_.qe_identity) {
+      steps().judge(StepId::QeIdentityMatches, quoting_enclave_fault(quote, *result_.qe_identity));
+    } else {
+      steps().skip(StepId::QeIdentityMatches, "there is no QE identity");
+    }
+    if (!quote.domain) return;
+    if (result_.tcb_info) {
+      steps().judge(StepId::TdxModuleMatches, module_fault(*quote.domain, *result_.tcb_info));
+    } else {
+      steps().skip(StepId::TdxModuleMatches, "there is no TCB info");
+    }
   }
 
   void check_lists() {

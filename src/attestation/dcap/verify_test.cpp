@@ -96,7 +96,7 @@ TEST(Dcap, CollateralIsOfItsSignerAndTime) {
   EXPECT_THAT(failed(check(quote, good, {}, later)), ElementsAre(StepId::CollateralTime, StepId::CrlTime));
   bad = good;
   bad.tcb_info.text = "{}";
-  EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::TcbInfoSignature, StepId::TcbStatus));
+  EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::TcbInfoSignature, StepId::TcbLevelFound));
   const auto after_all = *x509::parse_time("2041-01-01T00:00:00Z");
   EXPECT_THAT(failed(check(quote, good, {}, after_all)),
               ElementsAre(StepId::PckTime, StepId::CollateralTime, StepId::TcbSignerTime, StepId::CrlTime));
@@ -146,7 +146,38 @@ TEST(Dcap, TheStatusDecidesAsThePolicySays) {
   EXPECT_THAT(failed(check(quote, platform().collateral(words), policy)), ElementsAre(StepId::TcbStatus));
   words = {};
   words.fmspc = "00606A000001";
-  EXPECT_THAT(failed(check(quote, platform().collateral(words))), ElementsAre(StepId::TcbStatus));
+  EXPECT_THAT(failed(check(quote, platform().collateral(words))), ElementsAre(StepId::TcbLevelFound));
+}
+
+/// The owner of a machine can have the PCK certify an enclave of his own, whose keys he has.
+TEST(Dcap, AnEnclaveThatIsNotIntelsCertifiesNothing) {
+  const auto verdict = [](const TestQuoteForm& form, const TestPlatform::Words& words) {
+    const auto steps = check(platform().quote(form), platform().collateral(words));
+    return std::pair(steps.cryptography(), failed(steps));
+  };
+  const auto forged = [](StepId step) {
+    return std::pair(Verdict::Invalid, std::vector<StepId>{step, StepId::TcbLevelFound});
+  };
+  for (const auto change : std::initializer_list<void (*)(Bytes&)>{[](Bytes& qe) { qe[128] ^= 1; },  // MRSIGNER
+                                                                   [](Bytes& qe) { qe[48] |= 2; },   // debugging
+                                                                   [](Bytes& qe) { qe[256] ^= 1; },  // product
+                                                                   [](Bytes& qe) { qe[16] ^= 1; }}) {
+    TestPlatform::Words words;
+    EXPECT_EQ(verdict({4, true, false, change}, words), forged(StepId::QeIdentityMatches));
+    words.fmspc = "00606A000001";  // nor can another problem of the status hide it
+    EXPECT_EQ(verdict({4, true, false, change}, words), forged(StepId::QeIdentityMatches));
+    words = {};
+    words.tdx = false;
+    EXPECT_EQ(verdict({3, false, false, change}, words), forged(StepId::QeIdentityMatches));
+  }
+  for (const auto change :
+       std::initializer_list<void (*)(Bytes&)>{[](Bytes& body) { body[64] ^= 1; },      // signer of the module
+                                               [](Bytes& body) { body[112] ^= 1; }}) {  // its attributes
+    EXPECT_EQ(verdict({4, true, false, nullptr, change}, {}), forged(StepId::TdxModuleMatches));
+  }
+  TestPlatform::Words sgx;
+  sgx.tdx = false;
+  EXPECT_EQ(verdict({4, true, false}, sgx).first, Verdict::Invalid) << "identities of another TEE";
 }
 
 TEST(Dcap, EachDemandIsAStepOfItsOwn) {

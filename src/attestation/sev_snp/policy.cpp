@@ -26,13 +26,17 @@ bool contains(const std::vector<Digest48>& list, const Digest48& digest) {
   return std::find(list.begin(), list.end(), digest) != list.end();
 }
 
-void judge_platform(Steps& steps, const Report& report, const EndorsementFields& fields, const Policy& policy) {
+void judge_chip(Steps& steps, const EndorsementFields& fields, const Policy& policy) {
   const bool denied = !fields.product || policy.denied_products.contains(*fields.product);
   steps.judge(StepId::SnpProductAllowed, !denied          ? std::string()
                                          : fields.product ? std::string(name_of(*fields.product)) + " is not accepted"
                                                           : "the product is not known");
   steps.check(StepId::SnpChipAllowed, fields.hwid.empty() || !policy.denied_chips.contains(fields.hwid),
               "this chip is denied");
+}
+
+void judge_platform(Steps& steps, const Report& report, const EndorsementFields& fields, const Policy& policy) {
+  judge_chip(steps, fields, policy);
   const auto minimum = fields.product ? policy.minimum_tcb.find(*fields.product) : policy.minimum_tcb.end();
   if (minimum == policy.minimum_tcb.end()) {
     steps.skip(StepId::SnpMinimumTcb, "no minimum is set for the product");
@@ -88,6 +92,13 @@ Steps judge(const Report& report, const EndorsementFields& fields, const Policy&
   judge_guest(steps, report, policy);
   judge_platform(steps, report, fields, policy);
   judge_image(steps, report, policy);
+  return steps;
+}
+
+Steps judge_endorsement(const EndorsementFields& fields, const Policy& policy) {
+  Steps steps;
+  steps.check(StepId::SnpReportGiven, !policy.report_needed, "no report is given, so this is about no guest");
+  judge_chip(steps, fields, policy);
   return steps;
 }
 

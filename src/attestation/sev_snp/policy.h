@@ -19,6 +19,8 @@ namespace starminer::attestation::sev_snp {
 using Digest48 = std::array<std::uint8_t, 48>;
 
 struct Policy {
+  /// An endorsement without a report says that a chip is AMD's, and nothing about a guest.
+  bool report_needed = true;
   bool debug_allowed = false;
   bool migration_agent_allowed = false;
   /// Reports before version 3 do not say whether memory was checked for aliases, so they fail.
@@ -40,5 +42,7 @@ struct Policy {
 
 /// Steps SnpDebug to SnpBinding. What the report says counts only if its own check passed.
 [[nodiscard]] evidence::Steps judge(const Report& report, const EndorsementFields& fields, const Policy& policy);
+/// Of an endorsement that no report was given with: steps SnpReportGiven, SnpProductAllowed, SnpChipAllowed.
+[[nodiscard]] evidence::Steps judge_endorsement(const EndorsementFields& fields, const Policy& policy);
 
 }  // namespace starminer::attestation::sev_snp

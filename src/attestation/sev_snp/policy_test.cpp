@@ -89,6 +89,18 @@ TEST(SnpPolicy, WhatIsDemandedAndMetPasses) {
   }
 }
 
+TEST(SnpPolicy, AnEndorsementAloneIsAboutNoGuest) {
+  Policy policy;
+  EXPECT_FALSE(judge_endorsement(good_fields(), policy).passed(StepId::SnpReportGiven));
+  policy.report_needed = false;
+  EXPECT_FALSE(judge_endorsement(good_fields(), policy).any_failed(evidence::StepKind::Policy));
+  policy.denied_chips = {good_fields().hwid};
+  policy.denied_products = {Product::Genoa};
+  const auto denied = judge_endorsement(good_fields(), policy);
+  EXPECT_FALSE(denied.passed(StepId::SnpProductAllowed));
+  EXPECT_FALSE(denied.passed(StepId::SnpChipAllowed));
+}
+
 TEST(SnpPolicy, LeniencyIsSaid) {
   Report report = good_report();
   report.policy = 3U << 18;

@@ -60,7 +60,9 @@ JudgeResult judge_snp_case(const json& row, const CaseFiles& files, const Roots&
   const auto leaf = certificates_of(*endorsement);
   input.endorsement = leaf && leaf->size() == 1 ? leaf->front() : std::move(*endorsement);
   input.chain = certificates_of(*chain).value_or(std::vector<Bytes>{*chain});
-  return judge_snp(input, roots, *time, {});
+  attestation::sev_snp::Policy policy;
+  policy.report_needed = row.contains("report");  // "sev-snp-chain" is of a chain alone
+  return judge_snp(input, roots, *time, policy);
 }
 
 /// Reads a document that the service signed.

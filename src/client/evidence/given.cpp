@@ -18,6 +18,7 @@ namespace {
 using attestation::evidence::row_of;
 using attestation::evidence::StepId;
 using attestation::evidence::StepKind;
+using attestation::evidence::StepOutcome;
 using attestation::evidence::Verdict;
 using attestation::x509::Certificate;
 using attestation::x509::UnixTime;
@@ -223,8 +224,10 @@ Result<Judgement, std::string> judge_gpu_parts(Parts parts, const Roots& roots, 
 
 }  // namespace
 
-Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
-                                           const Demands& demands) {
+namespace {
+
+Result<Judgement, std::string> judge_evidence(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
+                                              const Demands& demands) {
   auto parts = sort_out(files);
   if (!parts) return fail(parts.error());
   std::vector<const GivenFile*> evidence;
@@ -250,22 +253,50 @@ Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, 
   return fail(std::string("no evidence is given"));
 }
 
-Result<StepId, std::string> waivable_step(const std::string& name) {
-  std::string names;
-  for (const auto& row : attestation::evidence::step_rows()) {
-    if (row.kind == StepKind::Cryptography) continue;
-    if (row.name == name) return row.id;
-    names += (names.empty() ? "" : ", ") + std::string(row.name);
+/// What the steps do not answer though it was asked; empty if there is nothing.
+std::string unanswered(const Judgement& judgement, const std::vector<Asked>& asked) {
+  for (const Asked& one : asked) {
+    std::string why;
+    const bool answered = std::any_of(one.steps.begin(), one.steps.end(), [&](StepId id) {
+      const auto* const step = judgement.steps.find(id);
+      if (step != nullptr && step->outcome == StepOutcome::Skipped) why = ": " + step->reason;
+      return step != nullptr && step->outcome != StepOutcome::Skipped;
+    });
+    if (!answered) return one.name + " says nothing about this " + judgement.kind + " evidence" + why;
   }
-  return fail("\"" + name + "\" is no step that can be allowed to fail; those are " + names);
+  return {};
+}
+
+}  // namespace
+
+Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
+                                           const Demands& demands) {
+  auto judgement = judge_evidence(files, roots, time, demands);
+  if (!judgement || judgement->verdict == Verdict::Invalid) return judgement;
+  std::string question = unanswered(*judgement, demands.asked);
+  if (!question.empty()) return fail(std::move(question));
+  return judgement;
+}
+
+Result<std::vector<StepId>, std::string> waivable_steps(const std::string& name) {
+  std::vector<StepId> steps;
+  std::vector<std::string_view> names;
+  for (const auto& row : attestation::evidence::step_rows()) {
+    if (row.kind == StepKind::Cryptography || row.id == StepId::TcbLevelFound) continue;
+    if (row.name == name) steps.push_back(row.id);
+    if (std::find(names.begin(), names.end(), row.name) == names.end()) names.push_back(row.name);
+  }
+  if (!steps.empty()) return steps;
+  std::string known;
+  for (const std::string_view one : names) known += (known.empty() ? "" : ", ") + std::string(one);
+  return fail("\"" + name + "\" is no step that can be allowed to fail; those are " + known);
 }
 
 void waive(Judgement& judgement, const std::vector<StepId>& waived) {
   const auto& steps = judgement.steps.list();
   judgement.accepted =
       judgement.verdict == Verdict::Valid && std::none_of(steps.begin(), steps.end(), [&](const auto& step) {
-        return step.outcome == attestation::evidence::StepOutcome::Failed &&
-               std::find(waived.begin(), waived.end(), step.id) == waived.end();
+        return step.outcome == StepOutcome::Failed && std::find(waived.begin(), waived.end(), step.id) == waived.end();
       });
 }
 

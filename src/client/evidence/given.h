@@ -22,20 +22,30 @@ struct GivenFile {
   Bytes bytes;
 };
 
+/// Something that the caller said, which must have had a say.
+struct Asked {
+  /// As the caller gave it: "--nonce".
+  std::string name;
+  /// Of these steps one must have been judged.
+  std::vector<attestation::evidence::StepId> steps;
+};
+
 /// What a verifier asks beyond the cryptography.
 struct Demands {
+  std::vector<Asked> asked;
   attestation::sev_snp::Policy snp;
   attestation::dcap::Policy dcap;
   GpuDemands gpu;
 };
 
-/// Fails with a sentence that says which file is not understood, what is missing, or what is there twice.
+/// Fails with a sentence that says which file is not understood, what is missing, or what is there twice; or that
+/// something that was asked says nothing about evidence of this kind, unless that is invalid anyway.
 [[nodiscard]] Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots,
                                                          attestation::x509::UnixTime time, const Demands& demands);
 
-/// Takes a failing step out of what decides about acceptance. Steps of the cryptography cannot be waived. Fails with a
-/// sentence that names the steps that can.
-[[nodiscard]] Result<attestation::evidence::StepId, std::string> waivable_step(const std::string& name);
+/// The steps of this name, one for each kind of evidence, that a caller may take out of what decides about acceptance:
+/// none of the cryptography, nor that Intel says nothing of a platform. Fails with a sentence that names the others.
+[[nodiscard]] Result<std::vector<attestation::evidence::StepId>, std::string> waivable_steps(const std::string& name);
 /// Decides anew with these steps waived.
 void waive(Judgement& judgement, const std::vector<attestation::evidence::StepId>& waived);
 

@@ -94,6 +94,9 @@ Judgement judge_snp(const SnpFiles& files, const Roots& roots, UnixTime time,
   const EndorsementInput input{files.endorsement, chain, roots.amd};
   if (!files.report) {
     auto check = attestation::sev_snp::check_endorsement(input, time);
+    if (check.endorsement) {
+      check.steps.append(attestation::sev_snp::judge_endorsement(check.endorsement->fields, policy));
+    }
     Judgement judgement = judgement_of("sev-snp-chain", std::move(check.steps));
     if (check.endorsement) judgement.certificate = certificate_of(*check.endorsement);
     return judgement;
