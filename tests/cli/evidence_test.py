@@ -241,9 +241,16 @@ class GpuTest(EvidenceTest):
         device = ["nvidia/hopper_535.report.bin", "nvidia/hopper_535.chain.pem", "--time", "2024-06-01T00:00:00Z",
                   "--nonce", "27a328247bf7935c993341cf587be6f05986ccce4fe7ba2c54100bd616a58f66", "--allow", "fwid_present"]
         self.assertIsNone(self.steps(*device, code=0)["measurements_match"])
-        self.assertIs(self.steps(*device, vbios, code=0)["measurements_match"], True)
-        self.assertIs(self.steps(*device, "nvidia/vbios_96005E0001_mismatch.rim.xml", code=8)["measurements_match"], False)
-        self.assertIs(self.steps(*device, vbios, vbios, code=8)["measurements_match"], False)
+        # The VBIOS alone says nothing of the driver's firmware; a manifest of another driver not either.
+        for manifests, why in (([vbios], "there is no manifest of the driver 535.86.09"),
+                               ([vbios, "nvidia/driver_550.144.03.rim.xml"], "a manifest is of version 550.144.03, the device has driver"),
+                               ([vbios, vbios], "there is no manifest of the driver")):
+            rows = [row for row in self.verified(*device, *manifests, code=8)["steps"] if row["step"] == "measurements_match"]
+            self.assertEqual([row["passed"] for row in rows], [False])
+            self.assertIn(why, rows[0]["reason"])
+        # Which of two manifests a step is about, it says.
+        text = self.run_cli("verify", *device[:2], "--time", "2025-09-01T00:00:00Z", vbios, "nvidia/driver_550.144.03.rim.xml", code=8)
+        self.assertIn(vbios + ": ", text.stdout)
         self.fails("verify", *SNP, vbios, *TIME, code=2, says=["manifest of measurements"])
 
     def test_the_form_that_drivers_hand_over(self):
@@ -258,6 +265,10 @@ class GpuTest(EvidenceTest):
         self.assertEqual((found["verdict"], found["accepted"]), ("UNVERIFIABLE", False))
         self.assertIn("UNVERIFIABLE: what it takes", self.run_cli("verify", TOKEN, *during, code=8).stdout)
         self.assertIs(self.steps(TOKEN, "--time", "2026-06-11T00:31:00Z", code=8)["token_time"], False)
+        steps = {row["step"]: row["passed"] for row in found["steps"]}
+        self.assertEqual((steps["nonce_given"], steps["token_issuer"], steps["submods_agree"], steps["devices_are_gpus"]),
+                         (False, True, True, True))
+        self.assertIs(self.steps(TOKEN, *during, "--nonce", "93" * 32, code=8)["token_nonce_equals_expected"], False)
         kid = found["fields"]["header"]["kid"]
         coordinate = base64.urlsafe_b64encode(bytes(48)).decode()
         key = {"kty": "EC", "crv": "P-384", "kid": kid, "x": coordinate, "y": coordinate}

@@ -60,9 +60,20 @@ void Steps::check(StepId id, bool passed, std::string_view reason) { judge(id, p
 
 void Steps::append(const Steps& other) { steps_.insert(steps_.end(), other.steps_.begin(), other.steps_.end()); }
 
+void Steps::append(const Steps& other, std::string_view name) {
+  for (const Step& step : other.steps_) {
+    add(step.id, step.outcome, step.reason.empty() ? step.reason : std::string(name) + ": " + step.reason);
+  }
+}
+
 const Step* Steps::find(StepId id) const {
-  const auto found = std::find_if(steps_.begin(), steps_.end(), [id](const Step& step) { return step.id == id; });
-  return found == steps_.end() ? nullptr : &*found;
+  const Step* found = nullptr;
+  for (const StepOutcome outcome : {StepOutcome::Failed, StepOutcome::Skipped, StepOutcome::Passed}) {
+    for (const Step& step : steps_) {
+      if (found == nullptr && step.id == id && step.outcome == outcome) found = &step;
+    }
+  }
+  return found;
 }
 
 bool Steps::passed(StepId id) const {

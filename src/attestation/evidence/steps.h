@@ -57,11 +57,15 @@ class Steps {
   void judge(StepId id, std::string reason);
   void check(StepId id, bool passed, std::string_view reason);
   void append(const Steps& other);
+  /// The same, of one of several parts: its reasons begin with its name.
+  void append(const Steps& other, std::string_view name);
 
   [[nodiscard]] const std::vector<Step>& list() const& { return steps_; }
   const std::vector<Step>& list() && = delete;
-  /// The step, or null if the check did not come to it.
+  /// The step, or null if the check did not come to it. Of several, which parts of one kind have, one that failed, else
+  /// one that was skipped.
   [[nodiscard]] const Step* find(StepId id) const;
+  /// Each of them.
   [[nodiscard]] bool passed(StepId id) const;
   [[nodiscard]] bool any_failed(StepKind kind) const;
   /// Of the cryptography alone. Invalid for an empty list: evidence that nobody looked at proves nothing.

@@ -38,6 +38,25 @@ TEST(Steps, TheVerdictIsOfTheCryptographyAlone) {
   EXPECT_FALSE(steps.passed(StepId::SnpRoot));
 }
 
+TEST(Steps, AStepOfSeveralPartsPassesIfEachDoes) {
+  Steps part;
+  part.pass(StepId::RimSignature);
+  Steps steps = part;
+  steps.append(part, "driver.xml");
+  EXPECT_TRUE(steps.passed(StepId::RimSignature));
+  EXPECT_EQ(steps.find(StepId::RimSignature)->reason, "");
+  Steps skipped;
+  skipped.skip(StepId::RimSignature, "no key");
+  steps.append(skipped, "none.xml");
+  EXPECT_FALSE(steps.passed(StepId::RimSignature));
+  Steps failed;
+  failed.fail(StepId::RimSignature, "broken");
+  steps.append(failed, "vbios.xml");
+  steps.append(part);
+  EXPECT_FALSE(steps.passed(StepId::RimSignature));
+  EXPECT_EQ(steps.find(StepId::RimSignature)->reason, "vbios.xml: broken");
+}
+
 TEST(Steps, BytesOutOfFormAreNotAccepted) {
   Steps steps;
   steps.pass(StepId::SnpSignature);

@@ -132,11 +132,50 @@ void judge_signatures(evidence::Steps& steps, const Detached& detached, const To
   }
 }
 
-std::string time_fault(const OverallClaims& overall, x509::UnixTime time) {
+std::string time_fault(const TokenCheck& token, x509::UnixTime time) {
   if (time.seconds < 0) return "the token is not valid yet";
   const auto now = static_cast<std::uint64_t>(time.seconds);
-  if (now < overall.not_before || now < overall.issued) return "the token is not valid yet";
-  return now <= overall.expires ? "" : "the token has run out";
+  if (now < token.overall.not_before || now < token.overall.issued) return "the token is not valid yet";
+  if (now > token.overall.expires) return "the token has run out";
+  for (const auto& [name, device] : token.devices) {
+    if (device.not_before && now < *device.not_before) return "the token of " + name + " is not valid yet";
+    if (device.expires && now > *device.expires) return "the token of " + name + " has run out";
+  }
+  return {};
+}
+
+std::optional<DeviceClaims> read_device(const Token& token) {
+  const auto claims = json::parse(token.claims);
+  if (!claims || claims->kind != Kind::Object) return std::nullopt;
+  return DeviceClaims{claims->text_of("iss").value_or(""), claims->text_of("eat_nonce").value_or(""),
+                      claims->text_of("ueid").value_or(""), claims->number_of("nbf"), claims->number_of("exp")};
+}
+
+/// The overall token has the digest of each device's, so one that contradicts it is of another request.
+std::string submodules_fault(const TokenCheck& token) {
+  for (const auto& [name, device] : token.devices) {
+    if (!device.issuer.empty() && device.issuer != token.overall.issuer)
+      return "the token of " + name + " has another issuer";
+    if (!device.nonce.empty() && device.nonce != token.overall.nonce)
+      return "the token of " + name + " answers another nonce";
+  }
+  return {};
+}
+
+/// A big-endian number in decimal, without leading zeros.
+std::string decimal_of(ByteView number) {
+  std::string digits = "0";  // the last first
+  for (const std::uint8_t byte : number) {
+    unsigned carry = byte;
+    for (char& digit : digits) {
+      carry += static_cast<unsigned>(digit - '0') * 256;
+      digit = static_cast<char>('0' + carry % 10);
+      carry /= 10;
+    }
+    for (; carry > 0; carry /= 10) digits += static_cast<char>('0' + carry % 10);
+  }
+  while (digits.size() > 1 && digits.back() == '0') digits.pop_back();
+  return {digits.rbegin(), digits.rend()};
 }
 
 }  // namespace
@@ -178,7 +217,16 @@ TokenCheck check_token(const TokenInput& input) {
   const auto detached = parse_detached(input.text);
   const auto claims = detached ? json::parse(detached->overall.claims) : std::nullopt;
   const auto overall = claims ? read_claims(*claims) : std::nullopt;
-  if (!overall) {
+  bool whole = overall.has_value();
+  if (whole) {
+    for (const auto& [name, token] : detached->submodules) {
+      auto device = read_device(token);
+      whole = whole && device;
+      if (device) check.devices.emplace(name, std::move(*device));
+    }
+  }
+  if (!whole) {
+    check.devices.clear();
     steps.fail(StepId::EatForm, "it is no detached token of NVIDIA's service");
     steps.skip(StepId::EatSignature, "there is no token");
     return check;
@@ -189,12 +237,31 @@ TokenCheck check_token(const TokenInput& input) {
   check.overall = *overall;
   judge_signatures(steps, *detached, input.keys);
   steps.judge(StepId::EatDigests, digests_fault(*claims, *detached, check.digests));
-  if (input.time) steps.judge(StepId::EatTime, time_fault(*overall, *input.time));
+  if (input.time) steps.judge(StepId::EatTime, time_fault(check, *input.time));
   if (input.expected_nonce) {
     steps.check(StepId::EatNonce, overall->nonce == *input.expected_nonce, "the token answers another nonce");
   }
   steps.check(StepId::EatResult, overall->result, "the service did not accept the evidence");
+  steps.check(StepId::EatIssuer, overall->issuer == kTokenIssuer && overall->subject == kTokenSubject,
+              "the token is not of NVIDIA's service");
+  steps.judge(StepId::EatSubmodules, submodules_fault(check));
   return check;
+}
+
+evidence::Steps judge(const TokenCheck& token, bool nonce_given, const Policy& policy) {
+  evidence::Steps steps;
+  steps.check(StepId::NvNonceGiven, nonce_given || !policy.nonce_needed,
+              "no nonce is expected, so the token may be an old one");
+  const bool gpus = std::all_of(token.devices.begin(), token.devices.end(),
+                                [](const auto& device) { return device.first.starts_with("GPU-"); });
+  steps.check(StepId::EatDevices, gpus || policy.switches_allowed, "the token is about other devices than GPUs");
+  const bool denied = std::any_of(policy.denied_devices.begin(), policy.denied_devices.end(), [&](const Bytes& serial) {
+    const std::string ueid = decimal_of(serial);
+    return std::any_of(token.devices.begin(), token.devices.end(),
+                       [&](const auto& device) { return device.second.ueid == ueid; });
+  });
+  steps.check(StepId::NvDeviceAllowed, !denied, "this device is denied");
+  return steps;
 }
 
 }  // namespace starminer::attestation::nvidia

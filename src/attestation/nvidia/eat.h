@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "attestation/evidence/steps.h"
+#include "attestation/nvidia/verify.h"
 #include "attestation/x509/time.h"
 #include "base/bytes.h"
 
@@ -37,11 +38,26 @@ struct OverallClaims {
   std::uint64_t expires = 0;
 };
 
+/// Of the token of a device; a claim that it does not make is empty.
+struct DeviceClaims {
+  std::string issuer;
+  std::string nonce;
+  /// The serial number of the device's leaf, in decimal.
+  std::string ueid;
+  std::optional<std::uint64_t> not_before;
+  std::optional<std::uint64_t> expires;
+};
+
+inline constexpr std::string_view kTokenIssuer = "https://nras.attestation.nvidia.com";
+inline constexpr std::string_view kTokenSubject = "NVIDIA-PLATFORM-ATTESTATION";
+
 struct TokenCheck {
   evidence::Steps steps;
   std::string key_id;
   std::string algorithm;
   OverallClaims overall;
+  /// By the name of the submodule: "GPU-0".
+  std::map<std::string, DeviceClaims> devices;
   /// Whether the digest that the overall token has of a submodule's token is right.
   std::map<std::string, bool> digests;
 };
@@ -54,7 +70,11 @@ struct TokenInput {
   std::optional<std::string> expected_nonce;
 };
 
-/// Steps EatForm to EatResult; EatTime and EatNonce where they are asked for.
+/// Steps EatForm to EatSubmodules; EatTime and EatNonce where they are asked for. A token of another issuer than
+/// NVIDIA's service, or one that contradicts the tokens of its devices, is none.
 [[nodiscard]] TokenCheck check_token(const TokenInput& input);
+
+/// Steps NvNonceGiven, EatDevices and NvDeviceAllowed. What the token says counts only if its own check passed.
+[[nodiscard]] evidence::Steps judge(const TokenCheck& token, bool nonce_given, const Policy& policy);
 
 }  // namespace starminer::attestation::nvidia

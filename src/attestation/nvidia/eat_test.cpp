@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "attestation/x509/pem.h"
 #include "attestation/x509/test_authority.h"
 #include "attestation/x509/test_vectors.h"
 #include "base/hash.h"
@@ -47,14 +48,27 @@ struct Service {
 
   /// Overall and one submodule.
   [[nodiscard]] std::string detached(const std::string& result = "true", const std::string& digest_of = "") const {
-    const std::string gpu = token(R"({"measres":"success"})");
-    const std::string digest = sha256(digest_of.empty() ? gpu : digest_of).hex();
+    return detached_of({.result = result, .digest_of = digest_of});
+  }
+
+  struct Words {
+    std::string result = "true";
+    std::string digest_of{};
+    std::string issuer = "https://nras.attestation.nvidia.com";
+    std::string subject = "NVIDIA-PLATFORM-ATTESTATION";
+    std::string name = "GPU-0";
+    std::string claims = R"({"measres":"success","ueid":"258"})";
+  };
+
+  [[nodiscard]] std::string detached_of(const Words& words) const {
+    const std::string gpu = token(words.claims);
+    const std::string digest = sha256(words.digest_of.empty() ? gpu : words.digest_of).hex();
     const std::string overall =
-        token(R"({"iss":"nras","sub":"s","x-nvidia-ver":"3.0","x-nvidia-overall-att-result":)" + result +
-              R"(,"eat_nonce":")" + kNonce +
-              R"(","iat":1749601858,"nbf":1749601858,"exp":1749605458,"submods":{"GPU-0":["DIGEST",["SHA-256",")" +
-              digest + R"("]]}})");
-    return R"([["JWT",")" + overall + R"("],{"GPU-0":")" + gpu + R"("}])";
+        token(R"({"iss":")" + words.issuer + R"(","sub":")" + words.subject +
+              R"(","x-nvidia-ver":"3.0","x-nvidia-overall-att-result":)" + words.result + R"(,"eat_nonce":")" + kNonce +
+              R"(","iat":1749601858,"nbf":1749601858,"exp":1749605458,"submods":{")" + words.name +
+              R"(":["DIGEST",["SHA-256",")" + digest + R"("]]}})");
+    return R"([["JWT",")" + overall + R"("],{")" + words.name + R"(":")" + gpu + R"("}])";
   }
 };
 
@@ -93,7 +107,8 @@ TEST(Eat, WithItsKeyATokenIsVerified) {
   const auto found = check(service().detached());
   EXPECT_THAT(failed(found.steps), IsEmpty());
   EXPECT_TRUE(found.steps.accepted());
-  EXPECT_EQ(found.overall.issuer, "nras");
+  EXPECT_EQ(found.overall.issuer, kTokenIssuer);
+  EXPECT_EQ(found.devices.at("GPU-0").ueid, "258");
 }
 
 TEST(Eat, EachStepFailsAlone) {
@@ -104,6 +119,50 @@ TEST(Eat, EachStepFailsAlone) {
   EXPECT_THAT(failed(check(service().detached(), {-1}).steps), ElementsAre(StepId::EatTime));
   EXPECT_THAT(failed(check_token({service().detached(), service().keys, kIssued, std::string(64, 'b')}).steps),
               ElementsAre(StepId::EatNonce));
+}
+
+TEST(Eat, TokensAreOfOneIssuerAndAgree) {
+  const auto failures = [](const Service::Words& words, std::int64_t later = 0) {
+    return failed(check(service().detached_of(words), {kIssued.seconds + later}).steps);
+  };
+  const std::string nonce(64, 'b');
+  EXPECT_THAT(failures({.issuer = "https://nras.example"}), ElementsAre(StepId::EatIssuer));
+  EXPECT_THAT(failures({.subject = "NVIDIA-SWITCH"}), ElementsAre(StepId::EatIssuer));
+  EXPECT_THAT(failures({.claims = R"({"iss":"https://nras.example"})"}), ElementsAre(StepId::EatSubmodules));
+  EXPECT_THAT(failures({.claims = R"({"eat_nonce":")" + nonce + "\"}"}), ElementsAre(StepId::EatSubmodules));
+  EXPECT_THAT(failures({.claims = R"({"eat_nonce":")" + kNonce + "\"}"}), IsEmpty());
+  const Service::Words brief = {.claims = R"({"nbf":1749601858,"exp":1749601868})"};
+  EXPECT_THAT(failures(brief), IsEmpty());
+  EXPECT_THAT(failures(brief, 11), ElementsAre(StepId::EatTime));
+  EXPECT_THAT(failures({.claims = R"({"nbf":1749601859})"}), ElementsAre(StepId::EatTime));
+  EXPECT_THAT(failures({.claims = "[]"}), ElementsAre(StepId::EatForm));
+}
+
+TEST(Eat, ThePolicyIsThatOfReports) {
+  const auto token = check(service().detached());
+  EXPECT_THAT(failed(judge(token, true, {})), IsEmpty());
+  EXPECT_THAT(failed(judge(token, false, {})), ElementsAre(StepId::NvNonceGiven));
+  Policy policy;
+  policy.denied_devices = {{0x01, 0x02}};  // 258
+  EXPECT_THAT(failed(judge(token, true, policy)), ElementsAre(StepId::NvDeviceAllowed));
+  policy.denied_devices = {{0x02, 0x01}};
+  EXPECT_THAT(failed(judge(token, true, policy)), IsEmpty());
+  const auto other = check(service().detached_of({.name = "SWITCH-0"}));
+  EXPECT_THAT(failed(judge(other, true, {})), ElementsAre(StepId::EatDevices));
+  policy.switches_allowed = true;
+  EXPECT_THAT(failed(judge(other, true, policy)), IsEmpty());
+}
+
+TEST(Eat, AServedTokenNamesItsDeviceByTheLeafsSerial) {
+  const auto token = check_token({vector_text("nvidia/nras_eat_hopper_v3.json"), service().keys, std::nullopt, {}});
+  Policy policy;
+  policy.denied_devices = {from_hex("53c22ba1").value()};
+  EXPECT_TRUE(judge(token, true, policy).passed(StepId::NvDeviceAllowed));
+  const auto chain = x509::certificates_of_pem(vector_text("nvidia/hopper_550.chain.pem")).value();
+  const auto certificate = x509::Certificate::parse(chain.front());
+  const ByteView leaf = certificate->serial();
+  policy.denied_devices = {Bytes(leaf.begin(), leaf.end())};
+  EXPECT_FALSE(judge(token, true, policy).passed(StepId::NvDeviceAllowed));
 }
 
 TEST(Eat, TokensThatNobodyNamesAreRefused) {

@@ -12,6 +12,8 @@ constexpr std::size_t kRequestBytes = 37;
 constexpr std::size_t kNonceBytes = 32;
 constexpr std::size_t kSignatureBytes = 96;
 constexpr std::size_t kDigestBytes = 48;
+/// Real devices send up to 20.
+constexpr std::size_t kFieldsMax = 64;
 constexpr std::uint8_t kSpdm11 = 0x11;
 // GET_MEASUREMENTS, all blocks, with a signature.
 constexpr std::array<std::uint8_t, 4> kRequestHead = {kSpdm11, 0xe0, 0x01, 0xff};
@@ -44,6 +46,7 @@ std::string read_opaque(Report& report, ByteView data) {
     field.type = taker.u16();
     field.value = taker.take(taker.u16());
     if (taker.failed()) return "a field of the opaque data ends early";
+    if (report.opaque.size() == kFieldsMax) return "the opaque data has too many fields";
     if (report.find(field.type)) return "a field of the opaque data is there twice";
     report.opaque.push_back(field);
   }
@@ -62,6 +65,28 @@ const MeasurementBlock* Report::block(std::uint8_t index) const {
   const auto found = std::find_if(blocks.begin(), blocks.end(),
                                   [index](const MeasurementBlock& candidate) { return candidate.index == index; });
   return found == blocks.end() ? nullptr : &*found;
+}
+
+std::string Report::driver_version() const {
+  const auto value = find(kDriverVersion);
+  const std::string_view text = value ? as_text(*value) : std::string_view();
+  return std::string(text.substr(0, text.find('\0')));
+}
+
+std::string Report::vbios_version() const {
+  constexpr std::size_t kBytes = 8;
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto value = find(kVbiosVersion);
+  if (!value || value->size() != kBytes) return {};
+  // Two little-endian words, of which the second has one byte of the version.
+  std::string text;
+  for (const std::size_t at : {3U, 2U, 1U, 0U, 4U}) {
+    const std::uint8_t byte = (*value)[at];
+    if (!text.empty()) text += '.';
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
 }
 
 Result<Report, std::string> parse_report(ByteView bytes) {

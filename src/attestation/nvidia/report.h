@@ -27,6 +27,7 @@ struct OpaqueField {
 
 inline constexpr std::uint16_t kDriverVersion = 3;
 inline constexpr std::uint16_t kVbiosVersion = 6;
+inline constexpr std::uint16_t kNvdecStatus = 11;
 inline constexpr std::uint16_t kFwid = 20;
 
 /// Views into the bytes that it was read from.
@@ -51,6 +52,11 @@ struct Report {
   /// The value of a field; empty optional where the device does not send it.
   [[nodiscard]] std::optional<ByteView> find(std::uint16_t type) const;
   [[nodiscard]] const MeasurementBlock* block(std::uint8_t index) const;
+
+  /// "550.144.03"; empty where the device does not send it.
+  [[nodiscard]] std::string driver_version() const;
+  /// "96.00.5E.00.01"; empty where the device does not send it in the form of GPUs.
+  [[nodiscard]] std::string vbios_version() const;
 };
 
 /// Fails with the first length or code that does not fit. `bytes` must outlive the report.

@@ -121,9 +121,23 @@ ReportCheck check_report(ByteView bytes, const DeviceChain& chain, const std::op
   return check;
 }
 
+namespace {
+
+/// Of the firmware of a video decoder, measured only where that is on.
+constexpr std::uint8_t kNvdecIndex = 35;
+
+bool nvdec_is_off(const Report& report) {
+  constexpr std::uint8_t kOff = 0x55;
+  const auto status = report.find(kNvdecStatus);
+  return status && status->size() == 1 && status->front() == kOff;
+}
+
+}  // namespace
+
 std::vector<std::uint8_t> mismatching_indexes(const Report& report, const GoldenValues& golden) {
   std::vector<std::uint8_t> indexes;
   for (const auto& [index, alternatives] : golden) {
+    if (index == kNvdecIndex && nvdec_is_off(report)) continue;
     const MeasurementBlock* block = index == 0xff ? nullptr : report.block(static_cast<std::uint8_t>(index + 1));
     const bool known =
         block != nullptr && std::any_of(alternatives.begin(), alternatives.end(),
@@ -135,15 +149,42 @@ std::vector<std::uint8_t> mismatching_indexes(const Report& report, const Golden
 
 namespace {
 
-std::string golden_fault(const Report& report, const std::vector<GoldenValues>& sets) {
-  GoldenValues all;
-  for (const GoldenValues& set : sets) {
-    for (const auto& [index, alternatives] : set) {
-      if (!all.emplace(index, alternatives).second)
-        return "two manifests have a value for index " + std::to_string(index);
+/// Versions are written in both cases.
+bool same_version(std::string_view left, std::string_view right) {
+  const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; };
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [&](char a, char b) { return upper(a) == upper(b); });
+}
+
+/// Whether there is one manifest of the driver, one of the VBIOS, and no other.
+std::string manifests_fault(const Report& report, const std::vector<Golden>& sets) {
+  const std::string driver = report.driver_version();
+  const std::string vbios = report.vbios_version();
+  const auto count = [&](const std::string& version) {
+    return std::count_if(sets.begin(), sets.end(), [&](const Golden& set) {
+      return !version.empty() && same_version(set.version, version) && !set.values.empty();
+    });
+  };
+  for (const Golden& set : sets) {
+    if (!same_version(set.version, driver) && !same_version(set.version, vbios)) {
+      return "a manifest is of version " + set.version + ", the device has driver " + driver + " and VBIOS " + vbios;
     }
   }
-  if (all.empty()) return "the manifests have no value";
+  if (count(driver) == 0) return "there is no manifest of the driver " + driver;
+  if (count(vbios) == 0) return "there is no manifest of the VBIOS " + vbios;
+  return {};
+}
+
+std::string golden_fault(const Report& report, const std::vector<Golden>& sets) {
+  if (std::string fault = manifests_fault(report, sets); !fault.empty()) return fault;
+  GoldenValues all;
+  for (const Golden& set : sets) {
+    for (const auto& [index, alternatives] : set.values) {
+      if (!all.emplace(index, alternatives).second) {
+        return "two manifests have a value for index " + std::to_string(index);
+      }
+    }
+  }
   const auto mismatching = mismatching_indexes(report, all);
   if (mismatching.empty()) return {};
   std::string text = "other values than the manifests' at index";
@@ -159,9 +200,13 @@ Steps judge(const Report& report, const DeviceChain& chain, bool nonce_given, co
               "no nonce is expected, so the report may be an old one");
   steps.check(StepId::NvFwidPresent, !policy.fwid_needed || report.find(kFwid).has_value(),
               "the driver is too old to name its firmware");
-  const ByteView serial = chain.certificates.front().serial();
-  steps.check(StepId::NvDeviceAllowed, !policy.denied_devices.contains(Bytes(serial.begin(), serial.end())),
-              "this device is denied");
+  constexpr std::size_t kOfTheDevice = 2;
+  const auto& certificates = chain.certificates;
+  const auto behind = certificates.begin() + static_cast<std::ptrdiff_t>(std::min(kOfTheDevice, certificates.size()));
+  const bool denied = std::any_of(certificates.begin(), behind, [&](const Certificate& certificate) {
+    return policy.denied_devices.contains(Bytes(certificate.serial().begin(), certificate.serial().end()));
+  });
+  steps.check(StepId::NvDeviceAllowed, !denied, "this device is denied");
   if (policy.golden) {
     steps.judge(StepId::NvMeasurements, golden_fault(report, *policy.golden));
   } else {

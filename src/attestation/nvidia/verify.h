@@ -51,20 +51,31 @@ struct ReportCheck {
 /// Accepted values of measurements: by the index of a manifest, which is the block's less one, the alternatives.
 using GoldenValues = std::map<std::uint8_t, std::vector<Digest48>>;
 
+/// What a manifest accepts for a version of the driver or the VBIOS.
+struct Golden {
+  /// "550.144.03" or "96.00.5E.00.01".
+  std::string version;
+  GoldenValues values;
+};
+
 struct Policy {
   bool nonce_needed = true;
   bool fwid_needed = true;
-  /// By the serial number of the leaf.
+  /// Tokens may be about switches, too.
+  bool switches_allowed = false;
+  /// By the serial number of the leaf, which is of chip and firmware, or of the certificate above it, which is of the
+  /// chip.
   std::set<Bytes> denied_devices;
-  /// Of driver and VBIOS; each index belongs to one of them.
-  std::optional<std::vector<GoldenValues>> golden;
+  /// Of the driver and of the VBIOS that the report names, both; each index belongs to one of them.
+  std::optional<std::vector<Golden>> golden;
 };
 
 /// Steps NvNonceGiven to NvMeasurements. What the report says counts only if its own check passed.
 [[nodiscard]] evidence::Steps judge(const Report& report, const DeviceChain& chain, bool nonce_given,
                                     const Policy& policy);
 
-/// The indexes of the manifest whose value the report does not have.
+/// The indexes of the manifest whose value the report does not have. One of the video decoder is left out where the
+/// report says that it is off.
 [[nodiscard]] std::vector<std::uint8_t> mismatching_indexes(const Report& report, const GoldenValues& golden);
 
 }  // namespace starminer::attestation::nvidia

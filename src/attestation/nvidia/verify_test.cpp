@@ -135,6 +135,13 @@ TEST(Gpu, EachDemandIsAStepOfItsOwn) {
   const ByteView serial = chain.chain->certificates[0].serial();
   policy.denied_devices = {Bytes(serial.begin(), serial.end())};
   EXPECT_THAT(failed(judge(*report, *chain.chain, true, policy)), ElementsAre(StepId::NvDeviceAllowed));
+  // Other firmware of the chip has another leaf.
+  const ByteView chip = chain.chain->certificates[1].serial();
+  policy.denied_devices = {Bytes(chip.begin(), chip.end())};
+  EXPECT_THAT(failed(judge(*report, *chain.chain, true, policy)), ElementsAre(StepId::NvDeviceAllowed));
+  const ByteView family = chain.chain->certificates[2].serial();
+  policy.denied_devices = {Bytes(family.begin(), family.end())};
+  EXPECT_THAT(failed(judge(*report, *chain.chain, true, policy)), IsEmpty());
 }
 
 TEST(Gpu, MeasurementsAreHeldAgainstManifests) {
@@ -147,19 +154,53 @@ TEST(Gpu, MeasurementsAreHeldAgainstManifests) {
     std::copy(bytes.begin(), bytes.end(), digest.begin());
     return digest;
   };
+  EXPECT_EQ(report->driver_version(), "580.159.03");
+  EXPECT_EQ(report->vbios_version(), "96.00.74.00.20");
   const Digest48 other{1};
-  const auto reason = [&](std::vector<GoldenValues> golden) {
+  const auto reason = [&](std::vector<Golden> golden) {
     Policy policy;
     policy.golden = std::move(golden);
     const auto steps = judge(*report, *chain.chain, true, policy);
     return steps.find(StepId::NvMeasurements)->reason;
   };
-  EXPECT_EQ(reason({{{1, {value(2)}}}, {{2, {other, value(3)}}}}), "");
-  EXPECT_EQ(reason({{{1, {other}}, {2, {value(3)}}, {63, {other}}}}), "other values than the manifests' at index 1 63");
-  EXPECT_EQ(reason({{{64, {other}}}}), "other values than the manifests' at index 64");
-  EXPECT_EQ(reason({{{255, {other}}}}), "other values than the manifests' at index 255");
-  EXPECT_EQ(reason({{{1, {value(2)}}}, {{1, {value(2)}}}}), "two manifests have a value for index 1");
-  EXPECT_EQ(reason({}), "the manifests have no value");
+  const auto driver = [](GoldenValues values) { return Golden{"580.159.03", std::move(values)}; };
+  const Golden vbios{"96.00.74.00.20", {{2, {other, value(3)}}}};
+  EXPECT_EQ(reason({driver({{1, {value(2)}}}), vbios}), "");
+  EXPECT_EQ(reason({vbios, driver({{1, {other}}, {63, {other}}})}), "other values than the manifests' at index 1 63");
+  EXPECT_EQ(reason({driver({{64, {other}}}), vbios}), "other values than the manifests' at index 64");
+  EXPECT_EQ(reason({driver({{255, {other}}}), vbios}), "other values than the manifests' at index 255");
+  EXPECT_EQ(reason({driver({{2, {value(3)}}}), vbios}), "two manifests have a value for index 2");
+  // One of the two leaves the other's firmware unknown.
+  EXPECT_EQ(reason({vbios}), "there is no manifest of the driver 580.159.03");
+  EXPECT_EQ(reason({driver({}), vbios}), "there is no manifest of the driver 580.159.03");
+  EXPECT_EQ(reason({driver({{1, {value(2)}}})}), "there is no manifest of the VBIOS 96.00.74.00.20");
+  EXPECT_EQ(reason({}), "there is no manifest of the driver 580.159.03");
+  EXPECT_EQ(reason({driver({{1, {value(2)}}}), vbios, {"97.00.83.00.09", {}}}),
+            "a manifest is of version 97.00.83.00.09, the device has driver 580.159.03 and VBIOS 96.00.74.00.20");
+}
+
+TEST(Gpu, VersionsOfTheVbiosAreWrittenInBothCases) {
+  const Device device("550");
+  const auto chain = check_chain(device.chain, anchors(), kTime);
+  const auto report = parse_report(device.report);
+  Policy policy;
+  Digest48 first{};
+  std::copy_n(report->block(2)->value.begin(), first.size(), first.begin());
+  policy.golden = {{"550.90.07", {{1, {first}}}}, {"96.00.9f.00.01", {{1, {first}}}}};
+  EXPECT_EQ(judge(*report, *chain.chain, true, policy).find(StepId::NvMeasurements)->reason,
+            "two manifests have a value for index 1");
+}
+
+TEST(Gpu, AVideoDecoderThatIsOffIsNotMeasured) {
+  const Device device("580");
+  auto report = parse_report(device.report).value();
+  const GoldenValues golden = {{35, {Digest48{1}}}, {36, {Digest48{1}}}};
+  EXPECT_THAT(mismatching_indexes(report, golden), ElementsAre(36));
+  const Bytes on = {0xaa};
+  for (OpaqueField& field : report.opaque) {
+    if (field.type == kNvdecStatus) field.value = on;
+  }
+  EXPECT_THAT(mismatching_indexes(report, golden), ElementsAre(35, 36));
 }
 
 TEST(GpuReport, EveryLengthButItsOwnIsRefused) {
@@ -186,6 +227,20 @@ TEST(GpuReport, SaysWhatDoesNotFit) {
     ASSERT_FALSE(report) << row.at;
     EXPECT_NE(report.error().find(row.says), std::string::npos) << row.at << ": " << report.error();
   }
+}
+
+TEST(GpuReport, FieldsAreFew) {
+  const auto with_fields = [](std::uint8_t count) {
+    Bytes bytes(37 + 8 + 32);
+    std::copy_n(vector_file("nvidia/hopper_550.report.bin").begin(), 41, bytes.begin());
+    std::fill(bytes.begin() + 41, bytes.end(), std::uint8_t{0});  // no block
+    bytes.insert(bytes.end(), {static_cast<std::uint8_t>(4 * count), static_cast<std::uint8_t>(count >> 6)});
+    for (std::uint8_t i = 0; i < count; ++i) bytes.insert(bytes.end(), {i, 0, 0, 0});
+    bytes.resize(bytes.size() + 96);
+    return bytes;
+  };
+  EXPECT_TRUE(parse_report(with_fields(64)));
+  EXPECT_EQ(parse_report(with_fields(65)).error(), "the opaque data has too many fields");
 }
 
 RC_GTEST_PROP(GpuReport, TakesAnyBytes, (std::vector<std::uint8_t> tail)) {

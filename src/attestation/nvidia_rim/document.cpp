@@ -14,12 +14,35 @@ std::string_view view(const xmlChar* text) {
 
 const xmlChar* chars(const std::string& text) { return reinterpret_cast<const xmlChar*>(text.c_str()); }
 
+// Real manifests have 100 tags with at most 13 attributes each, and 6 namespaces. Canonical XML takes time by their
+// products, so what is far larger is refused before.
+constexpr std::size_t kTagsMax = 2048;
+constexpr std::size_t kAttributesMax = 320;
+constexpr std::size_t kNamespacesMax = 16;
+
+bool is_small(std::string_view text) {
+  std::size_t tags = 0;
+  std::size_t attributes = 0;
+  std::size_t namespaces = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '<') {
+      ++tags;
+      attributes = 0;
+    } else if (text[i] == '=' && ++attributes > kAttributesMax) {
+      return false;
+    } else if (text[i] == 'x' && text.substr(i).starts_with("xmlns")) {
+      ++namespaces;
+    }
+  }
+  return tags <= kTagsMax && namespaces <= kNamespacesMax;
+}
+
 /// What one spelling of a document leaves out: declarations, comments, sections, references, other characters.
 bool has_one_form(std::string_view text) {
   const bool plain =
       std::all_of(text.begin(), text.end(), [](char c) { return (c >= ' ' && c <= '~') || c == '\n' || c == '\t'; });
   return plain && text.find("<!") == std::string_view::npos && text.find("<?") == std::string_view::npos &&
-         text.find('&') == std::string_view::npos;
+         text.find('&') == std::string_view::npos && is_small(text);
 }
 
 struct Selection {
@@ -41,7 +64,8 @@ int is_visible(void* user, xmlNode* node, xmlNode* parent) {
 class Silence {
  public:
   Silence() : function_(xmlStructuredError), context_(xmlStructuredErrorContext) {
-    xmlSetStructuredErrorFunc(nullptr, [](void*, xmlError*) {});
+    // libxml2 2.12 made the error constant.
+    xmlSetStructuredErrorFunc(nullptr, [](void*, auto*) {});
   }
   ~Silence() { xmlSetStructuredErrorFunc(context_, function_); }
   Silence(const Silence&) = delete;
@@ -107,7 +131,8 @@ std::optional<std::vector<const xmlNode*>> only_elements(const xmlNode& node) {
 
 std::optional<std::string> only_text(const xmlNode& node) {
   const xmlNode* child = node.children;
-  if (node.properties != nullptr || child == nullptr || child->next != nullptr || child->type != XML_TEXT_NODE) {
+  if (node.properties != nullptr || node.nsDef != nullptr || child == nullptr || child->next != nullptr ||
+      child->type != XML_TEXT_NODE) {
     return std::nullopt;
   }
   return std::string(view(child->content));

@@ -13,7 +13,7 @@ namespace starminer::attestation::nvidia_rim {
 
 class Document {
  public:
-  /// Empty optional for what is not well formed, or not of the one form that manifests have.
+  /// Empty optional for what is not well formed, not of the one form that manifests have, or far larger than they are.
   [[nodiscard]] static std::optional<Document> parse(std::string_view text);
 
   [[nodiscard]] const xmlNode* root() const;
@@ -37,7 +37,7 @@ class Document {
 [[nodiscard]] std::vector<const xmlNode*> child_elements(const xmlNode& node);
 /// Children that are elements and nothing else; empty optional where there is text, too.
 [[nodiscard]] std::optional<std::vector<const xmlNode*>> only_elements(const xmlNode& node);
-/// The text of an element without attributes that has nothing else in it.
+/// The text of an element without attributes and declarations that has nothing else in it.
 [[nodiscard]] std::optional<std::string> only_text(const xmlNode& node);
 /// An attribute; `space` is empty for one without a namespace.
 [[nodiscard]] std::optional<std::string> attribute(const xmlNode& node, std::string_view space,

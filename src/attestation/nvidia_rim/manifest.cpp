@@ -20,6 +20,8 @@ constexpr std::string_view kDsig = "http://www.w3.org/2000/09/xmldsig#";
 constexpr std::string_view kSha384 = "http://www.w3.org/2001/04/xmlenc#sha384";
 constexpr std::size_t kDigestText = 64;  // of 48 bytes in base64
 constexpr std::size_t kMeasurements = 64;
+/// Real chains have four.
+constexpr std::size_t kCertificatesMax = 6;
 
 // What canonical XML makes of the signed part behind its first tag: one reference to the whole document without this
 // signature, canonical XML 1.1, SHA-384, ECDSA.
@@ -53,7 +55,10 @@ bool read_key_info(const xmlNode& node, SignatureParts& parts) {
   const auto data = is_element(node, kDsig, "KeyInfo") ? only_elements(node) : std::nullopt;
   if (!data || data->size() != 1 || !is_element(*data->front(), kDsig, "X509Data")) return false;
   const auto certificates = only_elements(*data->front());
-  if (!certificates) return false;
+  if (!certificates || certificates->size() > kCertificatesMax || node.nsDef != nullptr ||
+      data->front()->nsDef != nullptr) {
+    return false;
+  }
   for (const xmlNode* element : *certificates) {
     auto certificate = read_certificate(*element);
     if (!certificate) return false;
@@ -166,6 +171,22 @@ void check_signature(Steps& steps, const Document& document, const SignaturePart
   steps.check(StepId::RimSignature, is_signed, "the first certificate has not signed the manifest");
 }
 
+/// Bit 0 of the KeyUsage string is digitalSignature (RFC 5280 section 4.2.1.3).
+bool may_sign_documents(const Certificate& certificate) {
+  const x509::Extension* const usage = certificate.find("2.5.29.15");
+  if (usage == nullptr) return false;
+  x509::der::Reader outer(usage->value);
+  const x509::der::Element bits = outer.expect(x509::der::kBitString);
+  return outer.done() && bits.content.size() >= 2 && (bits.content[1] & 0x80) != 0;
+}
+
+std::string chain_fault(const std::vector<const Certificate*>& chain) {
+  const auto on_p384 = [](const Certificate* one) { return one->key().type == x509::KeyType::EcP384; };
+  if (!std::all_of(chain.begin(), chain.end(), on_p384)) return "a key of the chain is not on P-384";
+  if (!may_sign_documents(*chain.front())) return "the first certificate is not for signatures";
+  return x509::chain_fault(chain);
+}
+
 }  // namespace
 
 ManifestCheck check_manifest(std::string_view text, std::span<const Bytes> anchors, x509::UnixTime time) {
@@ -175,8 +196,10 @@ ManifestCheck check_manifest(std::string_view text, std::span<const Bytes> ancho
   const auto parts = document ? read_signature(*document) : std::nullopt;
   if (document) check.manifest = read_manifest(*document->root());
   if (!parts || !check.manifest) {
+    steps.fail(StepId::RimForm, !document        ? "it is no XML of the form and size that manifests of NVIDIA have"
+                                : check.manifest ? "it has no signature of the form that NVIDIA publishes"
+                                                 : "it is no list of measurements as NVIDIA publishes them");
     check.manifest.reset();
-    steps.fail(StepId::RimForm, "it is no signed manifest of the form that NVIDIA publishes");
     for (const StepId step :
          {StepId::RimDigest, StepId::RimSignature, StepId::RimChain, StepId::RimRoot, StepId::RimTime}) {
       steps.skip(step, "there is no manifest");
@@ -187,7 +210,7 @@ ManifestCheck check_manifest(std::string_view text, std::span<const Bytes> ancho
   check_signature(steps, *document, *parts);
   std::vector<const Certificate*> chain;
   for (const Certificate& certificate : parts->chain) chain.push_back(&certificate);
-  steps.judge(StepId::RimChain, x509::chain_fault(chain));
+  steps.judge(StepId::RimChain, chain_fault(chain));
   steps.check(StepId::RimRoot, x509::is_anchor(*chain.back(), anchors), "the root is none of the trusted ones");
   steps.judge(StepId::RimTime, x509::chain_time_fault(chain, time));
   return check;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "attestation/nvidia_rim/document.h"
 #include "attestation/x509/pem.h"
 #include "attestation/x509/test_authority.h"
 #include "attestation/x509/test_vectors.h"
@@ -43,6 +44,61 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   EXPECT_NE(where, std::string::npos) << from;
   return text.replace(where, from.size(), to);
 }
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+/// A manifest with other content, signed right by somebody with a root of his own.
+class Forger {
+ public:
+  std::string usage = "03020780";  // digitalSignature
+  x509::KeyType leaf_type = x509::KeyType::EcP384;
+  Bytes root;
+
+  std::string manifest() {
+    const auto root_key = x509::make_test_key(x509::KeyType::EcP384);
+    const auto key = x509::make_test_key(leaf_type);
+    root = x509::make_test_certificate({kRoot, kRoot, root_key, root_key, true});
+    const Bytes leaf = x509::make_test_certificate(
+        {"HCC RIM L4 Signer", kRoot, key, root_key, false, {{"2.5.29.15", from_hex(usage).value(), true}}});
+    std::string text = replaced(vector_text(kDriver), "colloquialVersion=\"550", "colloquialVersion=\"551");
+    put(text, "<ds:X509Data>", "</ds:X509Data>", element_of(leaf) + element_of(root));
+    const std::string content = with_signature(text, [](const Document& document, const xmlNode& signature) {
+      return document.canonical_without(signature).value();
+    });
+    put(text, "<ds:DigestValue>", "</ds:DigestValue>", to_base64(x509::sha384(as_bytes(content))));
+    const std::string info = with_signature(text, [](const Document& document, const xmlNode& signature) {
+      return document.canonical_of(*child_elements(signature).front()).value();
+    });
+    const bool p384 = leaf_type == x509::KeyType::EcP384;
+    put(text, "<ds:SignatureValue>", "</ds:SignatureValue>",
+        to_base64(p384 ? x509::sign_raw(key, as_bytes(info), 48) : Bytes(96, 1)));
+    return text;
+  }
+
+ private:
+  static constexpr const char* kRoot = "NVIDIA CoRIM signing Root CA";
+
+  static void put(std::string& text, const std::string& from, const std::string& to, const std::string& what) {
+    const std::size_t begin = text.find(from) + from.size();
+    text.replace(begin, text.find(to, begin) - begin, what);
+  }
+
+  static std::string element_of(const Bytes& certificate) {
+    const std::string pem = x509::pem_of_certificate(certificate);
+    const std::size_t begin = pem.find('\n') + 1;
+    return "<ds:X509Certificate>" + pem.substr(begin, pem.find("-----END") - begin) + "</ds:X509Certificate>";
+  }
+
+  template <class Part>
+  static std::string with_signature(const std::string& text, Part part) {
+    const auto document = Document::parse(text);
+    return part(*document, *child_elements(*document->root()).back());
+  }
+};
 
 // REQ: VER-2
 TEST(Manifest, RealOnesAreGenuine) {
@@ -83,6 +139,8 @@ TEST(Manifest, AnotherEditionOfAVersionHasOtherValues) {
 
 TEST(Manifest, HasOneForm) {
   const std::string good = vector_text(kDriver);
+  const std::size_t first = good.find("<ds:X509Certificate>");
+  const std::string certificate = good.substr(first, good.find("<ds:X509Certificate>", first + 1) - first);
   const std::string signature =
       good.substr(good.find("<ds:Signature "), good.find("</SoftwareIdentity>") - good.find("<ds:Signature "));
   for (const std::string& bad :
@@ -107,10 +165,31 @@ TEST(Manifest, HasOneForm) {
                                 replaced(good, "index=\"1\"", "index=\"64\""),
                                 replaced(good, "alternatives=\"1\"", "alternatives=\"2\""),
                                 replaced(good, "<ns0:Payload", "<ns0:Payload/><ns0:Payload"),
+                                replaced(good, "<ds:KeyInfo>", "<ds:KeyInfo xmlns:a=\"b\">"),
+                                replaced(good, "<ds:X509Data>", "<ds:X509Data xmlns:a=\"b\">"),
+                                replaced(good, "<ds:SignatureValue>", "<ds:SignatureValue xmlns:a=\"b\">"),
+                                replaced(good, "<ds:X509Data>", "<ds:X509Data>" + repeated(certificate, 3)),
                                 std::string(kManifestBytesMax + 1, ' ')}) {
     const auto found = check(bad);
     EXPECT_THAT(failed(found), ElementsAre(StepId::RimForm)) << bad.substr(0, 60);
     EXPECT_FALSE(found.manifest);
+  }
+}
+
+/// Canonical XML takes time by the product of what it finds, for a stranger's document.
+TEST(Manifest, WhatIsFarLargerThanRealOnesIsRefusedAtOnce) {
+  const std::string good = vector_text(kDriver);
+  std::string spaces;
+  for (int i = 0; i < 11; ++i) spaces += " xmlns:a" + std::to_string(i) + "=\"b\"";
+  std::string attributes;
+  for (int i = 0; i < 321; ++i) attributes += " a" + std::to_string(i) + "=\"b\"";
+  for (const std::string& bad : {replaced(good, " corpus=", spaces + " corpus="),
+                                 replaced(good, "<ns0:Payload", repeated("<a/>", 5000) + "<ns0:Payload"),
+                                 replaced(good, " corpus=", attributes + " corpus=")}) {
+    ASSERT_LT(bad.size(), kManifestBytesMax);
+    const auto found = check(bad);
+    EXPECT_THAT(failed(found), ElementsAre(StepId::RimForm));
+    EXPECT_NE(found.steps.find(StepId::RimForm)->reason.find("form and size"), std::string::npos);
   }
 }
 
@@ -122,20 +201,25 @@ TEST(Manifest, NothingIsPrintedAboutADocument) {
 }
 
 TEST(Manifest, AForgedChainInTheDocumentIsNotTrusted) {
-  // A manifest that says what its forger likes, signed right, with a root of the forger's own.
-  const auto key = x509::make_test_key(x509::KeyType::EcP384);
-  const Bytes leaf =
-      x509::make_test_certificate({"HCC RIM L4 Signer", "NVIDIA CoRIM signing Root CA", key, key, false});
-  const auto found = check(vector_text("nvidia/driver_debug_chain.rim.xml"));
-  EXPECT_FALSE(found.steps.accepted());
-  const std::string good = vector_text(kDriver);
-  const std::size_t from = good.find("<ds:X509Certificate>") + 20;
-  const std::size_t end = good.find("</ds:X509Certificate>", from);
-  const std::string pem = x509::pem_of_certificate(leaf);
-  const std::size_t begin = pem.find('\n') + 1;
-  std::string forged = good;
-  forged.replace(from, end - from, pem.substr(begin, pem.find("-----END") - begin));
-  EXPECT_THAT(failed(check(forged)), ElementsAre(StepId::RimSignature, StepId::RimChain));
+  Forger forger;
+  const std::string forged = forger.manifest();
+  EXPECT_THAT(failed(check(forged)), ElementsAre(StepId::RimRoot));
+  const std::vector<Bytes> own = {forger.root};
+  const auto trusted = check_manifest(forged, own, at("2025-07-01T00:00:00Z"));
+  EXPECT_THAT(failed(trusted), IsEmpty());
+  EXPECT_EQ(trusted.manifest->version, "551.144.03");
+  EXPECT_FALSE(check(vector_text("nvidia/driver_debug_chain.rim.xml")).steps.accepted());
+}
+
+TEST(Manifest, OnlyCertificatesForSignaturesSign) {
+  for (const char* usage : {"03020640", "0300", "0500"}) {  // certificates, nothing, no bits at all
+    Forger forger;
+    forger.usage = usage;
+    EXPECT_THAT(failed(check(forger.manifest())), ElementsAre(StepId::RimChain, StepId::RimRoot)) << usage;
+  }
+  Forger forger;
+  forger.leaf_type = x509::KeyType::EcP256;
+  EXPECT_THAT(failed(check(forger.manifest())), ElementsAre(StepId::RimSignature, StepId::RimChain, StepId::RimRoot));
 }
 
 RC_GTEST_PROP(Manifest, TakesAnyText, (const std::string& text)) {

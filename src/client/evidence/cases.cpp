@@ -404,7 +404,9 @@ json report_of(const std::vector<JudgedCase>& cases) {
   for (const JudgedCase& judged : cases) {
     json reasons = json::object();
     for (const Step& step : judged.judgement.steps.list()) {
-      if (!step.reason.empty()) reasons[std::string(row_of(step.id).name)] = step.reason;
+      if (step.reason.empty()) continue;
+      json& reason = reasons[std::string(row_of(step.id).name)];
+      reason = reason.is_null() ? step.reason : reason.get<std::string>() + "; " + step.reason;
     }
     list.push_back({{"id", judged.id},
                     {"kind", judged.judgement.kind},

@@ -218,7 +218,9 @@ Result<Judgement, std::string> judge_gpu_parts(Parts parts, const Roots& roots, 
     for (auto& chain : parts.chains) std::move(chain.begin(), chain.end(), std::back_inserter(files.chain));
     if (files.chain.empty()) return fail(std::string("the certificate chain of the device is missing"));
   }
-  for (GivenFile& manifest : parts.manifests) files.manifests.push_back(std::move(manifest.bytes));
+  for (GivenFile& manifest : parts.manifests) {
+    files.manifests.push_back({std::move(manifest.name), std::move(manifest.bytes)});
+  }
   return judge_gpu(files, roots, time, demands);
 }
 

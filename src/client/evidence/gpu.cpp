@@ -17,12 +17,7 @@ using attestation::nvidia::Report;
 using attestation::x509::UnixTime;
 using nlohmann::json;
 
-/// Text of a device, which ends with a zero byte.
-json text_of(std::optional<ByteView> value) {
-  if (!value) return nullptr;
-  const std::string_view text = as_text(*value);
-  return std::string(text.substr(0, text.find('\0')));
-}
+json text_of(const std::string& text) { return text.empty() ? json() : json(text); }
 
 json hex_of(std::optional<ByteView> value) { return value ? json(to_hex(*value)) : json(); }
 
@@ -42,7 +37,8 @@ json fields_of(const Report& report) {
           {"opaque_length", report.opaque_length},
           {"signature_and_trailing_length", signature_and_trailing},
           {"opaque_field_types", types},
-          {"driver_version", text_of(report.find(attestation::nvidia::kDriverVersion))},
+          {"driver_version", text_of(report.driver_version())},
+          {"vbios_version", text_of(report.vbios_version())},
           {"vbios_version_raw", hex_of(report.find(attestation::nvidia::kVbiosVersion))},
           {"fwid", hex_of(report.find(attestation::nvidia::kFwid))},
           {"measurement_1", first == nullptr ? json() : json(to_hex(first->value))}};
@@ -57,13 +53,13 @@ Judgement judge_gpu(const GpuFiles& files, const Roots& roots, std::optional<Uni
   auto report = attestation::nvidia::check_report(files.report, *chain.chain, demands.nonce);
   chain.steps.append(report.steps);
   attestation::nvidia::Policy policy = demands.policy;
-  for (const Bytes& text : files.manifests) {
+  for (const ManifestFile& file : files.manifests) {
     // Manifests run out; without a time nobody knows whether they had.
     const auto manifest =
-        attestation::nvidia_rim::check_manifest(as_text(text), roots.nvidia_rim, time.value_or(UnixTime{}));
-    chain.steps.append(manifest.steps);
+        attestation::nvidia_rim::check_manifest(as_text(file.text), roots.nvidia_rim, time.value_or(UnixTime{}));
+    chain.steps.append(manifest.steps, file.name);
     if (!policy.golden) policy.golden.emplace();
-    if (manifest.manifest) policy.golden->push_back(manifest.manifest->values);
+    if (manifest.manifest) policy.golden->push_back({manifest.manifest->version, manifest.manifest->values});
   }
   if (report.report) {
     chain.steps.append(attestation::nvidia::judge(*report.report, *chain.chain, demands.nonce.has_value(), policy));
@@ -73,7 +69,9 @@ Judgement judge_gpu(const GpuFiles& files, const Roots& roots, std::optional<Uni
   const auto& certificates = chain.chain->certificates;
   judgement.fields["leaf_subject"] = certificates.front().subject_text();
   judgement.fields["chain_length"] = certificates.size();
+  const bool named = certificates.size() > 1;
   judgement.certificate = {{"serial", to_hex(certificates.front().serial())},
+                           {"chip_serial", named ? json(to_hex(certificates[1].serial())) : json()},
                            {"fwid", chain.chain->fwid ? json(to_hex(*chain.chain->fwid)) : json()}};
   return judgement;
 }
@@ -97,6 +95,7 @@ Judgement judge_token(std::string_view text, std::optional<UnixTime> time, const
   std::optional<std::string> nonce;
   if (demands.nonce) nonce = to_hex(*demands.nonce);
   auto check = attestation::nvidia::check_token({text, demands.token_keys, time, nonce});
+  if (!check.key_id.empty()) check.steps.append(attestation::nvidia::judge(check, nonce.has_value(), demands.policy));
   Judgement judgement = judgement_of("nvidia-eat", std::move(check.steps));
   if (check.key_id.empty()) return judgement;
   const auto& overall = check.overall;
@@ -111,6 +110,7 @@ Judgement judge_token(std::string_view text, std::optional<UnixTime> time, const
                         {"nbf", overall.not_before},
                         {"exp", overall.expires}}},
                       {"submod_digest_ok", check.digests}};
+  for (const auto& [name, device] : check.devices) judgement.fields["ueid"][name] = device.ueid;
   return judgement;
 }
 

@@ -16,12 +16,17 @@
 
 namespace starminer::client::evidence {
 
+struct ManifestFile {
+  std::string name;
+  Bytes text;
+};
+
 struct GpuFiles {
   Bytes report;
   /// DER, leaf first.
   std::vector<Bytes> chain;
-  /// Of its driver and VBIOS, as XML. Where there are any, the measurements must be theirs.
-  std::vector<Bytes> manifests;
+  /// Of its driver and VBIOS, as XML. Where there is one, both must be there, and the measurements theirs.
+  std::vector<ManifestFile> manifests;
 };
 
 struct GpuDemands {

@@ -37,7 +37,8 @@ Judgement unsupported(std::string kind) {
 
 json steps_by_name(const Steps& steps) {
   json object = json::object();
-  for (const Step& step : steps.list()) object[std::string(row_of(step.id).name)] = outcome_of(step);
+  // Where several parts have a step, the one that says most.
+  for (const Step& step : steps.list()) object[std::string(row_of(step.id).name)] = outcome_of(*steps.find(step.id));
   return object;
 }
 
