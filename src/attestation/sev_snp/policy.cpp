@@ -26,26 +26,50 @@ bool contains(const std::vector<Digest48>& list, const Digest48& digest) {
   return std::find(list.begin(), list.end(), digest) != list.end();
 }
 
-void judge_chip(Steps& steps, const EndorsementFields& fields, const Policy& policy) {
+/// The chip id of the report; empty where the host hides it.
+Bytes shown_chip(const Report& report, std::optional<Product> product) {
+  constexpr std::size_t kTurinBytes = 8;
+  const auto& id = report.chip_id;
+  if (std::all_of(id.begin(), id.end(), [](std::uint8_t byte) { return byte == 0; })) return {};
+  const std::size_t size = product == Product::Turin ? kTurinBytes : id.size();
+  return {id.begin(), id.begin() + static_cast<std::ptrdiff_t>(size)};
+}
+
+std::string chip_fault(const Bytes& chip, const std::set<Bytes>& denied) {
+  if (denied.empty()) return {};
+  if (chip.empty()) return "nothing names the chip, so it may be a denied one";
+  return denied.contains(chip) ? "this chip is denied" : "";
+}
+
+/// `chip` is empty where nobody knows it.
+void judge_chip(Steps& steps, const EndorsementFields& fields, const Bytes& chip, const Policy& policy) {
   const bool denied = !fields.product || policy.denied_products.contains(*fields.product);
   steps.judge(StepId::SnpProductAllowed, !denied          ? std::string()
                                          : fields.product ? std::string(name_of(*fields.product)) + " is not accepted"
                                                           : "the product is not known");
-  steps.check(StepId::SnpChipAllowed, fields.hwid.empty() || !policy.denied_chips.contains(fields.hwid),
-              "this chip is denied");
+  if (policy.providers) {
+    const bool known = !fields.hwid.empty() || policy.providers->contains(fields.csp_id);
+    steps.check(StepId::SnpProviderAllowed, known, "the key is that of a provider who is none of those allowed");
+  } else {
+    steps.skip(StepId::SnpProviderAllowed, "no list of providers is given");
+  }
+  steps.judge(StepId::SnpChipAllowed, chip_fault(chip, policy.denied_chips));
 }
 
 void judge_platform(Steps& steps, const Report& report, const EndorsementFields& fields, const Policy& policy) {
-  judge_chip(steps, fields, policy);
+  judge_chip(steps, fields, fields.hwid.empty() ? shown_chip(report, fields.product) : fields.hwid, policy);
   const auto minimum = fields.product ? policy.minimum_tcb.find(*fields.product) : policy.minimum_tcb.end();
   if (minimum == policy.minimum_tcb.end()) {
     steps.skip(StepId::SnpMinimumTcb, "no minimum is set for the product");
   } else {
     steps.judge(StepId::SnpMinimumTcb, tcb_fault(report, minimum->first, minimum->second));
   }
-  steps.check(StepId::SnpAliasCheck, !policy.alias_check_needed || report.alias_check_complete(),
-              report.version < 3 ? "reports before version 3 do not say that memory has no aliases (BadRAM)"
-                                 : "the platform has not checked its memory for aliases (BadRAM)");
+  constexpr std::uint32_t kFirstThatSays = 3;
+  const bool checked = report.version >= kFirstThatSays && report.alias_check_complete();
+  steps.check(StepId::SnpAliasCheck, !policy.alias_check_needed || checked,
+              report.version < kFirstThatSays
+                  ? "reports before version 3 do not say that memory has no aliases (BadRAM)"
+                  : "the platform has not checked its memory for aliases (BadRAM)");
 }
 
 void judge_guest(Steps& steps, const Report& report, const Policy& policy) {
@@ -98,7 +122,7 @@ Steps judge(const Report& report, const EndorsementFields& fields, const Policy&
 Steps judge_endorsement(const EndorsementFields& fields, const Policy& policy) {
   Steps steps;
   steps.check(StepId::SnpReportGiven, !policy.report_needed, "no report is given, so this is about no guest");
-  judge_chip(steps, fields, policy);
+  judge_chip(steps, fields, fields.hwid, policy);
   return steps;
 }
 

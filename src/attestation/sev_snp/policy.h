@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "attestation/evidence/steps.h"
@@ -29,8 +30,11 @@ struct Policy {
   std::optional<std::uint32_t> vmpl = 0;
   /// Milan: the seed of its keys can be read by software (arXiv 2605.12990), so any report of it can be forged.
   std::set<Product> denied_products = {Product::Milan};
-  /// Chips by the HWID of their certificate.
+  /// Chips by the HWID of their certificate, 64 bytes (8 on Turin); under a VLEK, which names none, by the chip id of
+  /// the report. Where that is hidden, too, nobody knows whether the chip is denied, and the step fails.
   std::set<Bytes> denied_chips;
+  /// Whose VLEKs are accepted, by the name of the provider.
+  std::optional<std::set<std::string>> providers;
   /// Of reported, committed and launch TCB, part by part.
   std::map<Product, Tcb> minimum_tcb;
   std::optional<std::vector<Digest48>> measurements;
@@ -42,7 +46,8 @@ struct Policy {
 
 /// Steps SnpDebug to SnpBinding. What the report says counts only if its own check passed.
 [[nodiscard]] evidence::Steps judge(const Report& report, const EndorsementFields& fields, const Policy& policy);
-/// Of an endorsement that no report was given with: steps SnpReportGiven, SnpProductAllowed, SnpChipAllowed.
+/// Of an endorsement that no report was given with: steps SnpReportGiven, SnpProductAllowed, SnpProviderAllowed,
+/// SnpChipAllowed.
 [[nodiscard]] evidence::Steps judge_endorsement(const EndorsementFields& fields, const Policy& policy);
 
 }  // namespace starminer::attestation::sev_snp

@@ -41,6 +41,7 @@ TEST(SnpPolicy, EachDemandIsAStepOfItsOwn) {
       {StepId::SnpMigration, [](Report& report, auto&, auto&) { report.policy |= 1U << 18; }},
       {StepId::SnpVmpl, [](Report& report, auto&, auto&) { report.vmpl = 1; }},
       {StepId::SnpAliasCheck, [](Report& report, auto&, auto&) { report.platform_info = 0; }},
+      {StepId::SnpAliasCheck, [](Report& report, auto&, auto&) { report.version = 2; }},
       {StepId::SnpProductAllowed, [](auto&, EndorsementFields& fields, auto&) { fields.product = Product::Milan; }},
       {StepId::SnpProductAllowed, [](auto&, EndorsementFields& fields, auto&) { fields.product.reset(); }},
       {StepId::SnpChipAllowed, [](auto&, auto& fields, Policy& policy) { policy.denied_chips = {fields.hwid}; }},
@@ -82,6 +83,7 @@ TEST(SnpPolicy, WhatIsDemandedAndMetPasses) {
   policy.measurements = {digest(0x10), digest(0x11)};
   policy.signers = {digest(0x22)};
   policy.report_data.emplace().fill(0x33);
+  policy.providers = {"csp"};  // of VLEKs; this is a chip's own key
   const Report report = good_report();
   const evidence::Steps steps = judge(report, good_fields(), policy);
   for (const auto& step : steps.list()) {

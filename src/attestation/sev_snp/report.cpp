@@ -10,7 +10,7 @@ constexpr std::uint32_t kVersionMax = 5;
 constexpr std::uint32_t kEcdsaP384Sha384 = 1;
 constexpr unsigned kPolicyBits = 26;              // 0 to 25 have a meaning
 constexpr std::uint64_t kPolicyOne = 1ULL << 17;  // must be set
-constexpr unsigned kPlatformBits = 8;
+constexpr std::uint64_t kPlatformMask = 0xbf;     // all of the first byte but bit 6
 constexpr unsigned kSignerBits = 5;
 constexpr std::size_t kSignaturePart = 72;  // r and s, of which 48 bytes are used
 
@@ -104,8 +104,11 @@ Result<Report, std::string> parse_report(ByteView bytes) {
   }
   if ((report.policy & kPolicyOne) == 0) return fail(std::string("bit 17 of the guest policy must be set"));
   if (report.policy >> kPolicyBits != 0) return fail(std::string("the guest policy sets reserved bits"));
-  if (report.platform_info >> kPlatformBits != 0) return fail(std::string("the platform info sets reserved bits"));
+  if ((report.platform_info & ~kPlatformMask) != 0) return fail(std::string("the platform info sets reserved bits"));
   if (report.signer_info >> kSignerBits != 0) return fail(std::string("the signer info sets reserved bits"));
+  if (report.signer() != Signer::Vcek && report.signer() != Signer::Vlek && report.signer() != Signer::None) {
+    return fail(std::string("the signer info names a reserved key"));
+  }
   if (!reserved_bytes_zero(bytes, report.version)) {
     return fail("bytes are set that version " + std::to_string(report.version) + " reserves");
   }

@@ -67,7 +67,9 @@ struct Report {
   [[nodiscard]] bool migration_agent_allowed() const { return (policy >> 18 & 1) != 0; }
   /// The firmware found no aliased memory (the repair of BadRAM).
   [[nodiscard]] bool alias_check_complete() const { return (platform_info >> 5 & 1) != 0; }
-  [[nodiscard]] bool chip_id_masked() const { return (signer_info >> 1 & 1) != 0; }
+  /// The firmware does not sign: where a signature would be it writes zeros (MASK_CHIP_KEY). That hosts may hide the
+  /// chip id (MASK_CHIP_ID) has no bit in the report; the id is zero then.
+  [[nodiscard]] bool chip_key_masked() const { return (signer_info >> 1 & 1) != 0; }
   [[nodiscard]] Signer signer() const { return static_cast<Signer>(signer_info >> 2 & 7); }
 };
 

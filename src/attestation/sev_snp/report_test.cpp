@@ -64,8 +64,10 @@ TEST(SnpReport, SaysWhatIsWrong) {
     std::uint8_t value;
     const char* says;
   };
-  for (const Row& row : {Row{0x034, 2, "signature algorithm 2"}, Row{0x00a, 0, "bit 17"}, Row{0x00b, 4, "guest policy"},
-                         Row{0x041, 1, "platform info"}, Row{0x048, 0x20, "signer info"}}) {
+  for (const Row& row :
+       {Row{0x034, 2, "signature algorithm 2"}, Row{0x00a, 0, "bit 17"}, Row{0x00b, 4, "guest policy"},
+        Row{0x041, 1, "platform info"}, Row{0x040, 0x40, "platform info"}, Row{0x048, 0x20, "signer info"},
+        Row{0x048, 0x08, "reserved key"}, Row{0x048, 0x18, "reserved key"}}) {
     bytes = chip().report(3);
     bytes[row.at] = row.value;
     EXPECT_NE(error_of(bytes).find(row.says), std::string::npos) << error_of(bytes);
@@ -111,6 +113,11 @@ TEST(SnpTcb, ProductsByNameAndProcessor) {
   EXPECT_EQ(product_of_cpuid(0x19, 0x01), Product::Milan);
   EXPECT_EQ(product_of_cpuid(0x19, 0x11), Product::Genoa);
   EXPECT_EQ(product_of_cpuid(0x1a, 0x02), Product::Turin);
+  EXPECT_EQ(product_of_cpuid(0x19, 0xa0), Product::Genoa);
+  EXPECT_EQ(product_of_cpuid(0x19, 0xaf), Product::Genoa);
+  EXPECT_FALSE(product_of_cpuid(0x19, 0x20));
+  EXPECT_FALSE(product_of_cpuid(0x19, 0x9f));
+  EXPECT_FALSE(product_of_cpuid(0x19, 0xb0));
   EXPECT_FALSE(product_of_cpuid(0x17, 0x31));
 }
 

@@ -29,7 +29,8 @@ std::optional<Product> product_of_cpuid(std::uint8_t family, std::uint8_t model)
   constexpr std::uint8_t kZen3And4 = 0x19;
   constexpr std::uint8_t kZen5 = 0x1a;
   if (family == kZen3And4 && model < 0x10) return Product::Milan;
-  if (family == kZen3And4 && model < 0x20) return Product::Genoa;
+  // Bergamo and Siena, 0xa0 and above, have Genoa's certificates.
+  if (family == kZen3And4 && (model < 0x20 || (model >= 0xa0 && model < 0xb0))) return Product::Genoa;
   if (family == kZen5 && model < 0x20) return Product::Turin;
   return std::nullopt;
 }

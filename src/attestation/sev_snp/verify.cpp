@@ -22,14 +22,16 @@ std::string tcb_fault(const Report& report, const EndorsementFields& fields) {
 }
 
 /// Turin's certificates carry the 8 bytes of the chip id that are used; the rest is zero.
+/// A host may hide the chip id, which is zero then; the certificate names the chip all the same.
 std::string hwid_fault(const Report& report, const EndorsementFields& fields) {
   const ByteView chip = report.chip_id;
+  if (report.chip_key_masked()) return "the report says that the firmware does not sign";
   if (report.signer() == Signer::Vlek) {
     return fields.hwid.empty() ? std::string() : "the report says that a VLEK signed it, the certificate is of a chip";
   }
   if (report.signer() != Signer::Vcek) return "the report says that no known key signed it";
   if (fields.hwid.empty()) return "the certificate names no chip";
-  if (report.chip_id_masked()) return zero(chip) ? std::string() : "the chip id is masked but not zero";
+  if (zero(chip)) return {};
   const std::size_t size = fields.product == Product::Turin ? 8 : chip.size();
   if (fields.hwid.size() != size) return "the chip id of the certificate has another length";
   if (!std::equal(fields.hwid.begin(), fields.hwid.end(), chip.begin()) || !zero(chip.subspan(size))) {

@@ -109,12 +109,49 @@ TEST(Snp, ProviderKeysNameNoChip) {
               ElementsAre(StepId::SnpHwid));
 }
 
-TEST(Snp, AMaskedChipIdIsZero) {
+TEST(Snp, AProviderKeyTakesNoChipOffTheList) {
+  const TestChip vlek(Product::Turin, {1, 2, 3, 4, 72}, {true, "", false});
+  const auto judged = [&](bool shown, const Policy& policy) {
+    Bytes report = vlek.report(3);
+    if (shown) std::copy(vlek.hwid().begin(), vlek.hwid().end(), report.begin() + 0x1a0);
+    const auto verification = verify(vlek.sign(report), vlek.input(), kTestTime);
+    EXPECT_THAT(failed(verification.steps), IsEmpty());
+    return failed(judge(*verification.report, verification.endorsement->fields, policy));
+  };
+  Policy policy;
+  EXPECT_THAT(judged(false, policy), IsEmpty());
+  policy.denied_chips = {Bytes(8, 0x77)};
+  EXPECT_THAT(judged(true, policy), IsEmpty());
+  EXPECT_THAT(judged(false, policy), ElementsAre(StepId::SnpChipAllowed)) << "nobody knows which chip it is";
+  policy.denied_chips = {vlek.hwid()};
+  EXPECT_THAT(judged(true, policy), ElementsAre(StepId::SnpChipAllowed));
+  policy = {};
+  policy.providers = {"csp"};
+  EXPECT_THAT(judged(false, policy), IsEmpty());
+  policy.providers = {"another"};
+  EXPECT_THAT(judged(false, policy), ElementsAre(StepId::SnpProviderAllowed));
+}
+
+TEST(Snp, HostsMayHideTheChipIdButNotTheKey) {
   const TestChip& chip = chip_of(Product::Genoa);
   Bytes report = chip.report(3);
-  report[0x048] = 0x02;
+  report[0x048] = 0x02;  // MASK_CHIP_KEY: no firmware signs this
   EXPECT_THAT(failed(verify(chip.sign(report), chip.input(), kTestTime).steps), ElementsAre(StepId::SnpHwid));
   std::fill_n(report.begin() + 0x1a0, 64, std::uint8_t{0});
+  EXPECT_THAT(failed(verify(chip.sign(report), chip.input(), kTestTime).steps), ElementsAre(StepId::SnpHwid));
+  report[0x048] = 0;
+  auto hidden = verify(chip.sign(report), chip.input(), kTestTime);
+  EXPECT_THAT(failed(hidden.steps), IsEmpty());
+  // The certificate names the chip all the same.
+  Policy policy;
+  policy.denied_chips = {chip.hwid()};
+  EXPECT_THAT(failed(judge(*hidden.report, hidden.endorsement->fields, policy)), ElementsAre(StepId::SnpChipAllowed));
+}
+
+TEST(Snp, BergamoAndSienaAreGenoa) {
+  const TestChip& chip = chip_of(Product::Genoa);
+  Bytes report = chip.report(3);
+  report[0x189] = 0xa0;
   EXPECT_THAT(failed(verify(chip.sign(report), chip.input(), kTestTime).steps), IsEmpty());
 }
 
