@@ -157,6 +157,11 @@ class LaneLog : public ::testing::Test {
     block.seed = step.seed();
     machine_.begin_block(header, step);
     for (const auto& transaction : transactions) {
+      if (rule == OrderRule::Lanes) {
+        EXPECT_TRUE(machine_.charge(transaction).has_value());
+      }
+    }
+    for (const auto& transaction : transactions) {
       EXPECT_TRUE(machine_.execute(transaction).has_value());
       block.transactions.push_back(transaction.bytes());
     }

@@ -103,7 +103,7 @@ Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransacti
     if (!op) return fail(op.error());
     const auto valid = Op::validate(std::move(*op));
     if (!valid) return fail(valid.error());
-    ledger_.charge_fee(sender.account);
+    if (open_->header.order_rule != OrderRule::Lanes) ledger_.charge_fee(sender.account);
     const auto checked = check_operation(module, *valid, sender, context);
     if (!checked) return Outcome{{}, checked.error()};
     Outcome outcome{apply_operation(module, *checked, sender, context), {}};
@@ -126,9 +126,29 @@ Result<Machine::Outcome, Refusal> Machine::run_operation(const VerifiedTransacti
   return fail(Refusal{RefusalCode::UnknownOperation, ""});
 }
 
+Result<void, Refusal> Machine::charge(const VerifiedTransaction& transaction) {
+  STARMINER_CHECK(open_ != nullptr && open_->header.order_rule == OrderRule::Lanes);
+  STARMINER_CHECK(open_->result.receipts.empty());
+  const AccountId& account = transaction.account();
+  // It would run in the name of an account that is no more.
+  if (open_->closing.contains(account)) return fail(Refusal{RefusalCode::UnknownAccount, "it closes in this block"});
+  if (auto admitted = admit(transaction, open_->header.time, 0); !admitted) return admitted;
+  ledger_.charge_fee(account);
+  store_.commit();
+  require_invariants("a fee");
+  open_->charged.push_back(transaction.hash());
+  if (transaction.body().has_account_close()) open_->closing.insert(account);
+  return {};
+}
+
 Result<Receipt, Refusal> Machine::execute(const VerifiedTransaction& transaction) {
   STARMINER_CHECK(open_ != nullptr);
-  if (auto envelope = check_envelope(transaction, open_->header.time, 0); !envelope) return fail(envelope.error());
+  if (open_->header.order_rule == OrderRule::Lanes) {
+    const std::size_t next = open_->result.receipts.size();
+    STARMINER_CHECK(next < open_->charged.size() && open_->charged[next] == transaction.hash());
+  } else if (auto envelope = check_envelope(transaction, open_->header.time, 0); !envelope) {
+    return fail(envelope.error());
+  }
   auto outcome = run_operation(transaction);
   if (!outcome) return fail(outcome.error());
   // Arrivals, releases and activations may let waiting jobs start: the market is never left unmatched.

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint8_t kChainKey = 0;
 constexpr std::uint64_t kLateShareOfAck = 6;
+constexpr std::uint64_t kHaltTicks = 2;
+constexpr std::uint64_t kShareOfTick = 12;
 constexpr std::uint64_t kFullCheckEveryBlocks = 256;
 
 }  // namespace
@@ -154,9 +156,9 @@ void Machine::begin_block(const BlockHeader& header, const SeedStep& step) {
   open_->result.events.reserve(receipts_before_);
   open_->result.leaves.reserve(receipts_before_);
   const DurationMs gap = elapsed(header.time, row.block_time);
-  if (is_halt(gap, {elapsed(header.time, {row.halted.ms}).ms})) {
-    row.halted.ms += gap.ms;
-    open_->context.emit({.kind = EventKind::Halted, .amount = gap.ms});
+  if (const DurationMs lost = halt_within(gap, {elapsed(header.time, {row.halted.ms}).ms}); lost.ms > 0) {
+    row.halted.ms += lost.ms;
+    open_->context.emit({.kind = EventKind::Halted, .amount = lost.ms});
   }
   row.height = header.height;
   row.block_time = header.time;
@@ -171,12 +173,18 @@ void Machine::begin_block(const BlockHeader& header, const SeedStep& step) {
   run_timers();
 }
 
-// A chain that runs makes a block when its next timer is due, at the latest at the next tick. One that comes late was
-// away, and nobody could keep a deadline meanwhile: that time counts for no one.
-bool Machine::is_halt(DurationMs gap, TimeMs market_time) const {
+DurationMs Machine::halt_within(DurationMs gap, TimeMs market_time) const {
+  if (open_->header.order_rule == OrderRule::Lanes) {
+    // Validators make blocks at a pace of their own, whatever is due. A part of every gap passes all the same: else
+    // time would stand still for ever where each block is as late as the one before.
+    const std::uint64_t tick_ms = params_.get(Parameter::TickMs);
+    return {gap.ms > kHaltTicks * tick_ms ? gap.ms - tick_ms / kShareOfTick : 0};
+  }
+  // A chain of one that runs makes a block when its next timer is due, at the latest at the next tick. One that comes
+  // late was away, and nobody could keep a deadline meanwhile: that time counts for no one.
   const std::uint64_t late_ms = params_.get(Parameter::AckMs) / kLateShareOfAck;
   const auto due = timers_.next_due();
-  return gap.ms > late_ms && due && elapsed(market_time, *due).ms > late_ms;
+  return {gap.ms > late_ms && due && elapsed(market_time, *due).ms > late_ms ? gap.ms : 0};
 }
 
 void Machine::run_timers() {
@@ -273,6 +281,8 @@ void Machine::record_ends() {
 
 BlockResult Machine::finish_block() {
   STARMINER_CHECK(open_ != nullptr);
+  STARMINER_CHECK(open_->header.order_rule != OrderRule::Lanes ||
+                  open_->charged.size() == open_->result.receipts.size());
   store_.commit();
   BlockResult result = std::move(open_->result);
   open_.reset();

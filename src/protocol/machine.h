@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -156,8 +157,14 @@ class Machine {
   /// Requires: height = last + 1, time not before the last block's, previous app hash equal, the step taken from the
   /// last seed at this height, no block open.
   void begin_block(const BlockHeader& header, const SeedStep& step);
+  /// Takes the fee of the next transaction of a block of OrderRule::Lanes and uses its sequence up: all of a block pay
+  /// before the first of them runs, so that none can spend what another owes. The error is what keeps the transaction
+  /// out of the block; nothing has changed then. Requires: a block of OrderRule::Lanes is open, none of its
+  /// transactions was executed.
+  [[nodiscard]] Result<void, Refusal> charge(const VerifiedTransaction& transaction);
   /// Executes a transaction and returns its receipt: applied, or refused with its fee charged. The error is a refusal
   /// of the envelope or of the operation's shape: the transaction cannot be in a block now, and nothing has changed.
+  /// Under OrderRule::Lanes there is no error. Requires there: the transactions come as they were charged, each once.
   [[nodiscard]] Result<Receipt, Refusal> execute(const VerifiedTransaction& transaction);
   /// Ends the block: history, changes, roots. A broken invariant aborts the process with a report before anything is
   /// stored: stopping is the promise.
@@ -202,12 +209,15 @@ class Machine {
     BlockHeader header;
     BlockContext context;
     BlockResult result;
+    std::vector<Hash32> charged;  // hashes of the transactions that have paid, under OrderRule::Lanes
+    std::set<AccountId> closing;  // accounts with an AccountClose among them
   };
 
   [[nodiscard]] Result<void, Refusal> check_envelope(const VerifiedTransaction& transaction, TimeMs now,
                                                      std::uint64_t pending) const;
-  /// Whether nobody could act between the last block and this one, which begins at `market_time`.
-  [[nodiscard]] bool is_halt(DurationMs gap, TimeMs market_time) const;
+  /// How much of the gap between the last block and the open one, which would begin at `market_time`, counts for no
+  /// one, since nobody could act.
+  [[nodiscard]] DurationMs halt_within(DurationMs gap, TimeMs market_time) const;
   void run_timers();
   void on_timer(const TimerKey& timer);
   void on_epoch();
@@ -217,8 +227,8 @@ class Machine {
     std::string subject;  // id that it made or touched
     std::optional<Refusal> refusal;
   };
-  /// Runs one operation through its three phases; takes the fee once its shape is valid. The error is the refusal of
-  /// its shape: then nothing has changed.
+  /// Runs one operation through its three phases; takes the fee once its shape is valid, where `charge` did not. The
+  /// error is the refusal of its shape: then nothing has changed.
   [[nodiscard]] Result<Outcome, Refusal> run_operation(const VerifiedTransaction& transaction);
   void add_leaf(LeafType type, Bytes bytes);
   /// What ended since the last call enters the history: contracts, then jobs.

@@ -83,15 +83,17 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block, const S
   machine_->begin_block({block.height, block.time, block.previous_app_hash, block.order_rule}, *seed);
   BlockOrder order(seed->seed());
   if (step) step(nullptr, nullptr);
+  const auto refuse = [&](std::size_t i, const Refusal& refusal) {
+    const Hash32 hash = sha256(block.transactions[i]);
+    return fail(ReplayFault{next, fmt::format("transaction {} ({}) cannot stand in a block: {} {}{}", i, hash.hex(),
+                                              refusal_label(refusal.code), refusal.info().what,
+                                              refusal.detail.empty() ? "" : ", " + refusal.detail)});
+  };
+  std::vector<VerifiedTransaction> transactions;
+  transactions.reserve(block.transactions.size());
   for (std::size_t i = 0; i < block.transactions.size(); ++i) {
-    const auto refuse = [&](const Refusal& refusal) {
-      const Hash32 hash = sha256(block.transactions[i]);
-      return fail(ReplayFault{next, fmt::format("transaction {} ({}) cannot stand in a block: {} {}{}", i, hash.hex(),
-                                                refusal_label(refusal.code), refusal.info().what,
-                                                refusal.detail.empty() ? "" : ", " + refusal.detail)});
-    };
-    const auto transaction = verify_transaction(block.transactions[i], chain_id);
-    if (!transaction) return refuse(transaction.error());
+    auto transaction = verify_transaction(block.transactions[i], chain_id);
+    if (!transaction) return refuse(i, transaction.error());
     if (block.order_rule == OrderRule::Lanes) {
       if (!order.admits(*transaction)) {
         return fail(
@@ -99,10 +101,15 @@ Result<BlockResult, ReplayFault> Replay::apply(const LoggedBlock& block, const S
                                           transaction->hash().hex())});
       }
       order.take(*transaction);
+      if (const auto charged = machine_->charge(*transaction); !charged) return refuse(i, charged.error());
+      if (step) step(&*transaction, nullptr);
     }
-    const auto receipt = machine_->execute(*transaction);
-    if (!receipt) return refuse(receipt.error());
-    if (step) step(&*transaction, &*receipt);
+    transactions.push_back(std::move(*transaction));
+  }
+  for (std::size_t i = 0; i < transactions.size(); ++i) {
+    const auto receipt = machine_->execute(transactions[i]);
+    if (!receipt) return refuse(i, receipt.error());
+    if (step) step(&transactions[i], &*receipt);
   }
   BlockResult result = machine_->finish_block();
   if (auto same = compare(block, result); !same) return fail(std::move(same.error()));

@@ -34,7 +34,8 @@ class Replay {
   [[nodiscard]] const BlockResult& genesis_result() const { return genesis_result_; }
   /// The first block of the log, of height 0, which has no transactions.
   [[nodiscard]] Result<void, ReplayFault> check_genesis(const LoggedBlock& block) const;
-  /// Called after the timers of a block (without arguments) and after each transaction.
+  /// Called after the timers of a block (without arguments), under OrderRule::Lanes after the fee of each transaction
+  /// (without a receipt), and after each transaction.
   using Step = std::function<void(const VerifiedTransaction* transaction, const Receipt* receipt)>;
   /// The next block. After a failure the object can only be destroyed.
   [[nodiscard]] Result<BlockResult, ReplayFault> apply(const LoggedBlock& block, const Step& step = {});

@@ -54,8 +54,8 @@ std::string words(const Step& step, const Movement& movement) {
 
 std::string operation_of(const Step& step) {
   if (step.height == 0) return "genesis";
-  if (step.receipt == nullptr) return "time";
-  return std::string(protocol::operation_name(step.receipt->core.operation));
+  if (step.transaction == nullptr) return "time";
+  return std::string(protocol::operation_name(static_cast<std::uint16_t>(step.transaction->body().operation_case())));
 }
 
 bool add_to(std::uint64_t& sum, std::int64_t change) {
@@ -120,10 +120,8 @@ void Statement::add(const Step& step, const Movement& movement) {
   StatementEntry entry;
   entry.height = step.height;
   entry.time = step.time;
-  if (step.receipt != nullptr) {
-    entry.transaction = step.receipt->core.transaction;
-    entry.history_index = step.receipt->history_index;
-  }
+  if (step.transaction != nullptr) entry.transaction = step.transaction->hash();
+  if (step.receipt != nullptr) entry.history_index = step.receipt->history_index;
   entry.operation = operation_of(step);
   entry.what = words(step, movement);
   entry.asset = movement.asset;

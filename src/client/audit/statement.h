@@ -35,10 +35,10 @@ using AssetSums = std::array<Sums, kAssetCount>;
 struct StatementEntry {
   std::uint64_t height = 0;
   TimeMs time;
-  std::optional<Hash32> transaction;  // empty: the passing of time did it
-  std::optional<std::uint64_t> history_index;
-  std::string operation;  // name; "genesis", "time"
-  std::string what;       // "fee", "sent to sm1...", "held: escrow of job j1..."
+  std::optional<Hash32> transaction;           // empty: the passing of time did it
+  std::optional<std::uint64_t> history_index;  // of its receipt; empty for a fee that was taken before
+  std::string operation;                       // name; "genesis", "time"
+  std::string what;                            // "fee", "sent to sm1...", "held: escrow of job j1..."
   Asset asset{};
   std::int64_t balance = 0;
   std::int64_t held = 0;

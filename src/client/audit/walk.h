@@ -16,7 +16,8 @@
 
 namespace starminer::client::audit {
 
-/// A point in the replay: the genesis (height 0), the timers of a block, or one of its transactions.
+/// A point in the replay: the genesis (height 0), the timers of a block, or one of its transactions; without a receipt
+/// only its fee was taken, which validators' blocks do for all before the first runs.
 struct Step {
   std::uint64_t height = 0;
   TimeMs time;  // Unix time of the block

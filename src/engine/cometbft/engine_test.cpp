@@ -162,6 +162,24 @@ TEST_F(EngineTest, WhateverIsDecidedHasOneOutcome) {
   expect_replay();
 }
 
+// The fees of all are taken before the first runs: a block costs what stands in it.
+TEST_F(EngineTest, AnAccountThatSpendsAllInABlockHasPaidForAllItHasThere) {
+  open(2);
+  const std::uint64_t fee =
+      engine().read([](const protocol::Machine& machine) { return machine.params().get(protocol::Parameter::TxFee); });
+  make_block(0, {sign("ada", 0, transfer(account_of_name("rich"), protocol::chain_test::kAgpu))});
+  const std::uint64_t before = balance(engine(), "rich");
+  std::vector<Bytes> mempool = {payment("rich", 0, before - fee)};
+  for (std::uint64_t i = 1; i <= 20; ++i) mempool.push_back(payment("rich", i));
+  for (const Bytes& tx : mempool) ASSERT_EQ(check(engine(), tx).code(), 0U);
+  const auto decided = make_block(1, mempool);
+  ASSERT_EQ(decided.tx_results_size(), 22);
+  EXPECT_EQ(decided.tx_results(1).code(), static_cast<std::uint32_t>(RefusalCode::BalanceTooSmall));
+  for (int i = 1; i < 22; ++i) EXPECT_FALSE(decided.tx_results(i).data().empty()) << "a receipt, so a fee: " << i;
+  EXPECT_EQ(balance(engine(), "rich"), before - 21 * fee - 20);
+  for (int i = 0; i < 2; ++i) expect_replay(i);
+}
+
 TEST_F(EngineTest, ABlockWithAStrangeTimeOrProposerIsExecuted) {
   open(2);
   const std::vector<Bytes> block = prepare(0, {payment("ada", 0)});

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/check.h"
 #include "base/codec.h"
 #include "engine/cometbft/engine.h"
 #include "engine/cometbft/preamble.h"
@@ -97,6 +98,7 @@ Engine::Finalized Engine::execute(const abci::RequestFinalizeBlock& request) {
   std::vector<Verified> verified = verifier_.verify(bytes);
   machine.begin_block(header, opening.step);
   protocol::BlockOrder order(opening.step.seed());
+  std::vector<int> places;  // of what stands in the block, among the results
   for (Verified& transaction : verified) {
     abci::ExecTxResult& result = *block.response.add_tx_results();
     if (!transaction) {
@@ -104,14 +106,19 @@ Engine::Finalized Engine::execute(const abci::RequestFinalizeBlock& request) {
     } else if (!order.admits(*transaction)) {
       result.set_code(kOutOfOrder);
       result.set_codespace(std::string(kEngineCodespace));
-    } else if (const auto receipt = machine.execute(*transaction); !receipt) {
+    } else if (const auto charged = machine.charge(*transaction); !charged) {
       // It cannot stand in a block now: it costs nothing and leaves nothing, as if it were not there.
-      set_refusal(result, receipt.error());
+      set_refusal(result, charged.error());
     } else {
       order.take(*transaction);
-      result = render(*receipt);
+      places.push_back(block.response.tx_results_size() - 1);
       block.executed.transactions.push_back(std::move(*transaction));
     }
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto receipt = machine.execute(block.executed.transactions[i]);
+    STARMINER_CHECK(receipt.has_value());
+    *block.response.mutable_tx_results(places[i]) = render(*receipt);
   }
   block.result = machine.finish_block();
   block.executed.app_hash = block.result.app_hash;

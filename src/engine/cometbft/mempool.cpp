@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "base/arithmetic.h"
+#include "protocol/block_admission.h"
 #include "starminer/v1/transaction.pb.h"
 
 namespace starminer::engine::cometbft {
@@ -23,13 +23,6 @@ std::size_t Mempool::HashOfAccount::operator()(const AccountId& account) const {
   std::size_t word = 0;
   std::memcpy(&word, account.bytes.data(), sizeof(word));
   return word;
-}
-
-bool covers_fees(const protocol::Machine& machine, const AccountId& account, std::uint64_t pending) {
-  const protocol::AccountRow* row = machine.ledger().accounts().find(account);
-  if (row == nullptr) return false;
-  const u128 fees = u128{machine.params().get(protocol::Parameter::TxFee)} * (u128{pending} + 1);
-  return fees <= row->balance[static_cast<std::size_t>(Asset::Agpu)];
 }
 
 void Mempool::follow(const protocol::Machine& machine) {
@@ -69,7 +62,7 @@ std::optional<Refusal> Mempool::check(const protocol::Machine& machine,
     return Refusal{RefusalCode::NodeBusy, fmt::format("{} transactions of this account wait", pending)};
   }
   if (auto admitted = machine.admit(transaction, now, pending); !admitted) return std::move(admitted.error());
-  if (!covers_fees(machine, account, pending)) {
+  if (!covers_fees(machine, account, pending + 1)) {
     return Refusal{RefusalCode::FeeNotCovered, fmt::format("{} transactions of this account wait for theirs", pending)};
   }
   const std::uint64_t following = transaction.body().sequence() + 1;

@@ -48,7 +48,4 @@ class Mempool {
   std::optional<std::uint64_t> again_height_;  // at which CometBFT last asked again
 };
 
-/// Whether the account can pay for its transactions up to and with this one, where `pending` of them wait before it.
-[[nodiscard]] bool covers_fees(const protocol::Machine& machine, const AccountId& account, std::uint64_t pending);
-
 }  // namespace starminer::engine::cometbft

@@ -1,12 +1,12 @@
 #include "engine/cometbft/proposal.h"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
-#include "engine/cometbft/mempool.h"
 #include "engine/cometbft/preamble.h"
+#include "protocol/block_admission.h"
 #include "protocol/block_order.h"
 
 namespace starminer::engine::cometbft {
@@ -42,23 +42,21 @@ std::vector<Bytes> make_proposal(const protocol::Machine& machine, Verifier& ver
   std::vector<Bytes> block{wrap_preamble(machine.chain().chain_id, step.preamble_bytes())};
   const auto room = static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.max_tx_bytes()));
   std::uint64_t used = encoded_bytes(block.front().size());
-  if (used > room) return {};
-  const TimeMs time = block_time(machine, request.time());
+  if (used > room) {
+    spdlog::error("CometBFT grants this block {} bytes, its preamble alone has {}: it is not voted for", room, used);
+    return {};
+  }
   std::vector<ByteView> offered;
   offered.reserve(static_cast<std::size_t>(request.txs_size()));
   for (const std::string& bytes : request.txs()) offered.push_back(as_bytes(bytes));
-  std::map<AccountId, std::uint64_t> pending;
+  protocol::BlockAdmission admission(machine, block_time(machine, request.time()));
   std::vector<protocol::VerifiedTransaction> chosen;
   for (Verified& verified : verifier.verify(offered)) {
     if (!verified || chosen.size() == kBlockTransactionsMax) continue;
     const std::uint64_t bytes = encoded_bytes(verified->bytes().size());
-    std::uint64_t& before = pending[verified->account()];
-    if (used + bytes > room || !machine.admit(*verified, time, before) ||
-        !covers_fees(machine, verified->account(), before)) {
-      continue;
-    }
+    if (used + bytes > room || !admission.admit(*verified)) continue;
     used += bytes;
-    ++before;
+    admission.take(*verified);
     chosen.push_back(std::move(*verified));
   }
   for (const std::size_t i : protocol::order_transactions(step.seed(), chosen)) block.push_back(chosen[i].bytes());
@@ -83,6 +81,7 @@ std::optional<std::string> find_fault(const protocol::Machine& machine, Verifier
   bytes.reserve(static_cast<std::size_t>(txs.size()));
   for (int i = 1; i < txs.size(); ++i) bytes.push_back(as_bytes(txs.Get(i)));
   protocol::BlockOrder order(step->seed());
+  protocol::BlockAdmission admission(machine, block_time(machine, request.time()));
   const std::vector<Verified> verified = verifier.verify(bytes);
   for (std::size_t i = 0; i < verified.size(); ++i) {
     if (!verified[i]) {
@@ -91,7 +90,12 @@ std::optional<std::string> find_fault(const protocol::Machine& machine, Verifier
     if (!order.admits(*verified[i])) {
       return fmt::format("transaction {} does not stand where the seed of the block puts it", i + 1);
     }
+    // Else one proposer could void the transactions of others, and fill blocks with what costs nothing.
+    if (const auto admitted = admission.admit(*verified[i]); !admitted) {
+      return fmt::format("transaction {} cannot stand in it: {}", i + 1, admitted.error().info().what);
+    }
     order.take(*verified[i]);
+    admission.take(*verified[i]);
   }
   return std::nullopt;
 }

@@ -16,6 +16,9 @@ void Replicas::publish(ExecutedBlock block) {
     ::pthread_setname_np(::pthread_self(), "follower");
     machine->begin_block(block.header, block.step);
     for (const protocol::VerifiedTransaction& transaction : block.transactions) {
+      STARMINER_CHECK(machine->charge(transaction).has_value());
+    }
+    for (const protocol::VerifiedTransaction& transaction : block.transactions) {
       STARMINER_CHECK(machine->execute(transaction).has_value());
     }
     // The same block twice, on two machines of one history: anything else is a bug that would split the network.
