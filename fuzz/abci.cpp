@@ -91,6 +91,9 @@ void answer(const abci::Request& request) {
       fuzz::expect(response->finalize_block().app_hash().size() == Hash32{}.bytes.size(), "and a hash");
       break;
     }
+    case abci::Request::kQuery:
+      fuzz::expect(engine().answer(request)->has_query(), "a query is answered, never a fault");
+      break;
     case abci::Request::kCommit: break;  // a chain that grew would make inputs depend on those before
     case abci::Request::kEcho:
     case abci::Request::kFlush:
@@ -107,6 +110,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Seen whole = read_all(stream, std::max<std::size_t>(size, 1));
   const Seen bytes = read_all(stream, 1);
   fuzz::expect(whole.messages == bytes.messages && whole.fault == bytes.fault, "pieces are seen as the whole");
+  // What a stranger can put into a request of CometBFT, it must be possible to decode: else it ends the node.
+  abci::Request query;
+  query.mutable_query()->set_path(std::string(as_text(stream)));
+  query.mutable_query()->set_data(std::string(as_text(stream)));
+  const std::string sent = query.SerializeAsString();
+  fuzz::expect(query.ParseFromString(sent), "any bytes are a path");
+  answer(query);
   for (const Bytes& message : whole.messages) {
     static_cast<void>(unwrap_preamble("fuzz-1", message));
     abci::Request request;

@@ -74,6 +74,8 @@ void Connection::on_read(const boost::system::error_code& error, std::size_t cou
 
 bool Connection::has_room() const {
   const ServerOptions& options = shared_.options;
+  // The answer to a query may be as long as a block, whatever its request is.
+  if (waiting_ >= options.unanswered_queries_max && lane_ == Lane::Query) return false;
   return slots_.size() < options.unanswered_max && waiting_bytes_ < options.unanswered_bytes_max &&
          unsent_bytes_ < options.unsent_bytes_max;
 }

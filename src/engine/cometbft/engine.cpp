@@ -16,6 +16,11 @@ using protocol::Machine;
 using protocol::Refusal;
 using protocol::RefusalCode;
 
+// A block must have room for its preamble and a transaction of any length, and all that CometBFT hands over for one,
+// which is its mempool where it may, must fit a message of the socket.
+constexpr std::int64_t kBlockBytesLeast = 256 << 10;
+constexpr std::int64_t kBlockBytesMost = 32 << 20;
+
 /// The address of an ed25519 key of CometBFT.
 AccountId account_of_consensus_key(std::string_view key) {
   return *AccountId::from_view(sha256(key).view().first(AccountId{}.bytes.size()));
@@ -201,6 +206,19 @@ Result<abci::ResponseInitChain, std::string> Engine::init_chain(const abci::Requ
         fmt::format("genesis_time of CometBFT lies before the time of genesis.json, {} ms: set it to that or later",
                     genesis_.time.ms));
   }
+  const std::int64_t bytes_max = request.consensus_params().block().max_bytes();
+  if (bytes_max < kBlockBytesLeast || bytes_max > kBlockBytesMost) {
+    return fail(fmt::format(
+        "consensus_params.block.max_bytes of CometBFT's genesis is {}: set it to {} to {}, at best 4194304, on all",
+        bytes_max, kBlockBytesLeast, kBlockBytesMost));
+  }
+  const std::uint64_t app = request.consensus_params().version().app();
+  if (app != 0 && app != kAppVersion) {
+    return fail(
+        fmt::format("consensus_params.version.app of CometBFT's genesis is {}, this node makes blocks of "
+                    "version {}: set it to that, or install the release for the other",
+                    app, kAppVersion));
+  }
   for (const abci::ValidatorUpdate& validator : request.validators()) {
     const AccountId account = account_of_consensus_key(validator.pub_key().ed25519());
     if (validator.pub_key().has_ed25519() && machine.randomness().proposers().contains(account)) continue;
@@ -218,22 +236,29 @@ std::vector<abci::ResponseCheckTx> Engine::check(const std::vector<const abci::R
   std::vector<ByteView> bytes;
   bytes.reserve(requests.size());
   for (const abci::RequestCheckTx* request : requests) bytes.push_back(as_bytes(request->tx()));
-  const std::vector<Verified> verified = verifier_.verify(bytes);
+  const std::vector<Verified> verified = verifier_.look(bytes);
   std::vector<abci::ResponseCheckTx> answers(requests.size());
   counters_.checked += requests.size();
   const TimeMs now = wall_clock();
   read([&](const Machine& machine) {
     const TimeMs time = std::max(now, machine.chain().block_time);
     for (std::size_t i = 0; i < requests.size(); ++i) {
+      const bool again = requests[i]->type() == abci::RECHECK;
       std::optional<Refusal> refusal;
       if (!verified[i]) {
         refusal = verified[i].error();
-      } else if (full_) {
+      } else if (full_ && !again) {
+        // What waits goes on waiting: its senders were told that it would.
         refusal = Refusal{RefusalCode::DiskFull, ""};
       } else {
-        refusal = mempool_.check(machine, *verified[i], time, requests[i]->type() == abci::RECHECK);
+        refusal = mempool_.check(machine, *verified[i], time, again);
       }
-      if (!refusal) continue;
+      if (!refusal) {
+        // All that waits is asked of again, in order: where that is more than is remembered, each that took the place
+        // of another would be gone before its turn.
+        verifier_.keep(*verified[i], again ? Keep::IfThereIsRoom : Keep::PushingOut);
+        continue;
+      }
       ++counters_.refused;
       answers[i] = refuse(*refusal);
     }

@@ -40,6 +40,12 @@ TEST_F(EngineTest, InitChainSaysWhichOfTheTwoGenesisFilesIsWrong) {
        "has no VRF key in genesis.json"},
       {[](auto& init) { init.mutable_validators(0)->mutable_pub_key()->set_secp256k1("x"); },
        "has no VRF key in genesis.json"},
+      {[](auto& init) { init.mutable_consensus_params()->mutable_block()->set_max_bytes(-1); },
+       "max_bytes of CometBFT's genesis is -1: set it to 262144 to 33554432"},
+      {[](auto& init) { init.mutable_consensus_params()->mutable_block()->set_max_bytes(200); }, "max_bytes"},
+      {[](auto& init) { init.mutable_consensus_params()->mutable_block()->set_max_bytes(100 << 20); }, "max_bytes"},
+      {[](auto& init) { init.clear_consensus_params(); }, "max_bytes"},
+      {[](auto& init) { init.mutable_consensus_params()->mutable_version()->set_app(2); }, "version.app"},
   };
   for (const auto& [spoil, text] : rows) {
     abci::Request request = init_request();

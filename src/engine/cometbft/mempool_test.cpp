@@ -48,6 +48,51 @@ TEST_F(MempoolTest, CheckTxLetsInWhatCanFollowAndChangesNothing) {
   EXPECT_EQ(engine().counters().refused, 8U);
 }
 
+TEST_F(MempoolTest, StrangersPushNothingOutOfMemory) {
+  options_.verifier.kept_max = 40;
+  open(1);
+  std::vector<Bytes> mempool;
+  for (std::uint64_t i = 0; i < 40; ++i) mempool.push_back(payment("ada", i));
+  for (const Bytes& tx : mempool) ASSERT_EQ(check(engine(), tx).code(), 0U);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(code_of(check(engine(), payment("nobody", i))), RefusalCode::UnknownAccount);
+    EXPECT_EQ(code_of(check(engine(), payment("eve", 1'000 + i))), RefusalCode::SequenceAhead);
+  }
+  EXPECT_EQ(engine().verifier().kept(), 40U);
+  const std::uint64_t before = engine().verifier().checks();
+  make_block(0, mempool);
+  EXPECT_EQ(engine().verifier().checks(), before) << "what was let in is remembered";
+}
+
+TEST_F(MempoolTest, AMempoolThatIsLargerThanTheMemoryIsNotVerifiedAnewWithEachBlock) {
+  options_.verifier.kept_max = 30;
+  open(1);
+  std::vector<Bytes> mempool;
+  for (std::uint64_t i = 0; i < 40; ++i) mempool.push_back(payment("ada", i));
+  for (const Bytes& tx : mempool) ASSERT_EQ(check(engine(), tx).code(), 0U);
+  for (int block = 0; block < 3; ++block) {
+    make_block(0, {});
+    const std::uint64_t before = engine().verifier().checks();
+    for (const Bytes& tx : mempool) ASSERT_EQ(check(engine(), tx, true).code(), 0U);
+    EXPECT_EQ(engine().verifier().checks() - before, 10U) << "those that have no room";
+  }
+}
+
+TEST_F(MempoolTest, WhatWaitsStaysWhileTheDiskIsFull) {
+  storage::StoreOptions store_options;
+  store_options.reserve_bytes = std::uint64_t{1} << 62U;  // more than any disk has: full from the first block on
+  auto store = storage::ChainStore::open(folder_ / "0", store_options);
+  ASSERT_TRUE(store.has_value());
+  auto engine = Engine::open(std::move(*store), genesis_, proposer_of(0), options_);
+  ASSERT_TRUE(engine.has_value());
+  engines_.push_back(std::move(*engine));
+  const Bytes waiting = payment("ada", 0);
+  ASSERT_EQ(check(*engines_[0], waiting).code(), 0U);
+  make_block(0, {});
+  EXPECT_EQ(code_of(check(*engines_[0], payment("eve", 0))), RefusalCode::DiskFull);
+  EXPECT_EQ(check(*engines_[0], waiting, true).code(), 0U);
+}
+
 TEST_F(MempoolTest, CheckTxKnowsWhatAnAccountCanPay) {
   open(1);
   const std::uint64_t fee =

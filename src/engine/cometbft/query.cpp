@@ -101,6 +101,8 @@ abci::ResponseQuery query_state(const protocol::Machine& machine, const abci::Re
     response.set_height(static_cast<std::int64_t>(chain.height));
     return response;
   }
+  // CometBFT asks whether a peer is welcome where its filter_peers is set: the market has no opinion of peers.
+  if (request.path().starts_with("/p2p/filter/")) return {};
   return refuse(QueryFault::UnknownPath, "expected one of the paths /row, /commitment, /receipt, /block");
 }
 

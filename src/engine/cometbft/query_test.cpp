@@ -82,6 +82,10 @@ TEST_F(QueryTest, QueriesOfReceiptsAndBlocksAndWhatIsNoQuery) {
     EXPECT_EQ(answer.code(), static_cast<std::uint32_t>(fault)) << path;
     EXPECT_FALSE(answer.log().empty());
   }
+  EXPECT_EQ(ask_for("\xff\xfe", "").code(), static_cast<std::uint32_t>(QueryFault::UnknownPath)) << "any bytes";
+  for (const char* path : {"/p2p/filter/addr/127.0.0.1:26656", "/p2p/filter/id/0123"}) {
+    EXPECT_EQ(ask_for(path, "").code(), 0U) << "no peer is refused";
+  }
   const abci::ResponseQuery unknown_table = ask_for("/row", "\xff");
   EXPECT_EQ(unknown_table.code(), 0U);
   EXPECT_TRUE(unknown_table.value().empty());

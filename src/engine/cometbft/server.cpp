@@ -86,6 +86,7 @@ struct Server::Impl {
   Connection::Shared shared;
   std::set<std::shared_ptr<Connection>> connections;
   std::thread thread;
+  bool stopping = false;  // of the thread of the sockets: an accept that has succeeded already finds no acceptor
 
   void deliver(std::vector<Done> done) {
     asio::post(io, [done = std::move(done)]() mutable {
@@ -111,7 +112,7 @@ struct Server::Impl {
   template <class Protocol>
   void accept(typename Protocol::acceptor& from) {
     from.async_accept([this, &from](const boost::system::error_code& error, typename Protocol::socket socket) {
-      if (error == asio::error::operation_aborted) return;
+      if (stopping || error == asio::error::operation_aborted) return;
       if (!error) {
         if constexpr (std::is_same_v<Protocol, tcp>) {
           boost::system::error_code ignored;
@@ -122,7 +123,7 @@ struct Server::Impl {
       }
       pause.expires_after(kAcceptPause);
       pause.async_wait([this, &from](const boost::system::error_code& stopped) {
-        if (!stopped) accept<Protocol>(from);
+        if (!stopped && !stopping) accept<Protocol>(from);
       });
     });
   }
@@ -156,6 +157,10 @@ struct Server::Impl {
     boost::system::error_code error;
     const auto host = asio::ip::make_address(where.host, error);
     if (error) return fail(fmt::format("{}: {} is no address of a machine", address, where.host));
+    if (!host.is_loopback()) {
+      return fail(fmt::format("{}: whoever reaches this socket decides blocks; use a unix socket or a loopback address",
+                              address));
+    }
     const tcp::endpoint endpoint(host, where.port);
     auto& listener = acceptor.emplace<tcp::acceptor>(io);
     listener.open(endpoint.protocol(), error);
@@ -191,6 +196,7 @@ void Server::stop() {
   impl_->lanes.stop();
   if (impl_->thread.joinable()) {
     asio::post(impl_->io, [impl = impl_.get()] {
+      impl->stopping = true;
       impl->acceptor = std::monostate{};
       impl->pause.cancel();
       const auto open = impl->connections;

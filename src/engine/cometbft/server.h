@@ -22,6 +22,7 @@ struct ServerOptions {
   std::size_t connections_max = 32;
   std::size_t unanswered_max = 4'096;           // requests of a connection
   std::size_t unanswered_bytes_max = 8U << 20;  // and their bytes; a single longer one is taken when none waits
+  std::size_t unanswered_queries_max = 4;       // of those, queries: their answers may be as long as a block
   std::size_t unsent_bytes_max = 4U << 20;      // of a connection's answers
 };
 

@@ -33,7 +33,9 @@ class Recorder : public Handler {
     switch (request.value_case()) {
       case abci::Request::kInfo: response.mutable_info()->set_data("recorder"); break;
       case abci::Request::kQuery:
-        response.mutable_query()->set_value(request.query().data());
+        ++queries_;
+        response.mutable_query()->set_value(request.query().data() == kLong ? std::string(4U << 20U, 'x')
+                                                                            : request.query().data());
         response.mutable_query()->set_height(commits_);
         break;
       case abci::Request::kCommit:
@@ -67,6 +69,10 @@ class Recorder : public Handler {
     changed_.wait(lock, [this] { return held_; });
   }
   [[nodiscard]] std::size_t checked() const { return checked_; }
+  [[nodiscard]] std::size_t queries() const { return queries_; }
+
+  /// A query whose answer is as long as a block.
+  static constexpr std::string_view kLong = "block";
 
  private:
   void wait_at_gate() {
@@ -82,6 +88,7 @@ class Recorder : public Handler {
   bool open_ = true;
   bool held_ = false;
   std::atomic<std::size_t> checked_{0};
+  std::atomic<std::size_t> queries_{0};
   std::atomic<std::int64_t> commits_{0};
 };
 
@@ -410,6 +417,39 @@ TEST_P(ServerTest, AClientThatNeverReadsCostsBoundedMemory) {
   EXPECT_GT(answers, 0U) << "and it may read on";
 }
 
+// The answers count, not the requests: twenty bytes ask for a block of mebibytes.
+TEST_P(ServerTest, QueriesOfAClientThatNeverReadsCostFewAnswers) {
+  start();
+  const auto client = connect();
+  Bytes stream;
+  for (int i = 0; i < 4'096; ++i) append_frame(query(std::string(Recorder::kLong)), stream);
+  ASSERT_TRUE(client->send(stream));
+  while (recorder_.queries() == 0) std::this_thread::yield();
+  // One thread answers queries, so what it was given before this one is done with it.
+  const auto other = connect();
+  ASSERT_TRUE(other->send(query("other")));
+  EXPECT_EQ(other->receive().value().query().value(), "other");
+  EXPECT_LE(recorder_.queries(), 1U + 2 * ServerOptions{}.unanswered_queries_max);
+  for (int i = 0; i < 64; ++i) {
+    const auto answer = client->receive();
+    ASSERT_TRUE(answer.has_value()) << "and it may read on: " << i;
+    EXPECT_EQ(answer->query().value().size(), 4U << 20U);
+  }
+}
+
+// CometBFT's RPC takes any bytes as the path of a query, from anybody: abci_query?path=0xfffe.
+TEST_P(ServerTest, AQueryWithAnyBytesIsAnsweredAndTheConnectionGoesOn) {
+  start();
+  const auto client = connect();
+  ASSERT_TRUE(client->send(*from_hex("0632041202fffe")));
+  const auto answer = client->receive();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->has_query());
+  ASSERT_TRUE(client->send(query("next")));
+  EXPECT_EQ(client->receive().value().query().value(), "next");
+  EXPECT_EQ(server_->counters().faults, 0U);
+}
+
 TEST_P(ServerTest, NoMoreConnectionsThanItMayHave) {
   ServerOptions options;
   options.connections_max = 2;
@@ -446,6 +486,25 @@ TEST_P(ServerTest, StopsWhileClientsSend) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_P(ServerTest, StopsWhileClientsCome) {
+  for (int i = 0; i < 100; ++i) {
+    start();
+    const std::string address = server_->address();
+    std::atomic<int> ready{0};
+    std::vector<std::thread> threads;
+    std::vector<std::unique_ptr<Client>> clients(8);
+    for (std::size_t j = 0; j < clients.size(); ++j) {
+      threads.emplace_back([&, j] {
+        ++ready;
+        clients[j] = std::make_unique<Client>(address);
+      });
+    }
+    while (ready == 0) std::this_thread::yield();
+    server_->stop();  // comes back although the clients stay
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
 TEST(ServerAddress, SaysWhatIsWrong) {
   Recorder recorder;
   const std::string taken = std::filesystem::temp_directory_path() / ("taken-" + std::to_string(::getpid()) + ".sock");
@@ -463,6 +522,9 @@ TEST(ServerAddress, SaysWhatIsWrong) {
       {"tcp://127.0.0.1", "expected unix://PATH or tcp://ADDRESS:PORT"},
       {"tcp://127.0.0.1:x", "expected unix://PATH or tcp://ADDRESS:PORT"},
       {"tcp://nowhere:1", "no address of a machine"},
+      {"tcp://0.0.0.0:0", "whoever reaches this socket decides blocks"},
+      {"tcp://[::]:0", "whoever reaches this socket decides blocks"},
+      {"tcp://192.0.2.1:0", "whoever reaches this socket decides blocks"},
       {"http://127.0.0.1:1", "expected unix://PATH or tcp://ADDRESS:PORT"},
   };
   for (const auto& [address, text] : rows) {

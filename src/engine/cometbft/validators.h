@@ -109,6 +109,8 @@ class Validators : public ::testing::Test {
     init.set_chain_id(std::string(kChainId));
     init.set_initial_height(1);
     init.mutable_time()->set_seconds(static_cast<std::int64_t>(genesis_.time.ms / 1'000 + 1));
+    init.mutable_consensus_params()->mutable_block()->set_max_bytes(kMaxBytes);
+    init.mutable_consensus_params()->mutable_version()->set_app(kAppVersion);
     for (int i = 0; i < 4; ++i) {
       auto& validator = *init.add_validators();
       validator.set_power(1);

@@ -5,11 +5,18 @@
 #include <algorithm>
 #include <cstring>
 
+#include "starminer/v1/transaction.pb.h"
+
 namespace starminer::engine::cometbft {
 namespace {
 
 constexpr std::size_t kPiece = 16;  // transactions that a thread takes at once
 constexpr std::size_t kAlone = 4;   // so few are checked sooner than another thread wakes
+
+/// A transaction of 64 KiB may be a list of thirty thousand empty messages.
+std::uint64_t memory_of(const protocol::VerifiedTransaction& transaction) {
+  return transaction.bytes().size() + transaction.body().SpaceUsedLong();
+}
 
 }  // namespace
 
@@ -45,24 +52,58 @@ std::size_t Verifier::kept() const {
   return known_.size();
 }
 
-std::shared_ptr<Verifier::Entry> Verifier::entry_of(const Hash32& hash, std::uint64_t bytes) {
+std::uint64_t Verifier::kept_bytes() const {
+  const std::lock_guard lock(known_mutex_);
+  return known_bytes_;
+}
+
+void Verifier::make_room() {
+  while (!known_.empty() && (known_.size() > options_.kept_max || known_bytes_ > options_.kept_bytes_max)) {
+    const auto oldest = known_.find(ages_.back());
+    known_bytes_ -= oldest->second.entry->bytes;
+    known_.erase(oldest);
+    ages_.pop_back();
+  }
+}
+
+std::shared_ptr<Verifier::Entry> Verifier::entry_of(const Hash32& hash, bool remember) {
   const std::lock_guard lock(known_mutex_);
   if (const auto found = known_.find(hash); found != known_.end()) {
     ages_.splice(ages_.begin(), ages_, found->second.age);
     return found->second.entry;
   }
   auto entry = std::make_shared<Entry>();
-  entry->bytes = bytes;
+  if (!remember) return entry;
   ages_.push_front(hash);
   known_.emplace(hash, Known{entry, ages_.begin()});
-  known_bytes_ += bytes;
-  while (known_.size() > options_.kept_max || (known_bytes_ > options_.kept_bytes_max && known_.size() > 1)) {
-    const auto oldest = known_.find(ages_.back());
-    known_bytes_ -= oldest->second.entry->bytes;
-    known_.erase(oldest);
-    ages_.pop_back();
-  }
+  make_room();
   return entry;
+}
+
+void Verifier::weigh(const Hash32& hash, const std::shared_ptr<Entry>& entry, std::uint64_t bytes) {
+  const std::lock_guard lock(known_mutex_);
+  const auto found = known_.find(hash);
+  if (found == known_.end() || found->second.entry != entry) return;
+  entry->bytes = bytes;
+  known_bytes_ += bytes;
+  make_room();
+}
+
+void Verifier::keep(const protocol::VerifiedTransaction& transaction, Keep how) {
+  const std::uint64_t bytes = memory_of(transaction);
+  const std::lock_guard lock(known_mutex_);
+  if (known_.contains(transaction.hash())) return;
+  if (how == Keep::IfThereIsRoom &&
+      (known_.size() >= options_.kept_max || known_bytes_ + bytes > options_.kept_bytes_max)) {
+    return;
+  }
+  auto entry = std::make_shared<Entry>();
+  std::call_once(entry->once, [&] { entry->outcome = transaction; });
+  entry->bytes = bytes;
+  ages_.push_front(transaction.hash());
+  known_.emplace(transaction.hash(), Known{std::move(entry), ages_.begin()});
+  known_bytes_ += bytes;
+  make_room();
 }
 
 void Verifier::forget(const Hash32& hash, const std::shared_ptr<Entry>& entry) {
@@ -77,11 +118,12 @@ void Verifier::forget(const Hash32& hash, const std::shared_ptr<Entry>& entry) {
 void Verifier::check_one(Work& work, std::size_t i) {
   const ByteView bytes = work.transactions[i];
   work.hashes[i] = sha256(bytes);
-  work.entries[i] = entry_of(work.hashes[i], bytes.size());
+  work.entries[i] = entry_of(work.hashes[i], work.remember);
   Entry& entry = *work.entries[i];
   std::call_once(entry.once, [&] {
     ++checks_;
     entry.outcome = protocol::verify_transaction(bytes, chain_id_);
+    if (*entry.outcome) weigh(work.hashes[i], work.entries[i], memory_of(**entry.outcome));
   });
   if (!*entry.outcome) forget(work.hashes[i], work.entries[i]);
 }
@@ -118,9 +160,14 @@ void Verifier::help_loop() {
   }
 }
 
-std::vector<Verified> Verifier::verify(std::span<const ByteView> transactions) {
+std::vector<Verified> Verifier::verify(std::span<const ByteView> transactions) { return check_all(transactions, true); }
+
+std::vector<Verified> Verifier::look(std::span<const ByteView> transactions) { return check_all(transactions, false); }
+
+std::vector<Verified> Verifier::check_all(std::span<const ByteView> transactions, bool remember) {
   const auto work = std::make_shared<Work>();
   work->transactions = transactions;
+  work->remember = remember;
   work->hashes.resize(transactions.size());
   work->entries.resize(transactions.size());
   work->left = transactions.size();
