@@ -40,7 +40,40 @@ bool matches(const Measurement& measurement, const Quote& quote) {
   for (std::size_t i = 0; i < measurement.rtmr.size(); ++i) {
     if (measurement.rtmr[i] && (!quote.domain || quote.domain->rtmr[i] != *measurement.rtmr[i])) return false;
   }
-  return true;
+  return !measurement.service_td || (quote.domain && quote.domain->mr_service_td == *measurement.service_td);
+}
+
+/// Everything that the collateral consists of was issued at this time or later.
+bool is_issued_since(const Verification& verification, x509::UnixTime time) {
+  const auto since = [time](const std::optional<x509::Validity>& validity) {
+    return validity && validity->not_before.seconds >= time.seconds;
+  };
+  return verification.tcb_info && since(verification.tcb_info->validity) && verification.qe_identity &&
+         since(verification.qe_identity->validity) && since(verification.pck_list) && since(verification.root_list);
+}
+
+void judge_measurement(Steps& steps, const Quote& quote, const Policy& policy) {
+  if (!policy.measurements) {
+    steps.skip(StepId::QuoteMeasurement, "no list of measurements is given");
+    return;
+  }
+  bool known = false;
+  bool with_registers = false;
+  for (const Measurement& measurement : *policy.measurements) {
+    if (!matches(measurement, quote)) continue;
+    known = true;
+    const auto& rtmr = measurement.rtmr;
+    with_registers =
+        with_registers || std::any_of(rtmr.begin(), rtmr.end(), [](const auto& one) { return one.has_value(); });
+  }
+  steps.check(StepId::QuoteMeasurement, known, "the measurement is none of those allowed");
+  if (!quote.domain || !known) return;
+  if (with_registers) {
+    steps.pass(StepId::QuoteRegisters);
+  } else {
+    steps.skip(StepId::QuoteRegisters,
+               "only the firmware (MRTD) was compared; kernel and command line are in the registers");
+  }
 }
 
 void judge_platform_policy(Steps& steps, const Verification& verification, const Policy& policy) {
@@ -48,6 +81,12 @@ void judge_platform_policy(Steps& steps, const Verification& verification, const
   steps.check(StepId::QuoteCrls, !policy.crls_needed || has_lists, "no revocation lists are given");
   const bool denied = verification.pck && policy.denied_platforms.contains(verification.pck->ppid);
   steps.check(StepId::QuotePlatform, !denied, "this platform is denied");
+  if (policy.issued_min) {
+    steps.check(StepId::QuoteCollateralIssued, is_issued_since(verification, *policy.issued_min),
+                "a document or list of the collateral is older, or missing");
+  } else {
+    steps.skip(StepId::QuoteCollateralIssued, "any collateral that is valid at the time is accepted");
+  }
   if (!policy.evaluation_min) {
     steps.skip(StepId::QuoteEvaluation, "no edition of the collateral is demanded");
     return;
@@ -69,15 +108,11 @@ Steps judge(const Verification& verification, const Policy& policy) {
   if (quote.domain) {
     steps.check(StepId::QuoteSeptVe, !policy.sept_ve_disabled_needed || quote.domain->sept_ve_disabled(),
                 "SEPT_VE_DISABLE (bit 28 of the TD attributes) is clear");
+    steps.check(StepId::QuoteMigration, policy.migration_allowed || !quote.domain->migratable(),
+                "the TD attributes allow migration (bit 29)");
   }
   judge_platform_policy(steps, verification, policy);
-  if (policy.measurements) {
-    const bool known = std::any_of(policy.measurements->begin(), policy.measurements->end(),
-                                   [&quote](const Measurement& measurement) { return matches(measurement, quote); });
-    steps.check(StepId::QuoteMeasurement, known, "the measurement is none of those allowed");
-  } else {
-    steps.skip(StepId::QuoteMeasurement, "no list of measurements is given");
-  }
+  judge_measurement(steps, quote, policy);
   if (policy.report_data) {
     steps.check(StepId::QuoteBinding, quote.report_data() == *policy.report_data,
                 "the report data is not what is expected");

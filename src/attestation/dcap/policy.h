@@ -18,24 +18,30 @@ struct Measurement {
   Digest48 image{};
   /// Of a domain, where they matter: the registers that its boot extends.
   std::array<std::optional<Digest48>, 4> rtmr{};
+  /// Of a domain of TDX 1.5, where it matters: the service domain bound to it, such as one that migrates it.
+  std::optional<Digest48> service_td{};
 };
 
 struct Policy {
   std::set<TcbStatus> statuses = {TcbStatus::UpToDate};
   bool debug_allowed = false;
+  bool migration_allowed = false;
   bool sept_ve_disabled_needed = true;
   bool crls_needed = true;
   /// By PPID, as in the PCK certificate.
   std::set<std::array<std::uint8_t, 16>> denied_platforms;
   /// The oldest accepted edition of Intel's collateral (tcbEvaluationDataNumber).
   std::optional<std::uint64_t> evaluation_min;
+  /// The oldest accepted collateral. Documents and lists live for 30 days, and who shows evidence chooses them: without
+  /// this, whoever was revoked yesterday shows the list of the day before.
+  std::optional<x509::UnixTime> issued_min;
   std::optional<std::vector<Measurement>> measurements;
   /// The binding to a job (verification.md 2.4).
   std::optional<std::array<std::uint8_t, 64>> report_data;
 };
 
-/// Steps TcbLevelFound, TcbStatus and QuoteDebug to QuoteBinding. Requires a quote; what it says counts only if its own
-/// check passed.
+/// Steps TcbLevelFound, TcbStatus and QuoteDebug to QuoteCollateralIssued. Requires a quote; what it says counts only
+/// if its own check passed.
 [[nodiscard]] evidence::Steps judge(const Verification& verification, const Policy& policy);
 
 }  // namespace starminer::attestation::dcap

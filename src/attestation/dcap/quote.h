@@ -54,6 +54,8 @@ struct TdReport {
   [[nodiscard]] bool debug() const { return td_attributes[0] != 0; }
   /// Bit 28: the host cannot inject exceptions by unmapping pages.
   [[nodiscard]] bool sept_ve_disabled() const { return (td_attributes[3] & 0x10) != 0; }
+  /// Bit 29: a migration domain may move it, with its memory, to another machine.
+  [[nodiscard]] bool migratable() const { return (td_attributes[3] & 0x20) != 0; }
 };
 
 /// Views into the bytes that it was read from.

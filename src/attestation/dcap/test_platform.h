@@ -25,6 +25,9 @@ struct TestQuoteForm {
   bool tdx = true;
   /// Of version 5: a domain of TDX 1.5.
   bool tdx15 = false;
+  /// Another than the PCK certificate with its chain, and how many bytes it has.
+  std::uint16_t certification_type = kPckCertificateChain;
+  std::size_t certification_bytes = 0;
   /// What is done to the report of the quoting enclave and to the body before they are signed.
   void (*change_qe)(Bytes&) = nullptr;
   void (*change_body)(Bytes&) = nullptr;
@@ -33,15 +36,23 @@ struct TestQuoteForm {
 class TestPlatform {
  public:
   TestPlatform() {
-    pck_ = x509::make_test_certificate({"Intel SGX PCK Certificate",
-                                        kAuthority,
-                                        pck_key_,
-                                        authority_key_,
-                                        false,
-                                        {{"1.2.840.113741.1.13.1", pck_extension()}}});
-    authority_ = x509::make_test_certificate({kAuthority, kRoot, authority_key_, root_key_, true});
-    root_ = x509::make_test_certificate({kRoot, kRoot, root_key_, root_key_, true});
-    signer_ = x509::make_test_certificate({"Intel SGX TCB Signing", kRoot, signer_key_, root_key_, false});
+    const auto make = [](x509::TestCertificate wanted, const char* serial) {
+      wanted.serial = serial;
+      return x509::make_test_certificate(wanted);
+    };
+    pck_ = make({"Intel SGX PCK Certificate",
+                 kAuthority,
+                 pck_key_,
+                 authority_key_,
+                 false,
+                 {{"1.2.840.113741.1.13.1", pck_extension()}}},
+                kPckSerial);
+    authority_ = make({kAuthority, kRoot, authority_key_, root_key_, true}, kAuthoritySerial);
+    root_ = make({kRoot, kRoot, root_key_, root_key_, true}, "09");
+    signer_ = make({"Intel SGX TCB Signing", kRoot, signer_key_, root_key_, false}, kSignerSerial);
+    x509::TestCertificate renewed{kAuthority, kRoot, authority_key_, root_key_, true};
+    renewed.not_after = "20250615000000Z";  // before the time of the tests
+    renewed_authority_ = make(renewed, kRenewedSerial);
     anchors_ = {root_};
   }
 
@@ -86,9 +97,15 @@ class TestPlatform {
     std::string module_status = "UpToDate";
     std::string qe_status = "UpToDate";
     std::string fmspc = "00606A000000";
-    bool revoked = false;
-    bool authority_revoked = false;
+    /// Serial numbers on the lists of the PCK authority and of the root.
+    std::vector<std::string> pck_revoked{};
+    std::vector<std::string> root_revoked{};
   };
+
+  static constexpr const char* kPckSerial = "07";
+  static constexpr const char* kAuthoritySerial = "08";
+  static constexpr const char* kSignerSerial = "0a";
+  static constexpr const char* kRenewedSerial = "0b";
 
   /// Collateral that says so, issued on 2025-06-01 for 30 days.
   [[nodiscard]] Collateral collateral(const Words& words) const {
@@ -96,15 +113,22 @@ class TestPlatform {
     collateral.tcb_info = sign(tcb_info(words));
     collateral.qe_identity = sign(qe_identity(words));
     collateral.tcb_signer = collateral.qe_signer = {signer_, root_};
-    // All certificates of a test have serial number 7.
-    collateral.pck_crl = list(kAuthority, authority_key_, words.revoked);
-    collateral.root_crl = list(kRoot, root_key_, words.authority_revoked);
+    collateral.pck_crl = x509::make_test_list({kAuthority, authority_key_, words.pck_revoked});
+    collateral.root_crl = x509::make_test_list({kRoot, root_key_, words.root_revoked});
     return collateral;
   }
   [[nodiscard]] Collateral collateral() const { return collateral(Words{}); }
 
   [[nodiscard]] SignedText sign(const std::string& text) const {
     return {text, x509::sign_raw(signer_key_, as_bytes(text), 32)};
+  }
+  /// The PCK authority again, under another certificate, which has run out.
+  [[nodiscard]] std::vector<Bytes> renewed_authority() const { return {renewed_authority_, root_}; }
+  /// A list of revoked certificates by the other authority of PCKs, and that.
+  [[nodiscard]] std::pair<Bytes, std::vector<Bytes>> list_of_another_authority() const {
+    constexpr const char* kOther = "Intel SGX PCK Processor CA";
+    const Bytes other = x509::make_test_certificate({kOther, kRoot, signer_key_, root_key_, true});
+    return {x509::make_test_list({kOther, signer_key_}), {other, root_}};
   }
   /// Signed by a key that has a certificate of the same root but another purpose.
   [[nodiscard]] SignedText sign_by_pck(const std::string& text) const {
@@ -171,7 +195,8 @@ class TestPlatform {
     certified.insert(certified.end(), auth.begin(), auth.end());
     std::string pem;
     for (const Bytes& der : pck_chain()) pem += x509::pem_of_certificate(der);
-    append(certified, kPckCertificateChain, 2);
+    if (form.certification_type != kPckCertificateChain) pem.assign(form.certification_bytes, 'p');
+    append(certified, form.certification_type, 2);
     append(certified, pem.size(), 4);
     certified.insert(certified.end(), pem.begin(), pem.end());
     if (form.version >= 4) {
@@ -227,38 +252,6 @@ class TestPlatform {
            words.qe_status + "\"}]}";
   }
 
-  static Bytes list(const char* issuer, const x509::TestKey& key, bool with_entry) {
-    const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> made(X509_CRL_new(), X509_CRL_free);
-    const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> name(X509_NAME_new(), X509_NAME_free);
-    X509_NAME_add_entry_by_txt(name.get(), "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(issuer), -1, -1,
-                               0);
-    X509_CRL_set_version(made.get(), 1);
-    X509_CRL_set_issuer_name(made.get(), name.get());
-    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
-    ASN1_TIME_set_string_X509(time.get(), "20250601000000Z");
-    X509_CRL_set1_lastUpdate(made.get(), time.get());
-    if (with_entry) {
-      X509_REVOKED* entry = X509_REVOKED_new();
-      const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> serial(ASN1_INTEGER_new(), ASN1_INTEGER_free);
-      ASN1_INTEGER_set(serial.get(), 7);
-      X509_REVOKED_set_serialNumber(entry, serial.get());
-      X509_REVOKED_set_revocationDate(entry, time.get());
-      X509_CRL_add0_revoked(made.get(), entry);
-    }
-    ASN1_TIME_set_string_X509(time.get(), "20250701000000Z");
-    X509_CRL_set1_nextUpdate(made.get(), time.get());
-    const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> number(ASN1_INTEGER_new(), ASN1_INTEGER_free);
-    ASN1_INTEGER_set(number.get(), 1);
-    X509_CRL_add1_ext_i2d(made.get(), NID_crl_number, number.get(), 0, 0);
-    STARMINER_CHECK(X509_CRL_sign(made.get(), key.get(), EVP_sha256()) > 0);
-    unsigned char* der = nullptr;
-    const int size = i2d_X509_CRL(made.get(), &der);
-    STARMINER_CHECK(size > 0);
-    Bytes bytes(der, der + size);
-    OPENSSL_free(der);
-    return bytes;
-  }
-
   x509::TestKey root_key_ = x509::make_test_key(x509::KeyType::EcP256);
   x509::TestKey authority_key_ = x509::make_test_key(x509::KeyType::EcP256);
   x509::TestKey pck_key_ = x509::make_test_key(x509::KeyType::EcP256);
@@ -266,6 +259,7 @@ class TestPlatform {
   x509::TestKey attestation_key_ = x509::make_test_key(x509::KeyType::EcP256);
   Bytes pck_;
   Bytes authority_;
+  Bytes renewed_authority_;
   Bytes root_;
   Bytes signer_;
   std::vector<Bytes> anchors_;

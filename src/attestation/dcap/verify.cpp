@@ -49,7 +49,8 @@ bool equal(ByteView left, ByteView right) { return std::equal(left.begin(), left
 
 /// A raw signature on P-256 with SHA-256.
 bool verify_raw(const x509::PublicKey& key, ByteView message, ByteView signature) {
-  return key.type == x509::KeyType::EcP256 &&
+  constexpr std::size_t kSignature = 64;
+  return key.type == x509::KeyType::EcP256 && signature.size() == kSignature &&
          x509::verify_ecdsa(key, x509::Digest::Sha256, message, x509::split_ecdsa_signature(signature));
 }
 
@@ -123,9 +124,24 @@ class Verifier {
            std::all_of(bound.begin() + 32, bound.end(), [](std::uint8_t byte) { return byte == 0; });
   }
 
+  /// Types 1 to 3: PPID, plain or encrypted with RSA of 2048 or 3072 bits, CPUSVN, PCESVN and perhaps PCEID, for who
+  /// looks up the certificate. Nobody signs these bytes, and nothing is decided by them.
+  static bool names_platform(const Quote& quote) {
+    constexpr std::array<std::size_t, 3> kPpid = {16, 256, 384};
+    constexpr std::size_t kBehind = 18;
+    constexpr std::size_t kPceid = 2;
+    if (quote.certification_type < 1 || quote.certification_type > kPpid.size()) return false;
+    const std::size_t size = kPpid[quote.certification_type - 1U] + kBehind;
+    return quote.certification_data.size() == size || quote.certification_data.size() == size + kPceid;
+  }
+
   void read_pck_chain(const Quote& quote) {
     constexpr std::size_t kCertificates = 3;
-    if (quote.certification_type != kPckCertificateChain) {
+    if (quote.certification_type != kPckCertificateChain && !names_platform(quote)) {
+      chain_problem_ =
+          "the certification data is neither a PCK certificate with its chain nor names a platform (type " +
+          std::to_string(quote.certification_type) + ")";
+    } else if (quote.certification_type != kPckCertificateChain) {
       pck_chain_ = parse_chain(input_.pck_chain);
       chain_problem_ = "the quote carries no PCK certificate (certification type " +
                        std::to_string(quote.certification_type) + ") and none is given";
@@ -222,6 +238,8 @@ class Verifier {
     if (!collateral_.pck_crl && !collateral_.root_crl) return;
     const auto pck_list = collateral_.pck_crl ? RevocationList::parse(*collateral_.pck_crl) : std::nullopt;
     const auto root_list = collateral_.root_crl ? RevocationList::parse(*collateral_.root_crl) : std::nullopt;
+    if (pck_list) result_.pck_list = pck_list->validity();
+    if (root_list) result_.root_list = root_list->validity();
     const Chain given = parse_chain(collateral_.pck_crl_issuer);
     if (!pck_list || !root_list || pck_chain_.empty()) {
       const char* reason =
@@ -239,6 +257,7 @@ class Verifier {
     steps().judge(StepId::CrlSignature, list_fault(*pck_list, *root_list, authority, given));
     std::string late = x509::time_fault(pck_list->validity(), time_, "the revocation list of the PCK authority");
     if (late.empty()) late = x509::time_fault(root_list->validity(), time_, "the revocation list of the root");
+    if (late.empty()) late = x509::chain_time_fault(pointers(given), time_);
     steps().judge(StepId::CrlTime, std::move(late));
     const bool signer_revoked =
         std::any_of(revocable_by_root_.begin(), revocable_by_root_.end(), [&](const Bytes& der) {
@@ -247,6 +266,7 @@ class Verifier {
         });
     steps().judge(StepId::PckNotRevoked, pck_list->revokes(leaf)             ? "the PCK certificate is revoked"
                                          : root_list->revokes(pck_chain_[1]) ? "the PCK authority is revoked"
+                                         : root_list->revokes(authority)     ? "the issuer of the PCK list is revoked"
                                          : signer_revoked                    ? "the signer of the collateral is revoked"
                                                                              : "");
   }

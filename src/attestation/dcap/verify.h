@@ -34,6 +34,9 @@ struct Verification {
   std::string pck_issuer;
   std::optional<TcbInfo> tcb_info;
   std::optional<QeIdentity> qe_identity;
+  /// Of the lists of revoked certificates, where they were read.
+  std::optional<x509::Validity> pck_list;
+  std::optional<x509::Validity> root_list;
   /// Empty where the evidence does not go so far.
   std::optional<PlatformStatus> platform;
 };

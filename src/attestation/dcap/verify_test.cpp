@@ -1,6 +1,7 @@
 #include "attestation/dcap/verify.h"
 
 #include <cstdlib>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -87,6 +88,10 @@ TEST(Dcap, CollateralIsOfItsSignerAndTime) {
   bad = good;
   bad.tcb_info.signature.clear();
   EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::TcbInfoSignature));
+  bad = good;  // the same two numbers in 66 bytes
+  bad.tcb_info.signature.insert(bad.tcb_info.signature.begin() + 32, 0);
+  bad.tcb_info.signature.insert(bad.tcb_info.signature.begin(), 0);
+  EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::TcbInfoSignature));
   // A PCK has a certificate of the same root, but it signs no collateral.
   bad = good;
   bad.tcb_info = platform().sign_by_pck(good.tcb_info.text);
@@ -104,12 +109,23 @@ TEST(Dcap, CollateralIsOfItsSignerAndTime) {
 
 TEST(Dcap, RevocationListsAreChecked) {
   const Bytes quote = platform().quote({});
+  const auto reason = [&](const TestPlatform::Words& words) {
+    const auto steps = check(quote, platform().collateral(words));
+    EXPECT_THAT(failed(steps), ElementsAre(StepId::PckNotRevoked));
+    return steps.find(StepId::PckNotRevoked)->reason;
+  };
   TestPlatform::Words words;
-  words.revoked = true;
-  EXPECT_THAT(failed(check(quote, platform().collateral(words))), ElementsAre(StepId::PckNotRevoked));
-  words.revoked = false;
-  words.authority_revoked = true;
-  EXPECT_THAT(failed(check(quote, platform().collateral(words))), ElementsAre(StepId::PckNotRevoked));
+  words.pck_revoked = {"01", TestPlatform::kPckSerial};
+  EXPECT_EQ(reason(words), "the PCK certificate is revoked");
+  words.pck_revoked = {TestPlatform::kAuthoritySerial, TestPlatform::kSignerSerial};  // of another authority's
+  EXPECT_THAT(failed(check(quote, platform().collateral(words))), IsEmpty());
+  words = {};
+  words.root_revoked = {TestPlatform::kAuthoritySerial};
+  EXPECT_EQ(reason(words), "the PCK authority is revoked");
+  words.root_revoked = {TestPlatform::kSignerSerial};
+  EXPECT_EQ(reason(words), "the signer of the collateral is revoked");
+  words.root_revoked = {TestPlatform::kPckSerial};
+  EXPECT_THAT(failed(check(quote, platform().collateral(words))), IsEmpty());
   const Collateral good = platform().collateral();
   Collateral bad = good;
   std::swap(bad.pck_crl, bad.root_crl);
@@ -123,6 +139,16 @@ TEST(Dcap, RevocationListsAreChecked) {
   bad = good;
   bad.pck_crl_issuer = {good.tcb_signer[0], good.tcb_signer[1]};  // a certificate of the root, but no authority
   EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::CrlSignature));
+  // A list of the other authority is signed right, but this PCK is not on any list of it.
+  bad = good;
+  std::tie(bad.pck_crl, bad.pck_crl_issuer) = platform().list_of_another_authority();
+  EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::CrlIssuer));
+  bad = good;
+  bad.pck_crl_issuer = platform().renewed_authority();  // the right key under a certificate that has run out
+  EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::CrlTime));
+  words.root_revoked = {TestPlatform::kRenewedSerial};
+  bad.root_crl = platform().collateral(words).root_crl;
+  EXPECT_THAT(failed(check(quote, bad)), ElementsAre(StepId::CrlTime, StepId::PckNotRevoked));
   bad = good;
   bad.pck_crl.reset();
   bad.root_crl.reset();
@@ -155,6 +181,16 @@ TEST(Dcap, AnEnclaveThatIsNotIntelsCertifiesNothing) {
     const auto steps = check(platform().quote(form), platform().collateral(words));
     return std::pair(steps.cryptography(), failed(steps));
   };
+  const auto with_enclave = [](std::uint16_t version, bool tdx, void (*change)(Bytes&)) {
+    TestQuoteForm form{version, tdx, false};
+    form.change_qe = change;
+    return form;
+  };
+  const auto with_body = [](void (*change)(Bytes&)) {
+    TestQuoteForm form;
+    form.change_body = change;
+    return form;
+  };
   const auto forged = [](StepId step) {
     return std::pair(Verdict::Invalid, std::vector<StepId>{step, StepId::TcbLevelFound});
   };
@@ -163,17 +199,17 @@ TEST(Dcap, AnEnclaveThatIsNotIntelsCertifiesNothing) {
                                                                    [](Bytes& qe) { qe[256] ^= 1; },  // product
                                                                    [](Bytes& qe) { qe[16] ^= 1; }}) {
     TestPlatform::Words words;
-    EXPECT_EQ(verdict({4, true, false, change}, words), forged(StepId::QeIdentityMatches));
+    EXPECT_EQ(verdict(with_enclave(4, true, change), words), forged(StepId::QeIdentityMatches));
     words.fmspc = "00606A000001";  // nor can another problem of the status hide it
-    EXPECT_EQ(verdict({4, true, false, change}, words), forged(StepId::QeIdentityMatches));
+    EXPECT_EQ(verdict(with_enclave(4, true, change), words), forged(StepId::QeIdentityMatches));
     words = {};
     words.tdx = false;
-    EXPECT_EQ(verdict({3, false, false, change}, words), forged(StepId::QeIdentityMatches));
+    EXPECT_EQ(verdict(with_enclave(3, false, change), words), forged(StepId::QeIdentityMatches));
   }
   for (const auto change :
        std::initializer_list<void (*)(Bytes&)>{[](Bytes& body) { body[64] ^= 1; },      // signer of the module
                                                [](Bytes& body) { body[112] ^= 1; }}) {  // its attributes
-    EXPECT_EQ(verdict({4, true, false, nullptr, change}, {}), forged(StepId::TdxModuleMatches));
+    EXPECT_EQ(verdict(with_body(change), {}), forged(StepId::TdxModuleMatches));
   }
   TestPlatform::Words sgx;
   sgx.tdx = false;
@@ -208,6 +244,69 @@ TEST(Dcap, EachDemandIsAStepOfItsOwn) {
   Verification verification = verify({quote, {}, platform().anchors()}, collateral, kTestTime);
   verification.quote->domain->td_attributes = {1};
   EXPECT_THAT(failed(judge(verification, {})), ElementsAre(StepId::QuoteDebug, StepId::QuoteSeptVe));
+  verification.quote->domain->td_attributes = {0, 0, 0, 0x30};
+  EXPECT_THAT(failed(judge(verification, {})), ElementsAre(StepId::QuoteMigration));
+  policy = {};
+  policy.migration_allowed = true;
+  EXPECT_THAT(failed(judge(verification, policy)), IsEmpty());
+}
+
+TEST(Dcap, WhatOfADomainWasComparedIsSaid) {
+  const auto judged = [](const TestQuoteForm& form, const Measurement& measurement) {
+    Policy policy;
+    policy.measurements = {Measurement{}, measurement};
+    TestPlatform::Words words;
+    words.tdx = form.tdx;
+    return check(platform().quote(form), platform().collateral(words), policy);
+  };
+  Measurement known;
+  known.image[0] = 0xaa;
+  const auto firmware = judged({5, true, true}, known);
+  EXPECT_TRUE(firmware.accepted());
+  EXPECT_EQ(firmware.find(StepId::QuoteRegisters)->outcome, StepOutcome::Skipped);
+  known.rtmr[1].emplace();
+  known.service_td.emplace();
+  EXPECT_TRUE(judged({5, true, true}, known).passed(StepId::QuoteRegisters));
+  known.service_td->front() = 1;
+  EXPECT_THAT(failed(judged({5, true, true}, known)), ElementsAre(StepId::QuoteMeasurement));
+  // An enclave has no registers, so a measurement with some is not its.
+  EXPECT_THAT(failed(judged({3, false, false}, known)), ElementsAre(StepId::QuoteMeasurement));
+  known = {};
+  known.image[0] = 0xaa;
+  EXPECT_EQ(judged({3, false, false}, known).find(StepId::QuoteRegisters), nullptr);
+}
+
+TEST(Dcap, OldCollateralIsRefusedWhereThatIsAsked) {
+  const Bytes quote = platform().quote({});
+  Policy policy;
+  policy.issued_min = x509::parse_time("2025-06-01T00:00:00Z");
+  EXPECT_TRUE(check(quote, platform().collateral(), policy).passed(StepId::QuoteCollateralIssued));
+  Collateral without = platform().collateral();
+  without.pck_crl.reset();
+  without.root_crl.reset();
+  policy.crls_needed = false;
+  EXPECT_THAT(failed(check(quote, without, policy)), ElementsAre(StepId::QuoteCollateralIssued));
+  ++policy.issued_min->seconds;
+  EXPECT_THAT(failed(check(quote, platform().collateral(), policy)), ElementsAre(StepId::QuoteCollateralIssued));
+}
+
+TEST(Dcap, APckFromOutsideNeedsDataThatNamesAPlatform) {
+  struct Row {
+    std::uint16_t type;
+    std::size_t bytes;
+    bool fits;
+  };
+  for (const Row& row : {Row{1, 34, true}, Row{1, 36, true}, Row{2, 274, true}, Row{3, 404, true}, Row{1, 35, false},
+                         Row{2, 34, false}, Row{4, 36, false}, Row{0, 0, false}, Row{9, 36, false}}) {
+    TestQuoteForm form;
+    form.certification_type = row.type;
+    form.certification_bytes = row.bytes;
+    const std::vector<Bytes> chain = platform().pck_chain();
+    const Bytes quote = platform().quote(form);
+    const auto steps = verify({quote, chain, platform().anchors()}, platform().collateral(), kTestTime).steps;
+    EXPECT_EQ(steps.cryptography() == Verdict::Valid, row.fits) << row.type << " with " << row.bytes;
+    EXPECT_EQ(steps.passed(StepId::PckChain), row.fits);
+  }
 }
 
 TEST(Dcap, ServiceFormsAreStrict) {

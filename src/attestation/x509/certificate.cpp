@@ -46,16 +46,23 @@ std::optional<BasicConstraints> parse_basic_constraints(ByteView value) {
   return constraints;
 }
 
-/// Bit 5 of the KeyUsage string is keyCertSign, bit 6 cRLSign.
-bool may_sign_certificates(ByteView value) {
-  der::Reader outer(value);
+// Bits 5 and 6 of the KeyUsage string.
+constexpr std::uint8_t kKeyCertSign = 0x04;
+constexpr std::uint8_t kCrlSign = 0x02;
+
+/// A certificate without the extension may be used for everything.
+bool has_usage(const Certificate& certificate, std::uint8_t usage) {
+  const Extension* const extension = certificate.find(kKeyUsage);
+  if (extension == nullptr) return true;
+  der::Reader outer(extension->value);
   const der::Element bits = outer.expect(der::kBitString);
-  return outer.done() && bits.content.size() >= 2 && (bits.content[1] & 0x04) != 0;
+  return outer.done() && bits.content.size() >= 2 && (bits.content[1] & usage) != 0;
 }
 
 /// The name as it may be printed: what a certificate says of itself is somebody else's text.
 std::string label(const Certificate& certificate) {
-  std::string name = certificate.common_name();
+  constexpr std::size_t kLengthMax = 64;  // of a common name (RFC 5280 appendix A.1)
+  std::string name = certificate.common_name().substr(0, kLengthMax);
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return name.empty() ? "a certificate without a name" : "\"" + name + "\"";
@@ -212,10 +219,11 @@ std::string authority_fault(const Certificate& certificate, std::size_t below) {
   const auto parsed = constraints == nullptr ? std::nullopt : parse_basic_constraints(constraints->value);
   if (!parsed || !parsed->authority) return label(certificate) + " is no certificate authority";
   if (parsed->path_length && *parsed->path_length < below) return label(certificate) + " allows no chain this long";
-  const Extension* usage = certificate.find(kKeyUsage);
-  if (usage != nullptr && !may_sign_certificates(usage->value)) return label(certificate) + " may sign no certificates";
+  if (!has_usage(certificate, kKeyCertSign)) return label(certificate) + " may sign no certificates";
   return {};
 }
+
+bool may_sign_lists(const Certificate& certificate) { return has_usage(certificate, kCrlSign); }
 
 std::string chain_fault(std::span<const Certificate* const> chain, std::span<const Bytes> anchors) {
   if (chain.size() < 2) return "a chain has a leaf and a root at least";

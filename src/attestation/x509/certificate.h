@@ -87,6 +87,9 @@ class Certificate {
 /// Says why not; empty if it may.
 [[nodiscard]] std::string authority_fault(const Certificate& certificate, std::size_t below);
 
+/// Whether the certificate may sign lists of revoked certificates (RFC 5280 section 4.2.1.3, cRLSign).
+[[nodiscard]] bool may_sign_lists(const Certificate& certificate);
+
 /// The first thing that is wrong with a chain, leaf first, whose last certificate is self-signed; empty if nothing is.
 /// Whether the root is trusted is another question: `is_anchor`. The signature of a root on itself is not checked where
 /// it is one of the anchors, as these are trusted by their bytes.

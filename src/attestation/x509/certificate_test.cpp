@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "attestation/x509/pem.h"
+#include "attestation/x509/test_authority.h"
 #include "attestation/x509/test_vectors.h"
 #include "base/hash.h"
 
@@ -80,6 +81,46 @@ TEST(Certificate, ALeafIsNoAuthority) {
   const auto amd = parse_chain("roots/amd_milan_ask_ark.pem");
   EXPECT_EQ(authority_fault(amd[0], 0), "");
   EXPECT_EQ(authority_fault(amd[0], 1), "\"SEV-Milan\" allows no chain this long");
+}
+
+/// A chain of leaf, two authorities and root, all signed right; what differs from an honest one is in the arguments.
+std::string fault_with(const std::vector<TestExtension>& leaf, const std::vector<TestExtension>& lower,
+                       const std::vector<TestExtension>& upper) {
+  const TestKey key = make_test_key(KeyType::EcP256);
+  const Bytes ders[] = {make_test_certificate({"leaf", "lower", key, key, false, leaf}),
+                        make_test_certificate({"lower", "upper", key, key, false, lower}),
+                        make_test_certificate({"upper", "root", key, key, false, upper}),
+                        make_test_certificate({"root", "root", key, key, true})};
+  std::vector<Certificate> chain;
+  for (const Bytes& der : ders) chain.push_back(Certificate::parse(der).value());
+  return chain_fault(pointers(chain));
+}
+
+// REQ: VER-2
+TEST(Certificate, AChainIsAsItsExtensionsSay) {
+  const auto constraints = [](const char* hex) { return TestExtension{"2.5.29.19", from_hex(hex).value(), true}; };
+  const auto usage = [](const char* hex) { return TestExtension{"2.5.29.15", from_hex(hex).value(), true}; };
+  const TestExtension authority = constraints("30030101ff");
+  const TestExtension only_leaves = constraints("30060101ff020100");
+  EXPECT_EQ(fault_with({}, {authority}, {authority}), "");
+  EXPECT_EQ(fault_with({}, {only_leaves}, {authority}), "");
+  EXPECT_EQ(fault_with({}, {authority}, {only_leaves}), "\"upper\" allows no chain this long");
+  EXPECT_EQ(fault_with({}, {constraints("3000")}, {authority}), "\"lower\" is no certificate authority");
+  EXPECT_EQ(fault_with({}, {}, {authority}), "\"lower\" is no certificate authority");
+  EXPECT_EQ(fault_with({}, {authority, usage("03020780")}, {authority}), "\"lower\" may sign no certificates");
+  EXPECT_EQ(fault_with({}, {authority, usage("03020204")}, {authority}), "");
+  const std::string unknown = " has the critical extension 2.5.29.30, which this verifier does not know";
+  const TestExtension constrained = {"2.5.29.30", {0x30, 0x00}, true};
+  EXPECT_EQ(fault_with({constrained}, {authority}, {authority}), "\"leaf\"" + unknown);
+  EXPECT_EQ(fault_with({}, {authority, constrained}, {authority}), "\"lower\"" + unknown);
+  EXPECT_EQ(fault_with({{"2.5.29.30", {0x30, 0x00}, false}}, {authority}, {authority}), "");
+}
+
+TEST(Certificate, NamesInReasonsAreShortAndPlain) {
+  const TestKey key = make_test_key(KeyType::EcP256);
+  const auto made = Certificate::parse(
+      make_test_certificate({std::string(63, 'a') + "\n" + "b" + std::string(4000, 'b'), "b", key, key, false}));
+  EXPECT_EQ(authority_fault(*made, 0), "\"" + std::string(63, 'a') + "?\" is no certificate authority");
 }
 
 TEST(Certificate, ARootIsTrustedByItsBytesNotItsName) {

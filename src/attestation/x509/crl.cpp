@@ -73,7 +73,8 @@ bool RevocationList::revokes(const Certificate& certificate) const {
 }
 
 bool RevocationList::is_signed_by(const Certificate& authority) const {
-  return equal(issuer_, authority.subject()) && verify_signature(authority.key(), algorithm_, tbs_, signature_);
+  return equal(issuer_, authority.subject()) && may_sign_lists(authority) &&
+         verify_signature(authority.key(), algorithm_, tbs_, signature_);
 }
 
 }  // namespace starminer::attestation::x509

@@ -26,6 +26,7 @@ class RevocationList {
   /// From this update to the next, which it must name.
   [[nodiscard]] const Validity& validity() const { return validity_; }
   [[nodiscard]] bool revokes(const Certificate& certificate) const;
+  /// By a key that may sign lists.
   [[nodiscard]] bool is_signed_by(const Certificate& authority) const;
 
  private:

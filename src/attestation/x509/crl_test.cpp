@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "attestation/x509/pem.h"
+#include "attestation/x509/test_authority.h"
 #include "attestation/x509/test_vectors.h"
 
 namespace starminer::attestation::x509 {
@@ -29,6 +30,28 @@ TEST(RevocationList, EntriesAreFound) {
   const auto list = RevocationList::parse(vector_file("tdx/pck_platform_crl_2023-06.der"));
   ASSERT_TRUE(list);
   EXPECT_FALSE(list->revokes(certificate("sgx/intel_sample/pckCert.pem", 0)));
+  const TestKey key = make_test_key(KeyType::EcP256);
+  const auto made = [&](const char* serial) {
+    TestCertificate wanted{"a", "b", key, key, false};
+    wanted.serial = serial;
+    return Certificate::parse(make_test_certificate(wanted)).value();
+  };
+  EXPECT_TRUE(list->revokes(made("6fc34e5023e728923435d61aa4b83c618166ad35"))) << "the first";
+  EXPECT_TRUE(list->revokes(made("efae6e9715fca13b87e333e8261ed6d990a926ad"))) << "with its first bit set";
+  EXPECT_FALSE(list->revokes(made("6fc34e5023e728923435d61aa4b83c618166ad36")));
+}
+
+TEST(RevocationList, OnlyKeysForListsSignThem) {
+  const TestKey key = make_test_key(KeyType::EcP256);
+  const auto list = RevocationList::parse(make_test_list({"a", key}));
+  const auto authority = [&](const char* usage) {
+    TestCertificate wanted{"a", "a", key, key, true};
+    if (usage != nullptr) wanted.extensions = {{"2.5.29.15", from_hex(usage).value(), true}};
+    return Certificate::parse(make_test_certificate(wanted)).value();
+  };
+  EXPECT_TRUE(list->is_signed_by(authority(nullptr)));
+  EXPECT_TRUE(list->is_signed_by(authority("03020106")));   // certificates and lists
+  EXPECT_FALSE(list->is_signed_by(authority("03020204")));  // certificates
 }
 
 TEST(RevocationList, NoFlippedBitIsOfTheAuthority) {

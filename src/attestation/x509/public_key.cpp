@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 
 #include "attestation/x509/der.h"
@@ -73,13 +75,56 @@ Bytes encode(const EcdsaSignature& signature) {
   return bytes;
 }
 
-Key make_key(const char* type, OSSL_PARAM* parameters) {
-  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
-  EVP_PKEY* key = nullptr;
-  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1) return nullptr;
-  if (EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) return nullptr;
-  return {key, EVP_PKEY_free};
+/// Not what openssl.cnf sets as default: another provider may refuse what all other machines accept.
+constexpr const char* kProperties = "provider=default,-fips";
+
+KeyContext make_context(const char* type) {
+  KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, kProperties));
+  if (!context) {
+    // A configuration that names providers leaves this one out unless it names it, too.
+    STARMINER_CHECK(OSSL_PROVIDER_load(nullptr, "default") != nullptr);
+    context.reset(EVP_PKEY_CTX_new_from_name(nullptr, type, kProperties));
+  }
+  STARMINER_CHECK(context != nullptr);
+  return context;
 }
+
+/// Null for a point that is not on its curve.
+Key make_key(const char* type, OSSL_PARAM* parameters) {
+  const KeyContext context = make_context(type);
+  STARMINER_CHECK(EVP_PKEY_fromdata_init(context.get()) == 1);
+  EVP_PKEY* key = nullptr;
+  const bool made = EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) == 1;
+  ERR_clear_error();
+  return made ? Key(key, EVP_PKEY_free) : nullptr;
+}
+
+class Verification {
+ public:
+  Verification(const Key& key, Digest digest) : context_(EVP_MD_CTX_new()) {
+    const char* const name = digest == Digest::Sha256 ? "SHA256" : "SHA384";
+    STARMINER_CHECK(context_ != nullptr);
+    STARMINER_CHECK(
+        EVP_DigestVerifyInit_ex(context_.get(), &parameters_, name, nullptr, kProperties, key.get(), nullptr) == 1);
+  }
+
+  void use_pss() {
+    STARMINER_CHECK(EVP_PKEY_CTX_set_rsa_padding(parameters_, RSA_PKCS1_PSS_PADDING) == 1);
+    STARMINER_CHECK(EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters_, kPssSaltBytes) == 1);
+    STARMINER_CHECK(EVP_PKEY_CTX_set_rsa_mgf1_md_name(parameters_, "SHA384", kProperties) == 1);
+  }
+
+  [[nodiscard]] bool holds(ByteView message, ByteView signature) {
+    const bool right =
+        EVP_DigestVerify(context_.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+    ERR_clear_error();
+    return right;
+  }
+
+ private:
+  DigestContext context_;
+  EVP_PKEY_CTX* parameters_ = nullptr;  // owned by the context
+};
 
 Key make_ec_key(const PublicKey& key) {
   std::array<char, 16> group{};
@@ -104,8 +149,6 @@ Key make_rsa_key(const PublicKey& key) {
       OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, exponent.data(), exponent.size()), OSSL_PARAM_construct_end()};
   return make_key("RSA", parameters.data());
 }
-
-const EVP_MD* algorithm(Digest digest) { return digest == Digest::Sha256 ? EVP_sha256() : EVP_sha384(); }
 
 std::optional<PublicKey> parse_ec(der::Reader parameters, ByteView bits) {
   const auto curve = der::oid_text(parameters.expect(der::kOid));
@@ -135,6 +178,7 @@ std::optional<PublicKey> parse_rsa(der::Reader parameters, ByteView bits) {
       (exponent->back() & 1) == 0 || (modulus->back() & 1) == 0) {
     return std::nullopt;
   }
+  if (exponent->size() == 1 && exponent->front() == 1) return std::nullopt;  // every message would sign itself
   PublicKey key;
   key.type = KeyType::Rsa;
   key.modulus = *modulus;
@@ -179,25 +223,16 @@ bool verify_ecdsa(const PublicKey& key, Digest digest, ByteView message, const E
   const ByteView order = order_of(key.type);
   if (!is_between_zero_and(order, signature.r) || !is_between_zero_and(order, signature.s)) return false;
   const Key made = key.prepared ? key.prepared : make_ec_key(key);
-  const DigestContext context(EVP_MD_CTX_new());
-  STARMINER_CHECK(context != nullptr);
-  if (!made) return false;
-  const Bytes encoded = encode(signature);
-  return EVP_DigestVerifyInit(context.get(), nullptr, algorithm(digest), nullptr, made.get()) == 1 &&
-         EVP_DigestVerify(context.get(), encoded.data(), encoded.size(), message.data(), message.size()) == 1;
+  return made && Verification(made, digest).holds(message, encode(signature));
 }
 
 bool verify_rsa_pss_sha384(const PublicKey& key, ByteView message, ByteView signature) {
   if (key.type != KeyType::Rsa || signature.size() != key.modulus.size()) return false;
   const Key made = key.prepared ? key.prepared : make_rsa_key(key);
-  const DigestContext context(EVP_MD_CTX_new());
-  STARMINER_CHECK(context != nullptr);
-  EVP_PKEY_CTX* parameters = nullptr;  // owned by the context
-  return made && EVP_DigestVerifyInit(context.get(), &parameters, EVP_sha384(), nullptr, made.get()) == 1 &&
-         EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
-         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, kPssSaltBytes) == 1 &&
-         EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, EVP_sha384()) == 1 &&
-         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+  if (!made) return false;
+  Verification verification(made, Digest::Sha384);
+  verification.use_pss();
+  return verification.holds(message, signature);
 }
 
 Bytes sha384(ByteView bytes) {

@@ -1,6 +1,7 @@
 // Signature checks of the three key types that attestation uses, by OpenSSL's arithmetic alone. Keys and signatures are
-// parsed and their ranges checked here, so the set of accepted inputs does not depend on a library's leniency. Pure
-// functions, any thread.
+// parsed and their ranges checked here, so the set of accepted inputs does not depend on a library's leniency; and the
+// arithmetic is that of OpenSSL's default provider, whatever the machine's openssl.cnf prefers. A library that does not
+// have it ends the program, as its answers would not be those of other machines. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct PublicKey {
 void prepare(PublicKey& key);
 
 /// Of a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7): an uncompressed point on P-256 or P-384, or RSA of 2048 to
-/// 4096 bits with an odd exponent of up to 32 bits.
+/// 4096 bits with an odd exponent from 3 to 32 bits.
 [[nodiscard]] std::optional<PublicKey> parse_public_key(ByteView spki);
 
 /// r and s, big-endian, without regard to leading zeros.

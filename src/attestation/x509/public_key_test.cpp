@@ -1,6 +1,10 @@
 #include "attestation/x509/public_key.h"
 
+#include <cstdlib>
+
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
 
 namespace starminer::attestation::x509 {
 namespace {
@@ -79,6 +83,60 @@ TEST(PublicKey, RefusesKeysOutsideOfTheProfile) {
                           "301a300d06092a864886f70d010101050003090030060201030201"}) {
     EXPECT_FALSE(parse_public_key(from_hex(hex).value())) << hex;
   }
+}
+
+bool vector_holds() {
+  const Bytes point = from_hex(kP384.point).value();
+  PublicKey key;
+  key.type = kP384.type;
+  key.point = point;
+  return verify_ecdsa(key, kP384.digest, as_bytes("sample"), {from_hex(kP384.r).value(), from_hex(kP384.s).value()});
+}
+
+/// Two machines with two openssl.cnf must not disagree.
+TEST(PublicKey, AnswersDoNotDependOnTheConfigurationOfOpenSsl) {
+  ASSERT_EQ(EVP_default_properties_enable_fips(nullptr, 1), 1);
+  const bool holds = vector_holds();
+  EVP_default_properties_enable_fips(nullptr, 0);
+  EXPECT_TRUE(holds);
+}
+
+using PublicKeyDeathTest = testing::Test;
+TEST_F(PublicKeyDeathTest, AnswersDoNotDependOnTheProvidersOfOpenSsl) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";  // a process that has not used OpenSSL yet
+  const auto with_another_provider = [] {
+    const bool loaded = OSSL_PROVIDER_load(nullptr, "null") != nullptr;
+    std::exit(loaded && vector_holds() ? 0 : 1);
+  };
+  EXPECT_EXIT(with_another_provider(), testing::ExitedWithCode(0), "");
+}
+
+TEST(PublicKey, AnExponentOfOneIsNoKey) {
+  const auto key_with = [](const char* exponent) {
+    Bytes modulus(257, 0xab);
+    modulus[0] = 0;
+    Bytes pair = {0x02, 0x82, 0x01, 0x01};
+    pair.insert(pair.end(), modulus.begin(), modulus.end());
+    const Bytes integer = from_hex(exponent).value();
+    pair.insert(pair.end(), integer.begin(), integer.end());
+    const auto wrap = [](Bytes head, const Bytes& content) {
+      head.insert(head.end(),
+                  {0x82, static_cast<std::uint8_t>(content.size() >> 8), static_cast<std::uint8_t>(content.size())});
+      head.insert(head.end(), content.begin(), content.end());
+      return head;
+    };
+    Bytes bits = {0x00};
+    const Bytes sequence = wrap({0x30}, pair);
+    bits.insert(bits.end(), sequence.begin(), sequence.end());
+    Bytes info = from_hex("300d06092a864886f70d0101010500").value();
+    const Bytes string = wrap({0x03}, bits);
+    info.insert(info.end(), string.begin(), string.end());
+    return parse_public_key(wrap({0x30}, info)).has_value();
+  };
+  EXPECT_TRUE(key_with("0203010001"));
+  EXPECT_TRUE(key_with("020103"));
+  EXPECT_FALSE(key_with("020101"));
+  EXPECT_FALSE(key_with("020102"));
 }
 
 TEST(PublicKey, AnEmptyRsaKeySignsNothing) {

@@ -44,15 +44,27 @@ struct TestCertificate {
   std::vector<TestExtension> extensions{};
   std::string not_before = "20200101000000Z";
   std::string not_after = "20400101000000Z";
+  /// Hex.
+  std::string serial = "07";
 };
+
+inline std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> make_test_integer(const std::string& hex) {
+  BIGNUM* number = nullptr;
+  STARMINER_CHECK(BN_hex2bn(&number, hex.c_str()) > 0);
+  std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> made(BN_to_ASN1_INTEGER(number, nullptr),
+                                                                   ASN1_INTEGER_free);
+  BN_free(number);
+  return made;
+}
 
 /// The certificate as DER. RSA signers sign with PSS, EC signers with ECDSA, both with SHA-384 (P-256: SHA-256).
 inline Bytes make_test_certificate(const TestCertificate& wanted) {
   const std::unique_ptr<X509, decltype(&X509_free)> made(X509_new(), X509_free);
   X509_set_version(made.get(), 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 7);
+  X509_set_serialNumber(made.get(), make_test_integer(wanted.serial).get());
   const auto set_name = [](X509_NAME* name, const std::string& text) {
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(text.data()),
+    // The type as such: OpenSSL would refuse names above 64 characters otherwise.
+    X509_NAME_add_entry_by_txt(name, "CN", V_ASN1_UTF8STRING, reinterpret_cast<const unsigned char*>(text.data()),
                                static_cast<int>(text.size()), -1, 0);
   };
   set_name(X509_get_subject_name(made.get()), wanted.subject);
@@ -83,6 +95,44 @@ inline Bytes make_test_certificate(const TestCertificate& wanted) {
   STARMINER_CHECK(X509_sign_ctx(made.get(), context.get()) > 0);
   unsigned char* der = nullptr;
   const int size = i2d_X509(made.get(), &der);
+  STARMINER_CHECK(size > 0);
+  Bytes bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
+
+struct TestList {
+  std::string issuer;
+  TestKey signer;
+  /// Serial numbers in hex.
+  std::vector<std::string> revoked{};
+  std::string this_update = "20250601000000Z";
+  std::string next_update = "20250701000000Z";
+};
+
+/// A list of revoked certificates as DER, signed with ECDSA and SHA-256.
+inline Bytes make_test_list(const TestList& wanted) {
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> made(X509_CRL_new(), X509_CRL_free);
+  const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> name(X509_NAME_new(), X509_NAME_free);
+  X509_NAME_add_entry_by_txt(name.get(), "CN", V_ASN1_UTF8STRING,
+                             reinterpret_cast<const unsigned char*>(wanted.issuer.c_str()), -1, -1, 0);
+  X509_CRL_set_version(made.get(), 1);
+  X509_CRL_set_issuer_name(made.get(), name.get());
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
+  ASN1_TIME_set_string_X509(time.get(), wanted.this_update.c_str());
+  X509_CRL_set1_lastUpdate(made.get(), time.get());
+  for (const std::string& serial : wanted.revoked) {
+    X509_REVOKED* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, make_test_integer(serial).get());
+    X509_REVOKED_set_revocationDate(entry, time.get());
+    X509_CRL_add0_revoked(made.get(), entry);
+  }
+  ASN1_TIME_set_string_X509(time.get(), wanted.next_update.c_str());
+  X509_CRL_set1_nextUpdate(made.get(), time.get());
+  X509_CRL_add1_ext_i2d(made.get(), NID_crl_number, make_test_integer("01").get(), 0, 0);
+  STARMINER_CHECK(X509_CRL_sign(made.get(), wanted.signer.get(), EVP_sha256()) > 0);
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_CRL(made.get(), &der);
   STARMINER_CHECK(size > 0);
   Bytes bytes(der, der + size);
   OPENSSL_free(der);

@@ -29,6 +29,8 @@ void add_domain(json& fields, const attestation::dcap::TdReport& domain) {
   fields["mr_owner"] = to_hex(domain.mr_owner);
   fields["mr_owner_config"] = to_hex(domain.mr_owner_config);
   for (const auto& rtmr : domain.rtmr) fields["rtmr"].push_back(to_hex(rtmr));
+  fields["tee_tcb_svn2"] = to_hex(domain.tee_tcb_svn2);
+  fields["mr_service_td"] = to_hex(domain.mr_service_td);
 }
 
 void add_enclave(json& fields, const attestation::dcap::EnclaveReport& enclave) {
