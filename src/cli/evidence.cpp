@@ -42,6 +42,12 @@ struct VerifyEvidenceRequest {
   std::string report_data;
   std::string nonce;
   std::vector<std::string> measurements;
+  std::vector<std::string> registers;
+  std::vector<std::string> signers;
+  std::vector<std::string> providers;
+  std::vector<std::string> denied;
+  std::string evaluation;
+  std::string collateral_after;
   std::vector<std::string> minimum_tcb;
   std::vector<std::string> statuses;
   std::vector<std::string> allow;
@@ -112,8 +118,22 @@ Outcome<std::pair<sev_snp::Product, sev_snp::Tcb>> minimum_of(const std::string&
   return std::pair(*product, tcb);
 }
 
-Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
-  Demands demands;
+/// The registers that every accepted domain must have, by "N=HEX".
+Outcome<std::array<std::optional<sev_snp::Digest48>, 4>> registers_of(const std::vector<std::string>& texts) {
+  std::array<std::optional<sev_snp::Digest48>, 4> registers{};
+  for (const std::string& text : texts) {
+    const bool form = text.size() > 2 && text[0] >= '0' && text[0] < '4' && text[1] == '=';
+    if (!form)
+      return fail(wrong(fmt::format("--rtmr \"{}\" is not understood", text), "it is like 1=4f8a... of 48 bytes"));
+    const auto digest = hex_of<48>("--rtmr", text.substr(2));
+    if (!digest) return fail(digest.error());
+    registers[static_cast<std::size_t>(text[0] - '0')] = *digest;
+  }
+  return registers;
+}
+
+/// What a guest must be, and have been asked.
+Outcome<void> add_guest_demands(const VerifyEvidenceRequest& request, Demands& demands) {
   if (!request.report_data.empty()) {
     const auto data = hex_of<64>("--report-data", request.report_data);
     if (!data) return fail(data.error());
@@ -126,6 +146,12 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
     demands.gpu.nonce = *nonce;
     demands.asked.push_back({"--nonce", {StepId::NvNonce, StepId::EatNonce}});
   }
+  const auto registers = registers_of(request.registers);
+  if (!registers) return fail(registers.error());
+  if (!request.registers.empty() && request.measurements.empty()) {
+    return fail(
+        wrong("--rtmr needs a --measurement", "the registers of a domain mean something under its firmware only"));
+  }
   for (const std::string& text : request.measurements) {
     // MRENCLAVE has 32 bytes, all others 48.
     const auto digest = hex_of<48>("--measurement", text.size() == 64 ? text + std::string(32, '0') : text);
@@ -133,11 +159,70 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
     if (!demands.snp.measurements) demands.snp.measurements.emplace();
     if (!demands.dcap.measurements) demands.dcap.measurements.emplace();
     demands.snp.measurements->push_back(*digest);
-    demands.dcap.measurements->push_back({*digest, {}});
+    demands.dcap.measurements->push_back({*digest, *registers});
   }
   if (!request.measurements.empty()) {
     demands.asked.push_back({"--measurement", {StepId::SnpMeasurement, StepId::QuoteMeasurement}});
   }
+  if (!request.registers.empty()) demands.asked.push_back({"--rtmr", {StepId::QuoteMeasurement}});
+  for (const std::string& text : request.signers) {
+    const auto digest = hex_of<48>("--signer", text);
+    if (!digest) return fail(digest.error());
+    if (!demands.snp.signers) demands.snp.signers.emplace();
+    demands.snp.signers->push_back(*digest);
+  }
+  if (!request.signers.empty()) demands.asked.push_back({"--signer", {StepId::SnpSignerKeys}});
+  return {};
+}
+
+/// Denied chips, platforms and devices: each kind of evidence has names of its own lengths.
+Outcome<void> add_denied(const std::vector<std::string>& texts, Demands& demands) {
+  for (const std::string& text : texts) {
+    const auto bytes = from_hex(text);
+    if (!bytes || bytes->empty()) {
+      return fail(
+          wrong(fmt::format("--deny \"{}\" is no lower-case hex", text),
+                "it is the chip id of a report, the PPID of a PCK certificate or the serial number of a device"));
+    }
+    demands.snp.denied_chips.insert(*bytes);
+    demands.gpu.policy.denied_devices.insert(*bytes);
+    std::array<std::uint8_t, 16> ppid{};
+    if (bytes->size() != ppid.size()) continue;
+    std::copy(bytes->begin(), bytes->end(), ppid.begin());
+    demands.dcap.denied_platforms.insert(ppid);
+  }
+  if (!texts.empty()) {
+    demands.asked.push_back({"--deny", {StepId::SnpChipAllowed, StepId::QuotePlatform, StepId::NvDeviceAllowed}});
+  }
+  return {};
+}
+
+/// How recent the word of the vendor must be.
+Outcome<void> add_collateral_demands(const VerifyEvidenceRequest& request, Demands& demands) {
+  if (!request.evaluation.empty()) {
+    const char* const end = request.evaluation.data() + request.evaluation.size();
+    std::uint64_t number = 0;
+    const auto parsed = std::from_chars(request.evaluation.data(), end, number);
+    if (parsed.ec != std::errc() || parsed.ptr != end) {
+      return fail(wrong(fmt::format("--minimum-evaluation \"{}\" is no number", request.evaluation),
+                        "it is the tcbEvaluationDataNumber of Intel's documents"));
+    }
+    demands.dcap.evaluation_min = number;
+    demands.asked.push_back({"--minimum-evaluation", {StepId::QuoteEvaluation}});
+  }
+  if (!request.collateral_after.empty()) {
+    demands.dcap.issued_min = attestation::x509::parse_time(request.collateral_after);
+    if (!demands.dcap.issued_min) {
+      return fail(wrong(fmt::format("--collateral-after \"{}\" is no time", request.collateral_after),
+                        "it is like 2025-06-15T00:00:00Z"));
+    }
+    demands.asked.push_back({"--collateral-after", {StepId::QuoteCollateralIssued}});
+  }
+  return {};
+}
+
+/// What a platform must be.
+Outcome<void> add_platform_demands(const VerifyEvidenceRequest& request, Demands& demands) {
   for (const std::string& text : request.minimum_tcb) {
     const auto minimum = minimum_of(text);
     if (!minimum) return fail(minimum.error());
@@ -156,6 +241,19 @@ Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
   }
   if (!request.statuses.empty()) {
     demands.asked.push_back({"--tcb-status", {StepId::TcbStatus, StepId::TcbLevelFound}});
+  }
+  for (const std::string& name : request.providers) {
+    if (!demands.snp.providers) demands.snp.providers.emplace();
+    demands.snp.providers->insert(name);
+  }
+  if (!request.providers.empty()) demands.asked.push_back({"--provider", {StepId::SnpProviderAllowed}});
+  return add_denied(request.denied, demands);
+}
+
+Outcome<Demands> demands_of(const VerifyEvidenceRequest& request) {
+  Demands demands;
+  for (const auto add : {add_guest_demands, add_platform_demands, add_collateral_demands}) {
+    if (const auto added = add(request, demands); !added) return fail(added.error());
   }
   return demands;
 }
@@ -230,8 +328,10 @@ std::string not_compared(const Judgement& judgement) {
     const bool bound = step.id == StepId::SnpBinding || step.id == StepId::QuoteBinding;
     const bool measured =
         step.id == StepId::SnpMeasurement || step.id == StepId::QuoteMeasurement || step.id == StepId::NvMeasurements;
-    if (step.outcome != StepOutcome::Skipped || (!bound && !measured)) continue;
-    names += (names.empty() ? "" : " and ") + std::string(bound ? "the report data" : "the measurement");
+    const bool registers = step.id == StepId::QuoteRegisters;
+    if (step.outcome != StepOutcome::Skipped || (!bound && !measured && !registers)) continue;
+    const char* const name = bound ? "the report data" : registers ? "the registers" : "the measurement";
+    names += (names.empty() ? "" : " and ") + std::string(name);
   }
   return names.empty() ? names : ", whatever " + names + " may be";
 }
@@ -353,6 +453,14 @@ void add_verify(config::Command& group) {
   command.option("--measurement", request->measurements, "A measurement that is accepted; may be given several times.")
       .placeholder("HEX");
   command
+      .option("--rtmr", request->registers,
+              "What a register of a TDX domain must be, such as 1=4f8a...; its measurement is of the firmware alone.")
+      .placeholder("N=HEX");
+  command
+      .option("--signer", request->signers,
+              "The digest of an id or author key, one of which an SEV-SNP guest must have; may be given several times.")
+      .placeholder("HEX");
+  command
       .option("--minimum-tcb", request->minimum_tcb,
               "The oldest accepted platform, such as Genoa:bootloader=9,tee=0,snp=22,microcode=72.")
       .placeholder("PRODUCT:PARTS");
@@ -360,6 +468,23 @@ void add_verify(config::Command& group) {
       .option("--tcb-status", request->statuses,
               "A status of a platform of Intel that is accepted beside UpToDate; may be given several times.")
       .placeholder("STATUS");
+  command
+      .option("--minimum-evaluation", request->evaluation,
+              "The oldest accepted edition of Intel's collateral (tcbEvaluationDataNumber).")
+      .placeholder("N");
+  command
+      .option("--collateral-after", request->collateral_after,
+              "All of Intel's collateral must have been issued then or later; it is valid for 30 days, which is long.")
+      .placeholder("TIME");
+  command
+      .option("--provider", request->providers,
+              "A provider whose keys (VLEK) are accepted, no other then; may be given several times.")
+      .placeholder("NAME");
+  command
+      .option("--deny", request->denied,
+              "A chip id, the PPID of a platform or the serial number of a GPU that is refused; may be given several "
+              "times.")
+      .placeholder("HEX");
   command.option("--allow", request->allow, "A step that may fail; may be given several times.").placeholder("STEP");
   command.prints()
       .without_configuration()

@@ -94,7 +94,13 @@ class VerifyTest(EvidenceTest):
                "--minimum-tcb", "Milan:bootloader=1,snp=2", "--allow", "product_allowed"]
         self.assertTrue(all(self.steps(*SNP, *TIME, *met, code=0)[name]
                             for name in ("report_data_bound", "measurement_allowed", "minimum_tcb")))
-        for step, demand in (("report_data_bound", ["--report-data", "00" * 64]),
+        signer = ["--signer", "11" * 48, "--signer", fields["id_key_digest"]]
+        self.assertIs(self.steps(*SNP, *TIME, *signer, code=8)["signers_allowed"], True)
+        self.assertIs(self.steps(*SNP, *TIME, "--provider", "none", code=8)["provider_allowed"], True)
+        self.assertIs(self.steps(*SNP, *TIME, "--deny", "00" * 64, code=8)["chip_allowed"], True)
+        for step, demand in (("signers_allowed", ["--signer", "11" * 48]),
+                             ("chip_allowed", ["--deny", "00" * 64, "--deny", fields["chip_id"]]),
+                             ("report_data_bound", ["--report-data", "00" * 64]),
                              ("measurement_allowed", ["--measurement", "00" * 48]),
                              ("minimum_tcb", ["--minimum-tcb", "Milan:microcode=255"])):
             self.assertIs(self.steps(*SNP, *TIME, *demand, code=8)[step], False)
@@ -208,6 +214,64 @@ class QuoteTest(EvidenceTest):
         self.run_cli("verify", *sgx, "--allow", "tcb_status", "--report-data", "00" * 64, "--allow", "report_data_bound", code=0)
         self.fails("verify", *sgx, "--tcb-status", "Fine", code=2, says=["Fine", "SWHardeningNeeded"])
 
+    def test_registers_and_editions_are_demands(self):
+        fields = self.verified(*TDX, *TDX_TIME, code=0)["fields"]
+        firmware = ["--measurement", fields["mr_td"]]
+        self.assertIsNone(self.steps(*TDX, *TDX_TIME, *firmware, code=0)["registers_compared"])
+        text = self.run_cli("verify", *TDX, *TDX_TIME, *firmware, code=0).stdout
+        self.assertIn("only the firmware (MRTD) was compared", text)
+        self.assertIn("whatever the registers and the report data may be", text)
+        registers = ["--rtmr", "1=" + fields["rtmr"][1], "--rtmr", "2=" + fields["rtmr"][2]]
+        self.assertIs(self.steps(*TDX, *TDX_TIME, *firmware, *registers, code=0)["registers_compared"], True)
+        other = self.steps(*TDX, *TDX_TIME, *firmware, "--rtmr", "1=" + "00" * 48, code=8)
+        self.assertIs(other["measurement_allowed"], False)
+        self.assertIs(self.steps(*TDX, *TDX_TIME, "--minimum-evaluation", "1", code=0)["minimum_tcb_evaluation"], True)
+        self.assertIs(self.steps(*TDX, *TDX_TIME, "--minimum-evaluation", "1000", code=8)["minimum_tcb_evaluation"], False)
+        self.assertIs(self.steps(*TDX, *TDX_TIME, "--collateral-after", "2025-01-01T00:00:00Z", code=0)["collateral_recent"], True)
+        self.assertIs(self.steps(*TDX, *TDX_TIME, "--collateral-after", "2025-06-24T00:00:00Z", code=8)["collateral_recent"], False)
+        self.assertIs(self.steps(*TDX, *TDX_TIME, "--deny", fields["ppid"], code=8)["platform_allowed"], False)
+        self.assertIs(self.steps(*TDX, *TDX_TIME, "--deny", "00" * 16, code=0)["platform_allowed"], True)
+        for arguments, says in ((registers, ["--rtmr needs a --measurement"]),
+                                ([*firmware, "--rtmr", "4=" + "00" * 48], ["1=4f8a"]),
+                                ([*firmware, "--rtmr", "1=00"], ["48 bytes"]),
+                                (["--minimum-evaluation", "1x"], ["no number"]),
+                                (["--collateral-after", "June"], ["no time"]),
+                                (["--deny", "XY"], ["lower-case hex"]),
+                                (["--signer", "00" * 48], ["--signer says nothing"]),
+                                (["--provider", "a"], ["--provider says nothing"])):
+            self.fails("verify", *TDX, *TDX_TIME, *arguments, code=2, says=says)
+
+    def test_every_file_has_a_use(self):
+        files = ["tdx/v4_spr_google.quote.bin", "tdx/tcbinfo_50806f000000_2023-06.json", "tdx/qeidentity_2023-06.json"]
+        lists = ["tdx/pck_platform_crl_2023-06.der", "tdx/root_crl_2023-04.der"]
+        time = ["--time", "2023-07-01T00:00:00Z"]
+        for order in ([*files, *lists, lists[0]], [*lists, *files, lists[1]]):
+            self.fails("verify", *order, *time, code=2, says=["are both lists of"])
+        for extra in (files[1], files[2], lists[0], "roots/intel_tcb_signing_chain.pem"):
+            self.fails("verify", *TDX, extra, *TDX_TIME, code=2, says=[extra, TDX[1], "are both collateral"])
+        self.fails("verify", *files, "roots/intel_tcb_signing_chain.pem", "sgx/intel_sample/tcbSignChain.pem", *time, code=2,
+                   says=["certificates of one signer"])
+        self.fails("verify", *files, "sgx/intel_sample/pckCert.pem", *time, code=2, says=["the quote carries the certificates"])
+        # Lists of two authorities: that of the platform counts, whatever the order.
+        issuer = self.verified(*files, *lists, *time, code=8)["fields"]["pck_issuer"]
+        self.assertEqual(issuer, "Intel SGX PCK Platform CA")
+        sample = "sgx/intel_sample/intermediateCaCrl.der"
+        for order in ([*lists, sample], [sample, *lists]):
+            self.fails("verify", *files, *order, *time, code=2, says=[sample, "another authority"])
+        self.assertIs(self.steps(*files, sample, lists[1], *time, code=8)["crl_issuer_matches"], False)
+        for extra in (lists[0], files[1], TDX[1]):
+            self.fails("verify", *SNP, extra, *TIME, code=2, says=[extra + " says nothing about " + SNP[0]])
+            self.fails("verify", *GPU, extra, *NONCE, *TIME, code=2, says=[extra + " says nothing about " + GPU[0]])
+        (self.folder / "keys.json").write_text('{"keys":[]}')
+        keys = self.folder / "keys.json"
+        self.fails("verify", *SNP, keys, *TIME, code=2, says=["keys.json says nothing about"])
+        self.fails("verify", *TDX, keys, *TDX_TIME, code=2, says=["keys.json says nothing about"])
+        self.fails("verify", TOKEN, GPU[1], *TIME, code=2, says=[GPU[1] + " says nothing about"])
+        self.fails("verify", "nvidia/hopper_590.evidence.json", GPU[1], *NONCE, *TIME, code=2, says=[GPU[1] + " says nothing"])
+        roots = "roots/amd_milan_ask_ark.pem"
+        self.fails("verify", *SNP, roots, roots, *TIME, code=2, says=["are both"])
+        self.fails("verify", *SNP, "sev-snp/milan_v2.vcek.der", *TIME, code=2, says=["are both endorsements"])
+
     def test_wrong_use_is_explained(self):
         self.fails("verify", TDX[0], *TDX_TIME, code=2, says=["TCB info or the QE identity", "missing"])
         (self.folder / "c.json").write_text('{"tcb_info":"{}"}')
@@ -228,6 +292,8 @@ class GpuTest(EvidenceTest):
         self.assertIs(self.steps(*GPU, *TIME, code=8)["nonce_given"], False)
         self.assertIs(self.steps(*GPU, "--nonce", "00" * 32, *TIME, code=8)["nonce_equals_expected"], False)
         self.run_cli("verify", *GPU, *TIME, "--allow", "nonce_given", code=0)
+        for serial in (found["certificate"]["serial"], found["certificate"]["chip_serial"]):
+            self.assertIs(self.steps(*GPU, *NONCE, *TIME, "--deny", serial, code=8)["device_allowed"], False)
         for arguments in (["--measurement", "00" * 48], ["--report-data", "00" * 64]):
             self.fails("verify", *GPU, *NONCE, *TIME, *arguments, code=2, says=[arguments[0] + " says nothing"])
 
