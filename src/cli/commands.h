@@ -31,8 +31,12 @@ void add_pools_command(config::Command& root, const Settings& settings);
 void add_network_commands(config::Command& root, const Settings& settings);
 /// attest, set-attestor
 void add_attest_commands(config::Command& root, const Settings& settings);
-/// evidence verify, evidence check-cases
+/// evidence verify, evidence check-cases, and the ones below
 void add_evidence_commands(config::Command& root);
+/// evidence compare; `group` is evidence
+void add_evidence_compare_command(config::Command& group);
+/// evidence segments, draw, bond, product; `group` is evidence
+void add_evidence_audit_commands(config::Command& group);
 /// audit receipt, audit verify, and the ones below
 void add_audit_commands(config::Command& root, const Settings& settings);
 /// audit bundle, audit consistency; `group` is audit

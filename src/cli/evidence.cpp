@@ -530,9 +530,11 @@ void add_check_cases(config::Command& group) {
 }  // namespace
 
 void add_evidence_commands(config::Command& root) {
-  config::Command& group = root.add("evidence", "Check attestation evidence by hand");
+  config::Command& group = root.add("evidence", "Check attestation evidence and results by hand");
   add_verify(group);
   add_check_cases(group);
+  add_evidence_compare_command(group);
+  add_evidence_audit_commands(group);
 }
 
 }  // namespace starminer::cli
