@@ -102,13 +102,13 @@ Result<void, std::string> name_governance(Genesis& genesis, const AccountId& ope
 /// "ADDRESS=VRF-KEY": the address of a validator's consensus key as CometBFT writes it, and its public VRF key.
 Result<protocol::GenesisProposer, std::string> parse_validator(const std::string& text) {
   const std::size_t equals = text.find('=');
-  std::string address = text.substr(0, equals);
-  std::transform(address.begin(), address.end(), address.begin(),
+  std::string digits = text;
+  std::transform(digits.begin(), digits.end(), digits.begin(),
                  [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  const auto bytes = equals == std::string::npos ? std::nullopt : from_hex(address);
+  const std::string_view both = digits;
+  const auto bytes = equals == std::string::npos ? std::nullopt : from_hex(both.substr(0, equals));
   const auto account = bytes ? AccountId::from_view(*bytes) : std::nullopt;
-  const auto key_bytes =
-      equals == std::string::npos ? std::nullopt : from_hex(std::string_view(text).substr(equals + 1));
+  const auto key_bytes = equals == std::string::npos ? std::nullopt : from_hex(both.substr(equals + 1));
   const auto key = key_bytes ? attestation::vrf::PublicKey::from_view(*key_bytes) : std::nullopt;
   if (!account || !key) {
     return fail(

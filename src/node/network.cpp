@@ -26,11 +26,16 @@ namespace cometbft = engine::cometbft;
 Result<std::optional<protocol::Proposer>, std::string> find_proposer(const DataFolder& folder,
                                                                      const protocol::Genesis& genesis) {
   std::error_code error;
-  if (!std::filesystem::exists(folder.vrf_key(), error)) return std::optional<protocol::Proposer>();
+  if (!std::filesystem::exists(folder.vrf_key(), error)) {
+    spdlog::warn("{} does not exist: this node proposes no blocks", folder.vrf_key().string());
+    return std::optional<protocol::Proposer>();
+  }
   const auto key = client::load_vrf_key_file(folder.vrf_key());
   if (!key) return fail(key.error());
   for (const protocol::GenesisProposer& proposer : genesis.proposers) {
-    if (proposer.vrf_key == key->public_key()) return std::optional(protocol::Proposer(proposer.account, *key));
+    if (proposer.vrf_key != key->public_key()) continue;
+    spdlog::info("this node proposes the blocks of validator {}", to_hex(proposer.account.view()));
+    return std::optional(protocol::Proposer(proposer.account, *key));
   }
   spdlog::warn("the genesis names no validator with the VRF key of {}: this node proposes no blocks",
                folder.vrf_key().string());

@@ -109,8 +109,20 @@ Result<api::ServiceOptions, std::string> service_options(const Settings& setting
   return options;
 }
 
+/// Whether validators are to order this chain: the genesis names them by their consensus keys, and the only proposer of
+/// another chain by its operator.
+bool is_network(const protocol::Genesis& genesis) {
+  const auto& operators = genesis.operators;
+  return genesis.proposers.size() > 1 ||
+         std::find(operators.begin(), operators.end(), genesis.proposers.front().account) == operators.end();
+}
+
 /// Who makes the blocks of this folder: the proposer that the genesis names with the folder's VRF key.
 Result<protocol::Proposer, std::string> proposer_of(const DataFolder& folder, const protocol::Genesis& genesis) {
+  if (is_network(genesis)) {
+    // Blocks that it made alone would be another chain of the same name, with which the network's clients are deceived.
+    return fail("validators order this chain: start this node with --engine-kind cometbft");
+  }
   const auto key = client::load_vrf_key_file(folder.vrf_key());
   if (!key) return fail(key.error());
   for (const protocol::GenesisProposer& proposer : genesis.proposers) {

@@ -106,6 +106,9 @@ class ValidatorTest(unittest.TestCase):
         self.fails("init", "--data-dir", other, "--validator", f"{ADDRESS}={key}", "--validator", f"{ADDRESS}={key}", code=2,
                    says="another has its VRF key")
         self.assertFalse((other / "genesis.json").exists())
+        self.daemon("init", "--data-dir", other, "--validator", f"{ADDRESS.lower()}={key.upper()}")
+        named = json.loads((other / "genesis.json").read_text())["proposers"]
+        self.assertEqual(named, genesis["proposers"])
 
     def test_speaks_abci_and_says_what_is_on_disk(self):
         self.make_network()
@@ -115,6 +118,7 @@ class ValidatorTest(unittest.TestCase):
             answer = self.ask(address, INFO + FLUSH, 20)
             self.assertIn(b"starminer", answer)
             self.assertTrue(answer.endswith(bytes.fromhex("021a00")), answer)
+            self.assertIn(f"proposes the blocks of validator {ADDRESS.lower()}", (self.folder / "log").read_text())
             self.assertIn(b"none of ABCI 2.0", self.ask(address, bytes.fromhex("03aa0100"), 40))
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(PATIENCE_S), 0)
@@ -129,12 +133,22 @@ class ValidatorTest(unittest.TestCase):
         self.assertIn(b"starminer", self.ask(address, INFO + FLUSH, 20))
         self.fails("run", "--engine-kind", "cometbft", "--data-dir", self.data, code=1, says="another process")
 
+    def test_says_that_it_will_not_propose(self):
+        self.make_network()
+        (self.data / "vrf.key.json").rename(self.folder / "vrf.key.json")
+        self.start()
+        self.assertIn("this node proposes no blocks", (self.folder / "log").read_text())
+
     def test_says_what_is_wrong(self):
         self.fails("run", "--engine-kind", "cometbft", "--data-dir", self.data, code=5, says="there is no chain here")
         self.fails("run", "--engine-kind", "raft", "--data-dir", self.data, code=2, says="cometbft")
         self.make_network()
         self.fails("run", "--data-dir", self.data, "--api-listen", "127.0.0.1:0", "--engine-kind", "cometbft", "--abci-listen",
                    "somewhere", code=1, says="expected unix://PATH or tcp://ADDRESS:PORT")
+        self.fails("run", "--data-dir", self.data, "--api-listen", "127.0.0.1:0", "--engine-kind", "cometbft", "--abci-listen",
+                   "tcp://0.0.0.0:0", code=1, says="whoever reaches this socket decides blocks")
+        # Without the flag it would make a chain of its own under the network's name.
+        self.fails("run", "--data-dir", self.data, "--api-listen", "127.0.0.1:0", code=1, says="--engine-kind cometbft")
         self.fails("run", "--engine-kind", "cometbft", "--abci-listen", "unix:///nowhere/at/all.sock", "--data-dir", self.data,
                    code=1, says="--abci-listen")
 

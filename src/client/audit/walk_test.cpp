@@ -239,6 +239,60 @@ TEST(Statement, APeriodOpensWhereTheOneBeforeItCloses) {
   }
 }
 
+// Validators' blocks take all fees before the first transaction runs.
+TEST(Statement, AFeeThatIsTakenFirstIsOneOfItsTransaction) {
+  const protocol::Genesis genesis = genesis_of(Preset::Main, kNames);
+  protocol::Machine machine;
+  const auto made = machine.start(genesis);
+  ASSERT_TRUE(made.has_value());
+  std::vector<LoggedBlock> blocks(2);
+  const auto finish = [](LoggedBlock& block, const protocol::BlockResult& result) {
+    block.height = result.height;
+    block.time = result.time;
+    block.seed = result.seed;
+    block.state_root = result.state_root;
+    block.history_root = result.history_root;
+    block.history_size = result.history_size;
+    block.app_hash = result.app_hash;
+  };
+  finish(blocks[0], *made);
+  const auto step = protocol::chain_test::proposer().prove(made->seed, 1);
+  blocks[1].previous_app_hash = made->app_hash;
+  blocks[1].order_rule = protocol::OrderRule::Lanes;
+  blocks[1].proposer = step.proposer();
+  blocks[1].preamble = step.preamble_bytes();
+  std::vector<protocol::VerifiedTransaction> transactions;
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    v1::TransactionBody body;
+    body.set_chain_id(std::string(protocol::chain_test::kChainId));
+    body.set_sequence(i);
+    body.set_expires_at_ms((genesis.time + protocol::chain_test::kExpiry).ms);
+    protocol::chain_test::transfer(account_of_name("ben"), 1 + i)(body);
+    const Bytes bytes = protocol::sign_transaction(body, protocol::chain_test::key_of("ada"));
+    transactions.push_back(*protocol::verify_transaction(bytes, protocol::chain_test::kChainId));
+    blocks[1].transactions.push_back(bytes);
+  }
+  machine.begin_block({1, genesis.time, made->app_hash, protocol::OrderRule::Lanes}, step);
+  for (const auto& transaction : transactions) ASSERT_TRUE(machine.charge(transaction).has_value());
+  for (const auto& transaction : transactions) ASSERT_TRUE(machine.execute(transaction).has_value());
+  finish(blocks[1], machine.finish_block());
+  const TemporaryLog log;
+  log.write(blocks);
+  Statement statement(account_of_name("ada"), {});
+  const auto walked = walk(genesis, log.folder(), {statement.visitor()}, std::nullopt, {});
+  ASSERT_TRUE(walked.has_value()) << walked.error().what;
+  ASSERT_TRUE(statement.check().has_value());
+  const auto& entries = statement.entries();
+  ASSERT_GE(entries.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const StatementEntry& entry = entries[entries.size() - 4 + i];
+    EXPECT_EQ(entry.transaction, transactions[i % 2].hash());
+    EXPECT_EQ(entry.operation, "Transfer");
+    EXPECT_EQ(entry.what == "fee", i < 2) << entry.what;
+    EXPECT_EQ(entry.history_index.has_value(), i >= 2) << "its receipt comes when it has run";
+  }
+}
+
 TEST(Statement, FailsLoudlyWhereAMovementIsLost) {
   const TemporaryLog log;
   log.write(story().log);
