@@ -17,6 +17,9 @@ HEADING = "sn,cpu_milli,memory_mib,gpu,model\n"
 POOL = HEADING + "pool,64000,1048576,64,V100\n"
 EIGHT = HEADING + "".join(f"node-{i},64000,1048576,8,V100\n" for i in range(8))
 
+# At fixed prices; motion.py lets them move.
+POLICIES = ("market", "first-fit", "best-fit", "random", "backfill", "auction")
+
 # The whole cluster of openb is nearly empty under the jobs of its list: every hundredth node sees queues.
 THINNED = 100
 
@@ -54,13 +57,13 @@ def cases(given):
     openb = root / "openb"
     return {
         "philly_pool_unknown": ("400 Philly jobs, 64 GPUs as one pool, run times unknown: all state the longest there is",
-                                lambda: run(POOL, philly, 0)),
+                                lambda: run(POOL, philly, 0, POLICIES)),
         "philly_pool_stated": ("400 Philly jobs, 64 GPUs as one pool, jobs state twice what they run",
-                               lambda: run(POOL, philly, 200)),
+                               lambda: run(POOL, philly, 200, POLICIES)),
         "philly_nodes": ("400 Philly jobs, 8 nodes of 8 GPUs, jobs state twice what they run; 43 jobs ask for more than a "
-                         "node has and are refused", lambda: run(EIGHT, philly, 200)),
+                         "node has and go to several", lambda: run(EIGHT, philly, 200, POLICIES)),
         "openb": (f"openb default, every {THINNED}th node (13 nodes, 56 GPUs), jobs state twice what they run",
-                  lambda: run(thinned(read(openb, NODES)), read(openb, "openb_pod_list_default.csv"), 200)),
+                  lambda: run(thinned(read(openb, NODES)), read(openb, "openb_pod_list_default.csv"), 200, POLICIES)),
     }
 
 

@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "protocol/market/demand.h"
 #include "protocol/market/eligibility.h"
+#include "sim/hosts.h"
 #include "sim/policy.h"
 #include "sim/scheduler.h"
 
@@ -21,8 +21,8 @@ constexpr std::uint64_t kAskSpread = 41;
 
 class AuctionScheduler final : public Scheduler {
  public:
-  AuctionScheduler(const std::vector<TraceRun>& runs, std::unique_ptr<Cluster> cluster, const ReplayOptions& options)
-      : runs_(runs), cluster_(std::move(cluster)), now_(cluster_->now()) {
+  AuctionScheduler(std::vector<JobSpec> asks, std::unique_ptr<Cluster> cluster, const ReplayOptions& options)
+      : asks_(std::move(asks)), cluster_(std::move(cluster)), now_(cluster_->now()) {
     Random random(options.seed);
     for (const NodeView& node : cluster_->in_order()) by_ask_.push_back({kAskLowest + random.below(kAskSpread), &node});
     std::stable_sort(by_ask_.begin(), by_ask_.end(),
@@ -36,11 +36,7 @@ class AuctionScheduler final : public Scheduler {
   }
 
   std::optional<std::string> submit(std::size_t run) override {
-    const JobSpec spec = spec_of(runs_[run].job);
-    const Demand demand = demand_of(spec);
-    const bool runnable = std::any_of(by_ask_.begin(), by_ask_.end(),
-                                      [&demand](const Bidder& bidder) { return could_ever_run(demand, *bidder.node); });
-    if (!runnable) return "NeverRunnable";
+    if (!could_ever_run(cluster_->demand_of(asks_[run]), cluster_->in_order())) return "NeverRunnable";
     post(run);
     return std::nullopt;
   }
@@ -51,28 +47,27 @@ class AuctionScheduler final : public Scheduler {
     while (!posted_.empty() && posted_.front().closes <= now_) {
       const std::size_t run = posted_.front().run;
       posted_.pop_front();
-      const JobSpec spec = spec_of(runs_[run].job);
+      const JobSpec& spec = asks_[run];
       Bytes asks = encode(spec.resources);
-      const Bidder* winner = unfit.contains(asks) ? nullptr : lowest_ask(demand_of(spec));
-      if (winner == nullptr) {
+      const auto winners = unfit.contains(asks) ? std::vector<NodeId>{} : lowest_asks(cluster_->demand_of(spec));
+      if (winners.empty()) {
         unfit.insert(std::move(asks));
         post(run);
         continue;
       }
-      placed_[run] = {winner->node->id, cluster_->place(winner->node->id, spec.resources)};
-      const Price anchor = demand_of(spec).base_price(winner->node->node->hardware_class);
-      started.push_back({run, {anchor.nagpu_per_gpu_hour * winner->percent / 100}});
+      placed_[run] = cluster_->place_on(winners, spec.resources);
+      started.push_back({run, mean_ask(winners, spec)});
     }
     return started;
   }
 
   void finish(std::size_t run) override {
-    const auto placed = placed_.find(run);
-    cluster_->release(placed->second.node, placed->second.allocation);
-    placed_.erase(placed);
+    cluster_->release(placed_.at(run));
+    placed_.erase(run);
   }
 
   const std::vector<NodeView>& nodes() const override { return cluster_->in_order(); }
+  const std::vector<JobSpec>& asks() const override { return asks_; }
 
  private:
   struct Bidder {
@@ -83,30 +78,40 @@ class AuctionScheduler final : public Scheduler {
     std::size_t run = 0;
     TimeMs closes;
   };
-  struct Placed {
-    NodeId node;
-    Allocation allocation;
-  };
 
   void post(std::size_t run) { posted_.push_back({run, now_ + kBidDelay}); }
 
-  [[nodiscard]] Demand demand_of(const JobSpec& spec) const {
-    return {cluster_->market(), spec, {kStandard, {}, {}, nullptr, {}}, cluster_->now()};
-  }
-
-  [[nodiscard]] const Bidder* lowest_ask(const Demand& demand) const {
-    const auto found = std::find_if(by_ask_.begin(), by_ask_.end(), [&demand](const Bidder& bidder) {
-      return fits_free(*bidder.node->capacity, demand.spec().resources) && !first_failure(demand, *bidder.node);
+  [[nodiscard]] std::vector<NodeId> lowest_asks(const Demand& demand) const {
+    return choose_hosts(demand, [this](const Demand& wanted) {
+      std::vector<const NodeView*> able;
+      for (const Bidder& bidder : by_ask_) {
+        const bool is_able =
+            fits_free(*bidder.node->capacity, wanted.spec().resources) && !first_failure(wanted, *bidder.node);
+        if (is_able) able.push_back(bidder.node);
+      }
+      return able;
     });
-    return found == by_ask_.end() ? nullptr : &*found;
   }
 
-  const std::vector<TraceRun>& runs_;
+  /// Each host of a gang is paid what it asks for its part.
+  [[nodiscard]] Price mean_ask(const std::vector<NodeId>& hosts, const JobSpec& spec) const {
+    std::uint64_t percents = 0;
+    ClassId hardware_class = 0;
+    for (const Bidder& bidder : by_ask_) {
+      if (std::find(hosts.begin(), hosts.end(), bidder.node->id) == hosts.end()) continue;
+      percents += bidder.percent;
+      hardware_class = bidder.node->node->hardware_class;
+    }
+    const Price anchor = cluster_->demand_of(spec).base_price(hardware_class);
+    return {anchor.nagpu_per_gpu_hour * percents / (100 * hosts.size())};
+  }
+
+  std::vector<JobSpec> asks_;  // by run
   std::unique_ptr<Cluster> cluster_;
   TimeMs now_;
   std::vector<Bidder> by_ask_;
   std::deque<Posted> posted_;  // in the order in which their bids close
-  std::map<std::size_t, Placed> placed_;
+  std::map<std::size_t, std::vector<HostShare>> placed_;
 };
 
 }  // namespace
@@ -118,7 +123,7 @@ Result<std::unique_ptr<Scheduler>, std::string> make_auction_scheduler(const std
   for (const TraceRun& run : runs) jobs.push_back(run.job);
   auto cluster = Cluster::make(nodes, jobs, kFitAlone);
   if (!cluster) return fail(cluster.error());
-  return std::make_unique<AuctionScheduler>(runs, std::move(*cluster), options);
+  return std::make_unique<AuctionScheduler>(asks_of(nodes, runs), std::move(*cluster), options);
 }
 
 }  // namespace starminer::sim

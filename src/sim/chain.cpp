@@ -20,6 +20,7 @@ constexpr std::uint64_t kHour = 3'600;
 constexpr std::uint32_t kRating = 1'000;
 constexpr std::uint64_t kProviderBalance = 1'000'000 * kBasePerToken;
 constexpr std::string_view kRegion = "local";
+constexpr std::string_view kSite = "trace";
 constexpr unsigned kMibShift = 20;
 
 AccountId provider_of(std::size_t number) {
@@ -99,6 +100,7 @@ NodeRegister registration_of(const TraceNode& node) {
   op.hardware.ram_bytes = node.memory_mib << kMibShift;
   op.offer.region = kRegion;
   op.offer.offer.country = "ZZ";
+  op.offer.offer.site = kSite;
   op.ratings = {{JobKind::Training, {kRating, sha256("trace")}}};
   op.name = node.name;
   return op;

@@ -51,7 +51,8 @@ void load_rows(protocol::state::Store& store, const std::vector<StoredRow>& rows
 [[nodiscard]] std::vector<std::string> models_of(const std::vector<TraceNode>& nodes,
                                                  const std::vector<TraceJob>& jobs);
 
-/// What a node of the trace says of itself when it registers.
+/// What a node of the trace says of itself when it registers: a trace is a cluster, and all of its nodes lie at one
+/// site.
 [[nodiscard]] protocol::NodeRegister registration_of(const TraceNode& node);
 
 /// Registers nodes in their order, for one provider after the other as many as one may have. Fails where the registry

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "protocol/market/gang.h"
 
 namespace starminer::sim {
 namespace {
@@ -43,6 +44,22 @@ Result<void, std::string> Cluster::add_nodes(const std::vector<TraceNode>& nodes
   std::sort(in_order_.begin(), in_order_.end(),
             [](const NodeView& a, const NodeView& b) { return a.node->dense_id < b.node->dense_id; });
   return {};
+}
+
+Demand Cluster::demand_of(const JobSpec& spec) const {
+  return {view_, spec, {kStandard, {}, {}, nullptr, {}}, context_.time};
+}
+
+std::vector<HostShare> Cluster::place_on(const std::vector<NodeId>& hosts, const Resources& resources) {
+  const Resources part = part_of(resources, static_cast<std::uint32_t>(hosts.size()));
+  std::vector<HostShare> shares;
+  shares.reserve(hosts.size());
+  for (const NodeId& host : hosts) shares.push_back({host, place(host, part)});
+  return shares;
+}
+
+void Cluster::release(const std::vector<HostShare>& hosts) {
+  for (const HostShare& host : hosts) release(host.node, host.allocation);
 }
 
 Allocation Cluster::place(const NodeId& node, const Resources& resources) {

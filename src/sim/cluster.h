@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "protocol/market/demand.h"
 #include "protocol/market/dispatch.h"
 #include "protocol/market/market_view.h"
 #include "sim/chain.h"
@@ -43,10 +44,15 @@ class Cluster {
 
   /// The seed of the block that decisions are made in: it says where ties begin.
   void set_seed(const Hash32& seed) { context_.seed = seed; }
+  /// A job without limits of price and budget: in a cluster all nodes cost the same. `spec` must outlive it.
+  [[nodiscard]] protocol::Demand demand_of(const protocol::JobSpec& spec) const;
   /// Takes what a job asks for, and says what it got. Requires: it fits there.
   protocol::Allocation place(const NodeId& node, const protocol::Resources& resources);
+  /// The same on several hosts, an equal part on each. Requires: the parts fit there.
+  std::vector<protocol::HostShare> place_on(const std::vector<NodeId>& hosts, const protocol::Resources& resources);
   /// Gives back what `place` took. The dispatch does not see that: it is for filling a cluster.
   void release(const NodeId& node, const protocol::Allocation& allocation);
+  void release(const std::vector<protocol::HostShare>& hosts);
   /// Gives back everything that was taken since the cluster was made.
   void clear();
 

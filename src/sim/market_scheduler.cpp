@@ -25,8 +25,9 @@ constexpr Ppm kBestReliability{1'200'000};
 class MarketScheduler final : public Scheduler {
  public:
   MarketScheduler(bool prices_move, const std::vector<std::string>& models, const std::vector<TraceRun>& runs,
-                  const ReplayOptions& options)
+                  std::vector<JobSpec> asks, const ReplayOptions& options)
       : runs_(runs),
+        asks_(std::move(asks)),
         options_(options),
         market_(models, {prices_move, options.seed, {}}),
         record_(market_.chain()),
@@ -80,6 +81,7 @@ class MarketScheduler final : public Scheduler {
   }
 
   const std::vector<NodeView>& nodes() const override { return nodes_; }
+  const std::vector<JobSpec>& asks() const override { return asks_; }
   [[nodiscard]] std::vector<PriceCourse> prices() const override { return record_.courses(); }
 
  private:
@@ -87,7 +89,7 @@ class MarketScheduler final : public Scheduler {
 
   JobSpec spec_of_run(std::size_t number) const {
     const TraceRun& run = runs_[number];
-    JobSpec spec = spec_of(run.job);
+    JobSpec spec = asks_[number];
     const std::uint64_t run_s = (run.run_ms + kMsPerSecond - 1) / kMsPerSecond;
     const std::uint64_t least = std::max(run_s, market_.chain().params.get(Parameter::MaxSecondsMin));
     const std::uint64_t most = run_s > kLongestStandardS ? kJobSecondsMax : kLongestStandardS;
@@ -118,6 +120,7 @@ class MarketScheduler final : public Scheduler {
   }
 
   const std::vector<TraceRun>& runs_;
+  std::vector<JobSpec> asks_;  // by run
   ReplayOptions options_;
   LiveMarket market_;
   PriceRecord record_;
@@ -137,7 +140,8 @@ Result<std::unique_ptr<Scheduler>, std::string> make_market_scheduler(Rule rule,
                                                                       const ReplayOptions& options) {
   std::vector<TraceJob> jobs;
   for (const TraceRun& run : runs) jobs.push_back(run.job);
-  auto scheduler = std::make_unique<MarketScheduler>(rule == Rule::Moving, models_of(nodes, jobs), runs, options);
+  auto scheduler = std::make_unique<MarketScheduler>(rule == Rule::Moving, models_of(nodes, jobs), runs,
+                                                     asks_of(nodes, runs), options);
   if (auto ready = scheduler->set_up(nodes); !ready) return fail(ready.error());
   return scheduler;
 }

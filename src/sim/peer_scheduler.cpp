@@ -1,12 +1,13 @@
-// Simple rules as schedulers: one queue in order of arrival, strict or with greedy backfill.
+// Simple rules as schedulers: one queue in order of arrival, strict or with greedy backfill. A job that no node could
+// hold goes to hosts of one site, all or nothing, as the market would split it.
 #include <algorithm>
 #include <array>
 #include <list>
 #include <map>
 #include <set>
 
-#include "protocol/market/demand.h"
-#include "protocol/market/eligibility.h"
+#include "protocol/market/gang.h"
+#include "sim/hosts.h"
 #include "sim/live_market.h"
 #include "sim/policy.h"
 #include "sim/scheduler.h"
@@ -28,19 +29,13 @@ constexpr auto kRules = std::to_array<RuleRow>({
 
 class PeerScheduler final : public Scheduler {
  public:
-  PeerScheduler(Rule rule, const std::vector<TraceRun>& runs, std::unique_ptr<Cluster> cluster,
-                const ReplayOptions& options)
-      : rule_(rule), runs_(runs), cluster_(std::move(cluster)), random_(options.seed) {}
+  PeerScheduler(Rule rule, std::vector<JobSpec> asks, std::unique_ptr<Cluster> cluster, const ReplayOptions& options)
+      : rule_(rule), asks_(std::move(asks)), cluster_(std::move(cluster)), random_(options.seed) {}
 
   void advance(TimeMs /*now*/) override {}
 
   std::optional<std::string> submit(std::size_t run) override {
-    const JobSpec spec = spec_of(runs_[run].job);
-    const Demand demand(cluster_->market(), spec, {kStandard, {}, {}, nullptr, {}}, cluster_->now());
-    const auto& nodes = cluster_->in_order();
-    const bool runnable = std::any_of(nodes.begin(), nodes.end(),
-                                      [&demand](const NodeView& node) { return could_ever_run(demand, node); });
-    if (!runnable) return "NeverRunnable";
+    if (!could_ever_run(cluster_->demand_of(asks_[run]), cluster_->in_order())) return "NeverRunnable";
     waiting_.push_back(run);
     return std::nullopt;
   }
@@ -49,12 +44,12 @@ class PeerScheduler final : public Scheduler {
     std::vector<Started> started;
     std::set<Bytes> unfit;  // resources that fit nowhere now
     for (auto run = waiting_.begin(); run != waiting_.end();) {
-      const JobSpec spec = spec_of(runs_[*run].job);
+      const JobSpec& spec = asks_[*run];
       Bytes asks = encode(spec.resources);
-      const auto node =
-          unfit.contains(asks) ? std::nullopt : choose_node(policy(), *cluster_, {JobId{}, spec}, random_);
-      if (node) {
-        placed_[*run] = {*node, cluster_->place(*node, spec.resources)};
+      const auto hosts =
+          unfit.contains(asks) ? std::vector<NodeId>{} : choose_hosts(policy(), *cluster_, {JobId{}, spec}, random_);
+      if (!hosts.empty()) {
+        placed_[*run] = cluster_->place_on(hosts, spec.resources);
         started.push_back({*run, {}});
         run = waiting_.erase(run);
         continue;
@@ -67,30 +62,25 @@ class PeerScheduler final : public Scheduler {
   }
 
   void finish(std::size_t run) override {
-    const auto placed = placed_.find(run);
-    cluster_->release(placed->second.node, placed->second.allocation);
-    placed_.erase(placed);
+    cluster_->release(placed_.at(run));
+    placed_.erase(run);
   }
 
   const std::vector<NodeView>& nodes() const override { return cluster_->in_order(); }
+  const std::vector<JobSpec>& asks() const override { return asks_; }
 
  private:
-  struct Placed {
-    NodeId node;
-    Allocation allocation;
-  };
-
   [[nodiscard]] Policy policy() const {
     if (rule_ == Rule::BestFit) return Policy::BestFit;
     return rule_ == Rule::Random ? Policy::Random : Policy::FirstFit;
   }
 
   Rule rule_;
-  const std::vector<TraceRun>& runs_;
+  std::vector<JobSpec> asks_;  // by run
   std::unique_ptr<Cluster> cluster_;
   Random random_;
   std::list<std::size_t> waiting_;
-  std::map<std::size_t, Placed> placed_;
+  std::map<std::size_t, std::vector<HostShare>> placed_;
 };
 
 }  // namespace
@@ -109,6 +99,23 @@ TierId tier_of(const TraceRun& run) {
   return run.qos == "LS" || run.qos == "Guaranteed" ? kPremium : kStandard;
 }
 
+std::vector<JobSpec> asks_of(const std::vector<TraceNode>& nodes, const std::vector<TraceRun>& runs) {
+  std::map<std::string, std::uint32_t> most;  // GPUs of a node, by model
+  for (const TraceNode& node : nodes) most[node.model] = std::max(most[node.model], node.gpus);
+  std::vector<JobSpec> asks;
+  for (const TraceRun& run : runs) {
+    const auto& models = run.job.models;
+    JobSpec ask = spec_of(run.job);
+    const bool fits = std::any_of(most.begin(), most.end(), [&](const auto& entry) {
+      return entry.second >= run.job.gpus &&
+             (models.empty() || std::binary_search(models.begin(), models.end(), entry.first));
+    });
+    if (!fits && run.job.gpus > 1) ask.placement = Placement::OneSite;
+    asks.push_back(std::move(ask));
+  }
+  return asks;
+}
+
 Result<std::unique_ptr<Scheduler>, std::string> make_peer_scheduler(Rule rule, const std::vector<TraceNode>& nodes,
                                                                     const std::vector<TraceRun>& runs,
                                                                     const ReplayOptions& options) {
@@ -116,7 +123,7 @@ Result<std::unique_ptr<Scheduler>, std::string> make_peer_scheduler(Rule rule, c
   for (const TraceRun& run : runs) jobs.push_back(run.job);
   auto cluster = Cluster::make(nodes, jobs, kFitAlone);
   if (!cluster) return fail(cluster.error());
-  return std::make_unique<PeerScheduler>(rule, runs, std::move(*cluster), options);
+  return std::make_unique<PeerScheduler>(rule, asks_of(nodes, runs), std::move(*cluster), options);
 }
 
 Result<std::unique_ptr<Scheduler>, std::string> make_scheduler(Rule rule, const std::vector<TraceNode>& nodes,

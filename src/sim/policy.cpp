@@ -4,8 +4,8 @@
 #include <array>
 #include <numeric>
 
-#include "protocol/market/demand.h"
 #include "protocol/market/eligibility.h"
+#include "sim/hosts.h"
 
 namespace starminer::sim {
 namespace {
@@ -85,13 +85,8 @@ const NodeView* highest(const std::vector<const NodeView*>& nodes, Value value) 
   return best;
 }
 
-/// A job without limits of price and budget: in a cluster all nodes cost the same.
-Demand demand_of(const Cluster& cluster, const Arrival& arrival) {
-  return {cluster.market(), arrival.spec, {kStandard, {}, {}, nullptr, {}}, cluster.now()};
-}
-
 const NodeView* choose_as_peer(Policy policy, const Cluster& cluster, const Arrival& arrival, Random& random) {
-  const Demand demand = demand_of(cluster, arrival);
+  const Demand demand = cluster.demand_of(arrival.spec);
   const auto nodes = eligible(cluster, demand, policy == Policy::FirstFit ? 1 : cluster.in_order().size());
   if (nodes.empty()) return nullptr;
   if (policy == Policy::FirstFit) return nodes.front();
@@ -101,6 +96,23 @@ const NodeView* choose_as_peer(Policy policy, const Cluster& cluster, const Arri
   const Amounts asked{resources.cpu_milli, protocol::gpu_milli(resources)};
   const auto value = policy == Policy::BestFit ? best_fit : dot_product;
   return highest(nodes, [&](const NodeView& node) { return value(free_on(node), asked, most); });
+}
+
+/// Nodes that could take a part of a gang, in the order in which the policy would have them.
+std::vector<const NodeView*> by_preference(Policy policy, const Cluster& cluster, const Demand& part, Random& random) {
+  auto nodes = eligible(cluster, part, cluster.in_order().size());
+  if (policy == Policy::Random) {
+    for (std::size_t left = nodes.size(); left > 1; --left) std::swap(nodes[left - 1], nodes[random.below(left)]);
+  } else if (policy != Policy::FirstFit) {
+    const Amounts most = largest_node(cluster);
+    const Resources& resources = part.spec().resources;
+    const Amounts asked{resources.cpu_milli, protocol::gpu_milli(resources)};
+    const auto value = policy == Policy::BestFit ? best_fit : dot_product;
+    std::stable_sort(nodes.begin(), nodes.end(), [&](const NodeView* a, const NodeView* b) {
+      return value(free_on(*a), asked, most) > value(free_on(*b), asked, most);
+    });
+  }
+  return nodes;
 }
 
 }  // namespace
@@ -118,7 +130,7 @@ std::string_view policy_name(Policy policy) { return kPolicies[static_cast<std::
 Weights weights_of(Policy policy) { return policy == Policy::Standard ? standard_weights() : kFitAlone; }
 
 std::optional<NodeId> choose_by_market(const Cluster& cluster, const Arrival& arrival) {
-  const auto match = cluster.dispatch().choose(demand_of(cluster, arrival), arrival.job);
+  const auto match = cluster.dispatch().choose(cluster.demand_of(arrival.spec), arrival.job);
   if (!match) return std::nullopt;
   return match->winner.node;
 }
@@ -127,6 +139,12 @@ std::optional<NodeId> choose_node(Policy policy, const Cluster& cluster, const A
   if (policy == Policy::Fit || policy == Policy::Standard) return choose_by_market(cluster, arrival);
   const NodeView* node = choose_as_peer(policy, cluster, arrival, random);
   return node != nullptr ? std::optional(node->id) : std::nullopt;
+}
+
+std::vector<NodeId> choose_hosts(Policy policy, const Cluster& cluster, const Arrival& arrival, Random& random) {
+  if (const auto node = choose_node(policy, cluster, arrival, random)) return {*node};
+  return choose_gang(cluster.demand_of(arrival.spec),
+                     [&](const Demand& part) { return by_preference(policy, cluster, part, random); });
 }
 
 }  // namespace starminer::sim

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "sim/cluster.h"
 #include "sim/random.h"
@@ -43,5 +44,9 @@ struct Arrival {
 /// The choice of a policy; `random` is drawn from by Random alone.
 [[nodiscard]] std::optional<NodeId> choose_node(Policy policy, const Cluster& cluster, const Arrival& arrival,
                                                 Random& random);
+/// The same for a job that may be split over hosts of one site where no node can take it now; empty where it must wait.
+/// Requires: no policy of the market.
+[[nodiscard]] std::vector<NodeId> choose_hosts(Policy policy, const Cluster& cluster, const Arrival& arrival,
+                                               Random& random);
 
 }  // namespace starminer::sim

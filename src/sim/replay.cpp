@@ -4,11 +4,13 @@
 #include <array>
 #include <numeric>
 #include <queue>
+#include <set>
 
 #include "base/check.h"
 #include "protocol/market/fragmentation.h"
+#include "protocol/market/gang.h"
 #include "protocol/market/queue_index.h"
-#include "sim/chain.h"
+#include "sim/hosts.h"
 
 namespace starminer::sim {
 namespace {
@@ -24,13 +26,15 @@ constexpr std::uint64_t kWeightUnit = 1024;
 
 double hours(std::uint64_t ms) { return static_cast<double>(ms) / static_cast<double>(kMsPerHour); }
 
-/// Fragmentation against the shapes of the whole trace, so that all schedulers are measured alike.
-Fragmentation fragmentation_of(const std::vector<TraceRun>& runs) {
+/// Fragmentation against the shapes of the whole trace, so that all schedulers are measured alike: what a job asks of a
+/// node, which is its part where it goes to several.
+Fragmentation fragmentation_of(const std::vector<JobSpec>& asks) {
   std::map<ShapeKey, std::uint64_t> counts;
   std::uint64_t total = 0;
-  for (const TraceRun& run : runs) {
-    if (run.job.gpus == 0) continue;
-    ++counts[shape_of(spec_of(run.job).resources)];
+  for (const JobSpec& ask : asks) {
+    if (ask.resources.gpus == 0) continue;
+    const std::vector<Split> splits = splits_of(ask);
+    ++counts[shape_of(splits.empty() ? ask.resources : splits.front().part.resources)];
     ++total;
   }
   std::vector<std::pair<ShapeKey, std::uint64_t>> demand(counts.begin(), counts.end());
@@ -46,7 +50,7 @@ std::uint64_t free_milli(const NodeView& node) {
 class Replay {
  public:
   Replay(Scheduler& scheduler, const std::vector<TraceRun>& runs)
-      : scheduler_(scheduler), runs_(runs), fragmentation_(fragmentation_of(runs)), units_(runs.size()) {
+      : scheduler_(scheduler), runs_(runs), fragmentation_(fragmentation_of(scheduler.asks())), units_(runs.size()) {
     result_.jobs = runs.size();
     begin_ms_ = runs.front().submit_ms;
     since_ms_ = begin_ms_;
@@ -78,11 +82,10 @@ class Replay {
 
   /// What jobs ask for, numbered, so that waiting jobs are counted by what they ask.
   void ids_of_asks() {
-    std::map<Bytes, std::size_t> ids;
-    for (const TraceRun& run : runs_) {
-      const Resources resources = spec_of(run.job).resources;
-      const auto [found, is_new] = ids.try_emplace(encode(resources), asks_.size());
-      if (is_new) asks_.push_back({resources, 0});
+    std::map<std::pair<Bytes, Placement>, std::size_t> ids;
+    for (const JobSpec& spec : scheduler_.asks()) {
+      const auto [found, is_new] = ids.try_emplace({encode(spec.resources), spec.placement}, asks_.size());
+      if (is_new) asks_.push_back({spec.resources, splits_of(spec), 0});
       ask_of_.push_back(found->second);
     }
   }
@@ -121,7 +124,7 @@ class Replay {
     speeds_.push_back(static_cast<double>(run_ms) / static_cast<double>(run_ms + wait_ms));
     last_end_ms_ = now;
     const Agpu paid =
-        Pricing::cost(units_[run], billing_milli(spec_of(runs_[run].job).resources), runs_[run].run_ms, Rounding::Ceil);
+        Pricing::cost(units_[run], billing_milli(scheduler_.asks()[run].resources), runs_[run].run_ms, Rounding::Ceil);
     result_.revenue_agpu += static_cast<double>(paid.base) / static_cast<double>(kBasePerToken);
   }
 
@@ -157,15 +160,42 @@ class Replay {
 
   [[nodiscard]] std::uint64_t idle_while_waiting() const {
     if (waiting_ == 0) return 0;
+    const std::set<SiteOf> sites = sites_for_gangs();
     std::uint64_t idle = 0;
     for (const NodeView& node : scheduler_.nodes()) {
       const std::uint64_t free = free_milli(node);
-      const bool wanted = free > 0 && std::any_of(asks_.begin(), asks_.end(), [&node](const Ask& ask) {
+      const bool wanted = free > 0 && std::any_of(asks_.begin(), asks_.end(), [&](const Ask& ask) {
                             return ask.waiting > 0 && ask.resources.gpus > 0 && takes(ask.resources, node);
                           });
-      if (wanted) idle += free;
+      if (wanted || (free > 0 && takes_part(sites, node))) idle += free;
     }
     return idle;
+  }
+
+  /// A way to split a waiting job, and a site that has the hosts for it now.
+  using SiteOf = std::pair<const Split*, SiteKey>;
+
+  [[nodiscard]] std::set<SiteOf> sites_for_gangs() const {
+    std::set<SiteOf> found;
+    for (const Ask& ask : asks_) {
+      if (ask.waiting == 0) continue;
+      for (const Split& split : ask.splits) {
+        std::map<SiteKey, std::uint32_t> hosts;
+        for (const NodeView& node : scheduler_.nodes()) {
+          if (takes(split.part.resources, node)) ++hosts[site_of(node)];
+        }
+        for (const auto& [site, count] : hosts) {
+          if (count >= split.hosts) found.emplace(&split, site);
+        }
+      }
+    }
+    return found;
+  }
+
+  [[nodiscard]] static bool takes_part(const std::set<SiteOf>& sites, const NodeView& node) {
+    return std::any_of(sites.begin(), sites.end(), [&node](const SiteOf& at) {
+      return at.second == site_of(node) && takes(at.first->part.resources, node);
+    });
   }
 
   static bool takes(const Resources& resources, const NodeView& node) {
@@ -197,6 +227,7 @@ class Replay {
 
   struct Ask {
     Resources resources;
+    std::vector<Split> splits;  // none: it lies on one node
     std::size_t waiting = 0;
   };
 

@@ -153,6 +153,45 @@ TEST(Replay, RefusesWhatNoNodeCouldRun) {
   }
 }
 
+// Two nodes of two GPUs. A takes one of them for 100 s, B wants four and goes to both nodes when A is done.
+TEST(Replay, SplitsWhatNoNodeHoldsOverHostsOfTheSite) {
+  const std::vector<TraceNode> nodes = {{"a", 64, 1'000, 2, "T4"}, {"b", 64, 1'000, 2, "T4"}};
+  const std::vector<TraceRun> runs = {run_of(1, 0, 100), run_of(4, 10, 50)};
+  for (const RuleRow& rule : rules()) {
+    const ReplayResult result = run_rule(rule.rule, nodes, runs);
+    EXPECT_EQ(result.finished, 2U) << rule.name;
+    EXPECT_TRUE(result.refused.empty()) << rule.name;
+    // Bids for A close at 30, those for B that find room at 130.
+    const bool auction = rule.rule == Rule::Auction;
+    if (rule.rule != Rule::Moving) {
+      EXPECT_DOUBLE_EQ(result.wait_by_size.at("2-7 GPUs").mean, auction ? 120 : 90) << rule.name;
+    }
+    if (auction) continue;  // there, GPUs are idle while bids are open
+    EXPECT_DOUBLE_EQ(result.idle_while_waiting_gpu_hours, 0.0) << rule.name << ": three GPUs are of no use to B";
+  }
+}
+
+TEST(Replay, SplitsNothingOverModelsOrIntoUnequalParts) {
+  const std::vector<TraceNode> models = {{"a", 64, 1'000, 2, "T4"}, {"b", 64, 1'000, 2, "P100"}};
+  const std::vector<TraceNode> two = {{"a", 64, 1'000, 2, "T4"}, {"b", 64, 1'000, 2, "T4"}};
+  for (const RuleRow& rule : rules()) {
+    EXPECT_EQ(run_rule(rule.rule, models, {run_of(4, 0, 10), run_of(1, 0, 10)}).refused.at("NeverRunnable"), 1U)
+        << rule.name;
+    EXPECT_EQ(run_rule(rule.rule, two, {run_of(3, 0, 10), run_of(1, 0, 10)}).refused.at("NeverRunnable"), 1U)
+        << rule.name;
+  }
+}
+
+TEST(Replay, CountsHostsThatAGangWouldHaveTaken) {
+  // A holds one node of three, B wants all three, and C, behind it, would have gone to the two others until 1000 s.
+  const std::vector<TraceNode> nodes = {
+      {"a", 64, 1'000, 2, "T4"}, {"b", 64, 1'000, 2, "T4"}, {"c", 64, 1'000, 2, "T4"}};
+  const std::vector<TraceRun> runs = {run_of(2, 0, 1'000), run_of(6, 0, 10), run_of(4, 0, 10), run_of(1, 3'600, 10)};
+  EXPECT_NEAR(run_rule(Rule::FirstFit, nodes, runs).idle_while_waiting_gpu_hours * 3600, 4 * 1'000.0, 1e-6);
+  EXPECT_DOUBLE_EQ(run_rule(Rule::Backfill, nodes, runs).idle_while_waiting_gpu_hours, 0.0);
+  EXPECT_DOUBLE_EQ(run_rule(Rule::Backfill, nodes, runs).wait.mean, (0.0 + 1'000 + 0 + 0) / 4);
+}
+
 TEST(Replay, PutsPremiumBeforeEconomyInTheMarket) {
   const std::vector<TraceRun> runs = {run_of(2, 0, 1'000), run_of(2, 10, 100, "BE"), run_of(2, 20, 100, "LS")};
   const ReplayResult market = run_rule(Rule::Market, kPair, runs);

@@ -44,7 +44,14 @@ class Scheduler {
   [[nodiscard]] virtual std::vector<PriceCourse> prices() const { return {}; }
   /// The nodes with what is free on them now.
   [[nodiscard]] virtual const std::vector<protocol::NodeView>& nodes() const = 0;
+  /// What each run asks for (`asks_of`).
+  [[nodiscard]] virtual const std::vector<protocol::JobSpec>& asks() const = 0;
 };
+
+/// What each run of a trace asks of a cluster, in Standard, for an hour. A job of more GPUs than any node has that it
+/// may have goes to hosts of one site.
+[[nodiscard]] std::vector<protocol::JobSpec> asks_of(const std::vector<TraceNode>& nodes,
+                                                     const std::vector<TraceRun>& runs);
 
 enum class Rule : std::uint8_t {
   Market = 0,  ///< the market's queue and dispatch, prices at their anchors
