@@ -8,23 +8,13 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "sim/attack_cases.h"
 #include "sim/attack_world.h"
 
 namespace starminer::sim {
 namespace {
 
 using namespace protocol;
-
-constexpr std::uint32_t kQuarter = 10;  // of the 40 nodes of a world
-constexpr std::uint64_t kHourMs = 3'600'000;
-constexpr std::uint64_t kMinuteMs = 60'000;
-constexpr double kMinutesPerHour = 60;
-
-struct Case {
-  std::uint64_t seed = 0;
-  bool attacks = false;  // else the attacker behaves honestly
-  bool undefended = false;
-};
 
 double fees(World& world, double operations) {
   return operations * static_cast<double>(world.market().chain().params.get(Parameter::TxFee)) /
@@ -309,8 +299,8 @@ struct Kind {
 constexpr const char* kMinutes = "GPU-minutes";
 constexpr const char* kAgpu = "AGPU";
 
-const std::array<Kind, 16>& kinds() {
-  static const std::array<Kind, 16> list = {{
+const std::array<Kind, 28>& kinds() {
+  static const std::array<Kind, 28> list = {{
       {{"split-requester", "300 jobs from 300 accounts while GPUs are short and prices stand",
         "the same jobs from one account", kMinutes, "accounts without stake count as one, and go before nobody"},
        split_requester,
@@ -378,6 +368,62 @@ const std::array<Kind, 16>& kinds() {
       {{"notice-harm", "the same notices without work of its own: what the crowd's jobs lose", "nothing", kMinutes,
         "compensation that is not returned; the newest go first, and not again within ten minutes"},
        harm_by_notices,
+       false},
+      {{"pool-decline", "a quarter of the nodes stands by and declines what Economy pays while GPUs are short",
+        "the same nodes serve what they get", kAgpu, "declining costs stake, reputation, and the job's whole pay"},
+       decline_in_pool,
+       true},
+      {{"pool-slow",
+        "the same nodes acknowledge and begin at the last moment, and sell that time elsewhere at the market's price",
+        "they begin at once", kAgpu, "nothing is billed before the run; Premium's late start"},
+       dawdle_in_pool,
+       true},
+      {{"pool-collect",
+        "the same nodes never answer, and jobs of a linked requester with the level collect what declining costs",
+        "they serve, and the requester stays away", kAgpu, "standing by earns nothing; half of a charge burns"},
+       collect_from_pool,
+       true},
+      {{"pool-drain",
+        "four requesters with the level ask for whole nodes of the pool in a surge, and withdraw when they have them",
+        "nothing", kMinutes, "withdrawing what was matched"},
+       drain_pool,
+       false},
+      {{"pool-drain-inputs", "the same with inputs that take an hour to fetch, withdrawn before they are there",
+        "nothing", kMinutes, "the same"},
+       drain_pool_by_inputs,
+       false},
+      {{"promise-narrow",
+        "work that can wait asks for a runtime that one busy node of a stranger has, so that it starts late",
+        "the same work without that", kAgpu, "the least promise; only the fees return"},
+       narrow_for_late_start,
+       true},
+      {{"promise-ring",
+        "Premium jobs on the requester's own nodes: one provider lets the match lapse, another starts late", "nothing",
+        kAgpu, "a credit is a tenth of the fees at most, and never from linked accounts"},
+       ring_of_late_starts,
+       true},
+      {{"promise-linked", "Premium work anywhere; where the requester's own nodes get it first, they let it lapse",
+        "its own nodes serve it", kAgpu, "insurance credits 1 % of what the requester paid for Premium at most"},
+       lapse_for_credit,
+       true},
+      {{"promise-rival",
+        "a quarter of the nodes lets Premium matches lapse, so that others start late: what these and the insurance "
+        "fund pay back",
+        "they serve", kAgpu, "a node answers for its own time alone; the fund gives 1 % of itself at most"},
+       make_rivals_late,
+       true},
+      {{"gang-block",
+        "four requesters ask for a whole site of 80 GPUs each, and withdraw when they have it, again and again",
+        "nothing", kMinutes, "withdrawing what was matched"},
+       block_sites,
+       false},
+      {{"gang-fail", "a quarter of the nodes, one site, fails each gang of 16 GPUs shortly before its end", "it serves",
+        kAgpu, "a failure pays nothing and counts for every host"},
+       fail_gangs,
+       true},
+      {{"gang-fail-harm", "the same: what the jobs of others lose", "it serves", kMinutes,
+        "a failure pays nothing and counts for every host"},
+       harm_by_failed_gangs,
        false},
   }};
   return list;

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "protocol/contracts/contracts.h"
 #include "protocol/market/market.h"
+#include "protocol/reserve/reserve.h"
 #include "sim/trace.h"
 
 namespace starminer::sim {
@@ -29,6 +31,8 @@ struct Chain {
   protocol::Pricing pricing{store, params, registry};
   protocol::Staking staking{store, params, ledger, timers};
   protocol::Market market{store, params, ledger, registry, pricing, reputation, staking, timers};
+  protocol::Reserve reserve{store, params, ledger, registry};
+  protocol::Contracts contracts{store, params, ledger, registry, pricing, reputation, market, reserve, timers};
 };
 
 /// A row of the state as it is stored.

@@ -12,7 +12,6 @@ namespace {
 
 using namespace protocol;
 
-constexpr std::size_t kAccounts = 64;
 constexpr Agpu kBalance{2'000'000 * kBasePerToken};
 constexpr Ppm kBestReliability{1'200'000};
 constexpr double kRunSpread = 0.8;  // of the logarithm of run times
@@ -45,7 +44,7 @@ std::array<double, Crowd::kTiers> busy_at_target(const Pricing& pricing, double 
 Crowd::Crowd(LiveMarket& market, const CrowdOptions& options)
     : market_(market), options_(options), dice_(options.seed) {
   for (std::size_t i = 0; i < kAccounts; ++i) {
-    accounts_.push_back(account_of(fmt::format("requester {}", i)));
+    accounts_.push_back(account(i));
     market_.fund(accounts_.back(), kBalance);
   }
   const Pricing& pricing = market_.chain().pricing;
@@ -58,6 +57,8 @@ Crowd::Crowd(LiveMarket& market, const CrowdOptions& options)
   }
   mean_gang_ /= percents_;
 }
+
+AccountId Crowd::account(std::size_t number) { return account_of(fmt::format("requester {}", number)); }
 
 void Crowd::pass_tick() {
   const TimeMs tick = market_.next_tick();
@@ -79,9 +80,10 @@ void Crowd::pass_until(TimeMs moment) {
 
 void Crowd::advance(TimeMs moment) {
   market_.advance(moment);
-  for (const JobId& job : market_.take_preempted()) {
+  note_begun();
+  for (const JobId& job : market_.take_lost()) {
     const auto asked = asked_.find(job);
-    if (asked == asked_.end()) continue;
+    if (asked == asked_.end() || asked->second.ends_ms == 0) continue;
     lost_minutes_ += static_cast<double>(market_.now().ms - asked->second.started_ms) / kMsPerMinute *
                      static_cast<double>(asked->second.gpu_milli) / 1000;
     asked->second.ends_ms = 0;  // it begins anew
@@ -89,10 +91,19 @@ void Crowd::advance(TimeMs moment) {
 }
 
 void Crowd::end_until(TimeMs moment) {
-  while (!ends_.empty() && ends_.top().at_ms <= moment.ms) {
+  for (;;) {
+    const bool ends = !ends_.empty() && ends_.top().at_ms <= moment.ms;
+    const TimeMs next = ends ? TimeMs{ends_.top().at_ms} : moment;
+    // What providers do by themselves may begin or end something before.
+    if (const auto act = market_.next_act(next)) {
+      advance(*act);
+      start();
+      continue;
+    }
+    if (!ends) return;
     const Event end = ends_.top();
     ends_.pop();
-    advance({end.at_ms});
+    advance(next);
     finish(end);
     start();
   }
@@ -101,6 +112,12 @@ void Crowd::end_until(TimeMs moment) {
 bool Crowd::cancel(const JobId& job) {
   const auto asked = asked_.find(job);
   if (asked == asked_.end() || !market_.cancel(asked->second.requester, job)) return false;
+  if (asked->second.ends_ms != 0) {
+    count(asked->second);
+    const Agpu paid = market_.chain().market.jobs().get(job).paid;
+    requesters_[asked->second.requester].agpu += tokens(paid);
+    providers_[asked->second.provider].agpu += tokens(market_.chain().pricing.split(paid, 0, 0, false).provider);
+  }
   asked_.erase(asked);
   return true;
 }
@@ -137,16 +154,21 @@ void Crowd::close() {
 }
 
 void Crowd::start() {
-  for (const MatchMade& made : market_.start()) {
-    Asked& asked = asked_.at(made.job);
-    asked.started_ms = market_.now().ms;
-    asked.ends_ms = market_.now().ms + asked.run_ms;
-    asked.provider = market_.chain().registry.nodes().get(made.winner.node).provider;
-    asked.gpu_milli = market_.chain().market.assignments().get(made.job).gpu_milli;
+  market_.start();
+  note_begun();
+}
+
+void Crowd::note_begun() {
+  for (const Begun& begun : market_.take_begun()) {
+    Asked& asked = asked_.at(begun.job);
+    asked.started_ms = begun.at.ms;
+    asked.ends_ms = begun.at.ms + asked.run_ms;
+    asked.provider = market_.chain().registry.nodes().get(begun.node).provider;
+    asked.gpu_milli = market_.chain().market.assignments().get(begun.job).gpu_milli;
     Tally& tally = requesters_[asked.requester];
     ++tally.started;
-    tally.wait_s += static_cast<double>(market_.now().ms - asked.submitted_ms) / 1000;
-    ends_.push({asked.ends_ms, made.job});
+    tally.wait_s += static_cast<double>(begun.at.ms - asked.submitted_ms) / 1000;
+    ends_.push({asked.ends_ms, begun.job});
   }
 }
 

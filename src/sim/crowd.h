@@ -39,6 +39,9 @@ struct Tally {
 class Crowd {
  public:
   static constexpr std::size_t kTiers = 3;
+  static constexpr std::size_t kAccounts = 64;
+  /// Its account of this number.
+  [[nodiscard]] static AccountId account(std::size_t number);
 
   /// Funds the crowd's accounts. Requires: before the first tick.
   Crowd(LiveMarket& market, const CrowdOptions& options);
@@ -50,7 +53,7 @@ class Crowd {
   void pass_until(TimeMs moment);
   /// A job that runs for so long once it started. It waits for as long as it takes. Empty where it is refused.
   std::optional<JobId> add(const AccountId& requester, const protocol::JobSpec& spec, std::uint64_t run_ms);
-  /// False where it does not wait any more.
+  /// False where it does not wait any more; with contracts, it may run.
   bool cancel(const JobId& job);
   /// Everything that can start now does.
   void start();
@@ -71,7 +74,7 @@ class Crowd {
   [[nodiscard]] std::uint64_t gave_up() const { return gave_up_; }
   [[nodiscard]] double paid_agpu() const { return paid_; }
   [[nodiscard]] double burned_agpu() const { return burned_; }
-  /// GPU-minutes of jobs that were pre-empted and had to begin anew.
+  /// GPU-minutes of jobs that lost their nodes and had to begin anew.
   [[nodiscard]] double lost_minutes() const { return lost_minutes_; }
   void forget_payments() { paid_ = burned_ = 0; }
 
@@ -93,8 +96,9 @@ class Crowd {
     std::uint64_t gpu_milli = 0;
   };
 
-  /// What was pre-empted meanwhile begins anew.
+  /// What lost its node meanwhile begins anew.
   void advance(TimeMs moment);
+  void note_begun();
   void end_until(TimeMs moment);
   void finish(const Event& end);
   void count(const Asked& asked);

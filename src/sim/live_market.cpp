@@ -18,6 +18,11 @@ const AccountId& operator_account() {
   return account;
 }
 
+bool is_of_a_contract(TimerKind kind) {
+  return kind == TimerKind::AckDue || kind == TimerKind::StartDue || kind == TimerKind::SilenceDue ||
+         kind == TimerKind::RunEnd || kind == TimerKind::AcceptDue || kind == TimerKind::NoticeEnd;
+}
+
 /// Runs an operation of a module as a block does: shape, refusals, effects.
 template <class Op, class Module, class... Context>
 Result<Checked<Op>, Refusal> check_in(Module& module, Op op, const Sender& sender, const Context&... context) {
@@ -53,6 +58,7 @@ LiveMarket::LiveMarket(const std::vector<std::string>& models, const LiveOptions
   next_tick_ = context_.time + chain_.params.duration(Parameter::TickMs);
   next_epoch_ = context_.time + chain_.params.duration(Parameter::EpochMs);
   fund(operator_account(), {kOperatorBalance});
+  if (options.conduct) service_.emplace(chain_, options.conduct);
 }
 
 void LiveMarket::fund(const AccountId& account, Agpu balance) {
@@ -65,6 +71,15 @@ void LiveMarket::stake(const AccountId& account, std::uint64_t amax) {
   auto checked = check_in(chain_.staking, StakeLock{Asset::Amax, amax}, sender);
   STARMINER_CHECK(checked.has_value());
   chain_.staking.apply(*checked, sender, context_);
+}
+
+void LiveMarket::join_reserve(const AccountId& owner, const NodeId& node) {
+  const Agpu least = chain_.reserve.minimum_stake(chain_.registry.nodes().get(node).hardware.devices);
+  const Sender sender = next_sender(chain_.ledger, owner);
+  auto checked =
+      check_in(chain_.reserve, ReserveJoin{node, least, chain_.params.duration(Parameter::ReserveWindowMaxMs)}, sender);
+  STARMINER_CHECK(checked.has_value());
+  chain_.reserve.apply(*checked, sender, context_);
 }
 
 Result<void, std::string> LiveMarket::add_nodes(const std::vector<TraceNode>& nodes) {
@@ -114,18 +129,25 @@ void LiveMarket::pass_tick() {
   ++ticks_;
   if (prices_move_) chain_.pricing.on_tick(chain_.market.weigh_load(context_), ticks_, context_.time);
   chain_.market.on_tick(context_);
+  if (service_) service_->report(context_);
   if (listener_) listener_(ticks_);
 }
 
+std::optional<TimeMs> LiveMarket::next_act(TimeMs until) const {
+  return service_ ? service_->next_act(until) : std::nullopt;
+}
+
 void LiveMarket::advance(TimeMs now) {
-  const auto next = [this] {
+  const auto next = [this, now] {
     TimeMs first = std::min(next_tick_, next_epoch_);
+    if (const auto act = next_act(now)) first = std::min(first, *act);
     for (const auto& [job, leaving] : leaving_) first = std::min(first, leaving.due);
     return first;
   };
   while (next() <= now) {
     context_.time = next();
     leave();
+    if (service_) service_->act(context_);
     if (next_epoch_ == context_.time) {
       chain_.market.on_epoch(context_);
       ++context_.epoch;
@@ -136,6 +158,7 @@ void LiveMarket::advance(TimeMs now) {
       next_tick_ = next_tick_ + chain_.params.duration(Parameter::TickMs);
     }
     serve_timers();
+    if (service_) service_->dispatch(context_);
   }
   context_.time = now;
   serve_timers();
@@ -147,8 +170,15 @@ void LiveMarket::serve_timers() {
   while (const auto timer = chain_.timers.pop_due(context_.time)) {
     JobId job;
     job.bytes = timer->subject;
-    if (timer->kind == TimerKind::JobArchive) chain_.market.archive(job);
     if (timer->kind == TimerKind::JobDeadline) chain_.market.on_deadline(job, context_);
+    if (timer->kind == TimerKind::JobArchive) {
+      if (service_) {
+        chain_.contracts.archive(job);
+      } else {
+        chain_.market.archive(job);
+      }
+    }
+    if (is_of_a_contract(timer->kind)) service_->on_timer(*timer, context_);
   }
   // History and storage would take these.
   static_cast<void>(chain_.market.take_ended());
@@ -167,16 +197,25 @@ Result<JobId, Refusal> LiveMarket::submit(const AccountId& requester, const JobS
 
 bool LiveMarket::cancel(const AccountId& requester, const JobId& job) {
   const JobRow* row = chain_.market.jobs().find(job);
-  if (row == nullptr || row->state != JobState::Queued) return false;
+  const bool is_served = row != nullptr && row->state == JobState::Active && service_;
+  if (row == nullptr || (row->state != JobState::Queued && !is_served)) return false;
   const Sender sender = next_sender(chain_.ledger, requester);
+  if (is_served) {
+    service_->cancel(job, context_);
+    return true;
+  }
   auto checked = check_in(chain_.market, JobCancel{job}, sender);
   STARMINER_CHECK(checked.has_value());
   chain_.market.apply(*checked, sender, context_);
   return true;
 }
 
-std::vector<MatchMade> LiveMarket::start() {
-  std::vector<MatchMade> started;
+void LiveMarket::start() {
+  if (service_) {
+    service_->dispatch(context_);
+    chain_.store.commit();
+    return;
+  }
   for (;;) {
     auto made = chain_.market.next_match(context_);
     const auto notices = chain_.market.take_notices();
@@ -188,11 +227,12 @@ std::vector<MatchMade> LiveMarket::start() {
     chain_.market.on_started(made->job, context_.time);
     running_[made->job] = {chain_.registry.nodes().get(made->winner.node).provider, made->winner.unit, made->log_price,
                            made->slow_log_price, context_.time};
-    started.push_back(std::move(*made));
+    begun_.push_back({made->job, made->winner.node, made->winner.unit, context_.time});
   }
   chain_.store.commit();
-  return started;
 }
+
+std::vector<Begun> LiveMarket::take_begun() { return service_ ? service_->take_begun() : std::exchange(begun_, {}); }
 
 void LiveMarket::give_notice(const NoticeGiven& given) {
   for (const auto& [job, running] : running_) {
@@ -239,7 +279,7 @@ void LiveMarket::pay_notice(const JobId& job, bool preempted) {
   static_cast<void>(chain_.ledger.unlock(LockPurpose::Notice, subject, Asset::Agpu));
 }
 
-std::vector<JobId> LiveMarket::take_preempted() { return std::exchange(preempted_, {}); }
+std::vector<JobId> LiveMarket::take_lost() { return service_ ? service_->take_lost() : std::exchange(preempted_, {}); }
 
 Agpu LiveMarket::due(const JobRow& row, const Running& running) const {
   const std::uint64_t ran_ms =
@@ -249,6 +289,7 @@ Agpu LiveMarket::due(const JobRow& row, const Running& running) const {
 }
 
 FeeSplit LiveMarket::finish(const JobId& job) {
+  if (service_) return service_->finish(job, context_);
   const Running running = running_.at(job);
   pay_notice(job, false);
   running_.erase(job);

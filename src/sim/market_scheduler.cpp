@@ -64,7 +64,8 @@ class MarketScheduler final : public Scheduler {
 
   std::vector<Started> start() override {
     std::vector<Started> started;
-    for (const MatchMade& made : market_.start()) started.push_back({run_of_.at(made.job), made.winner.unit});
+    market_.start();
+    for (const Begun& begun : market_.take_begun()) started.push_back({run_of_.at(begun.job), begun.unit});
     return started;
   }
 
