@@ -8,15 +8,24 @@ import tempfile
 from measuring import Failed, programs
 
 
-def run(undefended=False):
-    """What `starminer-sim attacks` writes."""
+def run(undefended=False, only=()):
+    """What `starminer-sim attacks` writes; no names: all attacks."""
     with tempfile.TemporaryDirectory(prefix="starminer-bench-") as scratch:
         out = pathlib.Path(scratch) / "out.json"
         command = [str(programs() / "starminer-sim"), "attacks", "--json", str(out)] + (["--undefended"] if undefended else [])
+        for name in only:
+            command += ["--only", name]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"{' '.join(command)} ended with {done.returncode}\n{done.stderr}")
         return json.loads(out.read_text())
+
+
+def merged(before, found):
+    """A run of some attacks with those of an earlier run of the same worlds."""
+    if any(before[of] != found[of] for of in ("seed", "seeds", "undefended")):
+        raise Failed("the attacks in bench/quality.json are of other worlds: run all of them")
+    return before | {"attacks": before["attacks"] | found["attacks"]}
 
 
 def table(found):
