@@ -51,6 +51,7 @@ struct VerifyEvidenceRequest {
   std::vector<std::string> minimum_tcb;
   std::vector<std::string> statuses;
   std::vector<std::string> allow;
+  std::string program;
 };
 
 struct CheckCasesRequest {
@@ -145,6 +146,12 @@ Outcome<void> add_guest_demands(const VerifyEvidenceRequest& request, Demands& d
     if (!nonce) return fail(nonce.error());
     demands.gpu.nonce = *nonce;
     demands.asked.push_back({"--nonce", {StepId::NvNonce, StepId::EatNonce}});
+  }
+  if (!request.program.empty()) {
+    const auto program = hex_of<32>("--program", request.program);
+    if (!program) return fail(program.error());
+    demands.proof.program = Hash32{*program};
+    demands.asked.push_back({"--program", {StepId::ZkProgram}});
   }
   const auto registers = registers_of(request.registers);
   if (!registers) return fail(registers.error());
@@ -291,8 +298,9 @@ struct Verified {
 };
 
 Outcome<Verified> verify(const VerifyEvidenceRequest& request) {
+  // Proofs need none; of other evidence it is asked for where the files are known.
   const auto time = attestation::x509::parse_time(request.time);
-  if (!time) {
+  if (!time && !request.time.empty()) {
     return fail(wrong(fmt::format("--time \"{}\" is no time", request.time),
                       "evidence is judged at a time that you name, such as 2025-06-15T00:00:00Z"));
   }
@@ -304,7 +312,7 @@ Outcome<Verified> verify(const VerifyEvidenceRequest& request) {
   if (!roots) return fail(roots.error());
   const auto files = read_files(request.files);
   if (!files) return fail(files.error());
-  auto judgement = client::evidence::judge_files(*files, *roots, *time, *demands);
+  auto judgement = client::evidence::judge_files(*files, *roots, time, *demands);
   if (!judgement) return fail(wrong("the evidence cannot be judged as it is given", judgement.error()));
   client::evidence::waive(*judgement, *waived);
   return Verified{std::move(*judgement), *waived};
@@ -329,8 +337,12 @@ std::string not_compared(const Judgement& judgement) {
     const bool measured =
         step.id == StepId::SnpMeasurement || step.id == StepId::QuoteMeasurement || step.id == StepId::NvMeasurements;
     const bool registers = step.id == StepId::QuoteRegisters;
-    if (step.outcome != StepOutcome::Skipped || (!bound && !measured && !registers)) continue;
-    const char* const name = bound ? "the report data" : registers ? "the registers" : "the measurement";
+    const bool program = step.id == StepId::ZkProgram;
+    if (step.outcome != StepOutcome::Skipped || (!bound && !measured && !registers && !program)) continue;
+    const char* const name = bound       ? "the report data"
+                             : registers ? "the registers"
+                             : program   ? "the program"
+                                         : "the measurement";
     names += (names.empty() ? "" : " and ") + std::string(name);
   }
   return names.empty() ? names : ", whatever " + names + " may be";
@@ -383,7 +395,8 @@ ExitCode verify_evidence(const Invocation& call, const VerifyEvidenceRequest& re
                            {"fields", judgement.fields},
                            {"certificate", judgement.certificate}}));
   } else {
-    call.out.line(fmt::format("{} evidence, judged at {}", judgement.kind, request.time));
+    call.out.line(request.time.empty() ? fmt::format("{} evidence", judgement.kind)
+                                       : fmt::format("{} evidence, judged at {}", judgement.kind, request.time));
     show(call, *verified);
   }
   return judgement.accepted ? ExitCode::Ok : ExitCode::Mismatch;
@@ -430,7 +443,11 @@ void add_verify(config::Command& group) {
       "them "
       "and both revocation lists, or all of it in one JSON file. Or the report of an NVIDIA device with its chain, or "
       "a "
-      "token of NVIDIA's service with the service's keys (JWK), without which it is UNVERIFIABLE.\n\nEvery step is "
+      "token of NVIDIA's service with the service's keys (JWK), without which it is UNVERIFIABLE. Or a Groth16 proof "
+      "over "
+      "BN254 with its verifying key and public signals, as snarkjs writes them or as words of the EVM, or a receipt of "
+      "RISC Zero or SP1 in its Groth16 wrapping with the verifying key; proofs of other systems are UNSUPPORTED."
+      "\n\nEvery step is "
       "listed with the reason why it "
       "failed. Genuine evidence may still be of a "
       "machine "
@@ -440,8 +457,9 @@ void add_verify(config::Command& group) {
       .required()
       .placeholder("FILE")
       .completes(config::Completion::File);
-  command.option("--time", request->time, "The moment at which it is judged; certificates must be valid then.")
-      .required()
+  command
+      .option("--time", request->time,
+              "The moment at which it is judged; certificates must be valid then. Proofs do not age and need none.")
       .placeholder("TIME");
   command.option("--roots", request->roots, "Trust the roots in this folder in place of those of the program.")
       .placeholder("DIR")
@@ -485,6 +503,11 @@ void add_verify(config::Command& group) {
               "A chip id, the PPID of a platform or the serial number of a GPU that is refused; may be given several "
               "times.")
       .placeholder("HEX");
+  command
+      .option(
+          "--program", request->program,
+          "What a proof must be of: the image id or program key of a receipt, else the digest of the verifying key.")
+      .placeholder("HEX");
   command.option("--allow", request->allow, "A step that may fail; may be given several times.").placeholder("STEP");
   command.prints()
       .without_configuration()
@@ -493,6 +516,7 @@ void add_verify(config::Command& group) {
                "Check a quote under Intel's collateral")
       .example("starminer evidence verify gpu.bin chain.pem --nonce 27a3... --time 2025-06-25T00:00:00Z",
                "Check the report of a GPU")
+      .example("starminer evidence verify verification_key.json public.json proof.json", "Check a Groth16 proof")
       .example(
           "starminer evidence verify report.bin vcek.der --time 2025-06-15T00:00:00Z --allow product_allowed --json",
           "Accept any product, as JSON")
@@ -508,7 +532,8 @@ void add_check_cases(config::Command& group) {
   command.describe(
       "Reads cases.json, and mutations.json beside it if there is one, judges each at its own time, and says where a "
       "verdict, a step, a decoded field or the answer of a strict policy differs. Evidence of a kind that the protocol "
-      "does not accept is UNSUPPORTED.");
+      "does not accept is UNSUPPORTED. A file may also hold a list of proofs in itself (\"entries\"), or calls to the "
+      "EVM's contracts bn256Add, bn256ScalarMul and bn256Pairing, by which its name begins.");
   command.positional("file", request->file, "The cases.json of the folder.")
       .required()
       .placeholder("CASES.json")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Evidence checked by hand: every flag and every mistake of `starminer evidence`, on the vectors of the project.
-REQ: VER-2
+REQ: VER-2, VER-3
 
 Usage: evidence_test.py --bin DIR [unittest arguments]
 """
@@ -16,6 +16,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "attestation"
+ZK = ROOT / "tests" / "vectors" / "zk"
 PROGRAMS = pathlib.Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["--bin"] else None
 TIME = ["--time", "2025-06-15T00:00:00Z"]
 TDX = ["tdx/v4_phala.quote.bin", "tdx/v4_phala.collateral.json"]
@@ -347,6 +348,124 @@ class GpuTest(EvidenceTest):
         self.fails("verify", GPU[0], *TIME, code=2, says=["chain of the device is missing"])
         self.fails("verify", *GPU, *TIME, "--nonce", "12", code=2, says=["32 bytes"])
         self.fails("verify", *GPU, TOKEN, *TIME, code=2, says=["two kinds"])
+
+
+class ProofTest(EvidenceTest):
+    """Groth16 proofs and receipts of zkVMs."""
+
+    MULTIPLIER = [ZK / "groth16/multiplier2_bn254" / name for name in ("verification_key.json", "public.json", "proof.json")]
+    RISC0 = [ZK / "risc0/verification_key.json", ZK / "risc0/v3.0.receipt.json"]
+    SP1 = [ZK / "sp1/v4.0.0-rc.3.verification_key.json", ZK / "sp1/v4.0.0-rc.3.receipt.json"]
+
+    def changed(self, path, **members):
+        (self.folder / path.name).write_text(json.dumps({**json.loads(path.read_text()), **members}))
+        return self.folder / path.name
+
+    def test_a_proof_needs_no_time_and_comes_in_any_order(self):
+        found = self.verified(*self.MULTIPLIER, code=0)
+        self.assertEqual((found["kind"], found["verdict"], found["accepted"], found["time"]),
+                         ("groth16-bn254", "valid", True, ""))
+        self.assertEqual(found["fields"]["signals"], ["33"])
+        codes = {row["step"]: row["code"] for row in found["steps"]}
+        self.assertEqual((codes["pairing_equation"], codes["key_sound"]), ("ZK_EQUATION", "ZK_KEY_SOUND"))
+        self.assertEqual(self.verified(*reversed(self.MULTIPLIER), *TIME, code=0)["steps"], found["steps"])
+        text = self.run_cli("verify", *self.MULTIPLIER, code=0).stdout
+        self.assertTrue(text.startswith("groth16-bn254 evidence\n"), text)
+        self.assertIn("genuine and accepted, whatever the program may be", text)
+        text = self.run_cli("verify", *self.MULTIPLIER, "--program", found["fields"]["key"], code=0).stdout
+        self.assertTrue(text.endswith("genuine and accepted\n"), text)
+        self.fails("verify", *self.MULTIPLIER, "--nonce", "00" * 32, code=2, says=["--nonce says nothing about this groth16"])
+        self.fails("verify", *SNP, code=2, says=["--time"])
+
+    def test_words_and_hex_are_the_same_proof(self):
+        def word(text):
+            return int(text).to_bytes(32, "big")
+
+        def g1(point):
+            return word(point[0]) + word(point[1])
+
+        def g2(point):
+            return b"".join(word(point[i][k]) for i in (0, 1) for k in (1, 0))
+        key, signals, proof = (json.loads(path.read_text()) for path in self.MULTIPLIER)
+        words = b"SMZKKEY1" + g1(key["vk_alpha_1"]) + g2(key["vk_beta_2"]) + g2(key["vk_gamma_2"]) + g2(key["vk_delta_2"])
+        (self.folder / "key").write_bytes(words + b"".join(g1(point) for point in key["IC"]))
+        calldata = g1(proof["pi_a"]) + g2(proof["pi_b"]) + g1(proof["pi_c"]) + b"".join(map(word, signals))
+        (self.folder / "proof").write_bytes(calldata)
+        (self.folder / "hex").write_text("0x" + calldata.hex() + "\n")
+        fields = self.verified(*self.MULTIPLIER, code=0)["fields"]
+        for name in ("proof", "hex"):
+            self.assertEqual(self.verified(self.folder / "key", self.folder / name, code=0)["fields"], fields)
+        (self.folder / "proof").write_bytes(calldata[:-1])
+        self.assertIs(self.steps(self.folder / "key", self.folder / "proof", code=8)["proof_form"], False)
+
+    def test_what_is_wrong_is_a_step(self):
+        key, public, proof = self.MULTIPLIER
+        (self.folder / "public.json").write_text('["34"]')
+        self.assertIs(self.steps(key, self.folder / "public.json", proof, code=8)["pairing_equation"], False)
+        (self.folder / "public.json").write_text('["0x21"]')
+        self.assertIs(self.steps(key, self.folder / "public.json", proof, code=8)["signals"], False)
+        self.assertIs(self.steps(key, proof, code=8)["signals"], False)
+        text = json.loads(key.read_text())
+        same = self.changed(key, vk_delta_2=text["vk_gamma_2"])
+        found = self.verified(same, public, proof, code=8)
+        self.assertEqual(found["verdict"], "invalid")
+        reasons = {row["step"]: row["reason"] for row in found["steps"]}
+        self.assertEqual(reasons["key_sound"], "gamma = delta: anybody can forge a proof of any signals")
+
+    def test_a_receipt_is_of_a_program_and_a_known_release(self):
+        found = self.verified(*self.RISC0, code=0)
+        self.assertEqual(found["fields"]["release"], "RISC Zero 3.0")
+        self.assertEqual(bytes.fromhex(found["fields"]["journal"]), b"just a simple receipt")
+        program = ["--program", found["fields"]["image_id"]]
+        self.assertIs(self.steps(*self.RISC0, *program, code=0)["program_expected"], True)
+        self.assertIs(self.steps(*self.RISC0, "--program", "00" * 32, code=8)["program_expected"], False)
+        self.run_cli("verify", *self.RISC0, "--program", "00" * 32, "--allow", "program_expected", code=0)
+        other = self.changed(self.RISC0[1], journal="0x00")
+        self.assertIs(self.steps(self.RISC0[0], other, code=8)["pairing_equation"], False)
+        other = self.changed(self.RISC0[1], control_root="0x" + "11" * 32)
+        steps = self.steps(self.RISC0[0], other, code=8)
+        self.assertEqual((steps["release_known"], steps["selector"]), (False, False))
+        sp1 = self.verified(*self.SP1, code=0)["fields"]
+        self.assertEqual((sp1["release"], len(sp1["signals"])), ("SP1 v4.0.0-rc.3", 2))
+
+    def test_other_systems_are_unsupported(self):
+        folder = ZK / "plonk/multiplier2_bn254"
+        files = [folder / name for name in ("verification_key.json", "public.json", "proof.json")]
+        found = self.verified(*files, code=8)
+        self.assertEqual((found["kind"], found["verdict"]), ("plonk-bn254", "UNSUPPORTED"))
+        self.assertIn("UNSUPPORTED: the protocol does not accept", self.run_cli("verify", *files, code=8).stdout)
+
+    def test_wrong_use_is_explained(self):
+        key, public, proof = self.MULTIPLIER
+        self.fails("verify", public, proof, code=2, says=["verifying key is missing"])
+        self.fails("verify", key, public, code=2, says=["proof is missing"])
+        self.fails("verify", key, key, proof, code=2, says=["both of one kind"])
+        self.fails("verify", key, public, public, proof, code=2, says=["both of one kind"])
+        self.fails("verify", key, *self.RISC0[1:], self.SP1[1], code=2, says=["both of one kind"])
+        self.fails("verify", key, public, proof, VECTORS / "README.md", code=2, says=["both of one kind"])
+        self.fails("verify", *self.MULTIPLIER, "--program", "12", code=2, says=["32 bytes"])
+        self.fails("verify", *self.MULTIPLIER, "--time", "yesterday", code=2, says=["yesterday"])
+
+    def test_lists_of_proofs_and_calls_are_cases(self):
+        def rows(name, code=0):
+            return json.loads(self.run_cli("check-cases", name, "--json", code=code).stdout)["cases"]
+        for name in ("cases.json", "groth16_negative/multiplier2.json", "groth16_negative/risc0.json",
+                     "evm/bn256Add-own.json", "evm/bn256ScalarMul-own.json", "evm/bn256Pairing-own.json",
+                     "evm/bn256Pairing-derived.json"):
+            self.assertTrue(all(row["agrees"] for row in rows(ZK / name)), name)
+        calls = json.loads((ZK / "evm/bn256Pairing-own.json").read_text())
+        (self.folder / "bn256Pairing.json").write_text(json.dumps([{**calls[0], "Expected": calls[1]["Expected"]}]))
+        row, = rows(self.folder / "bn256Pairing.json", code=8)
+        self.assertIn("result", row["differences"][0])
+        (self.folder / "p256Verify.json").write_text(json.dumps(calls[:1]))
+        self.assertEqual(rows(self.folder / "p256Verify.json")[0]["verdict"], "UNSUPPORTED")
+        (self.folder / "bn256Add.json").write_text('[{"Name": "n", "Input": "XY", "Expected": ""}]')
+        self.fails("check-cases", self.folder / "bn256Add.json", code=2, says=["lower-case hex"])
+        (self.folder / "list.json").write_text('{"entries": [{"id": "a", "vk": null, "proof": {}, "public": []}]}')
+        self.fails("check-cases", self.folder / "list.json", code=2, says=["vk_when_null"])
+        entry = {"id": "a", "vk": {}, "proof": {}, "public": [], "expect": "valid"}
+        (self.folder / "list.json").write_text(json.dumps({"entries": [entry]}))
+        self.assertEqual(rows(self.folder / "list.json", code=8)[0]["verdict"], "invalid")
 
 
 class CheckCasesTest(EvidenceTest):

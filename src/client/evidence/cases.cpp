@@ -13,6 +13,7 @@
 #include "client/evidence/case_files.h"
 #include "client/evidence/files.h"
 #include "client/evidence/gpu.h"
+#include "client/evidence/proof_cases.h"
 #include "client/evidence/quote.h"
 #include "client/evidence/snp.h"
 
@@ -29,11 +30,15 @@ namespace fs = std::filesystem;
 
 using JudgeResult = Result<Judgement, std::string>;
 
-Result<json, std::string> read_json(const fs::path& path) {
+Result<json, std::string> read_document(const fs::path& path) {
   const auto bytes = read_evidence_file(path);
   if (!bytes) return fail(bytes.error());
-  json value = json::parse(as_text(*bytes), nullptr, false);
-  if (!value.is_object()) return fail(path.string() + " is no JSON object");
+  return json::parse(as_text(*bytes), nullptr, false);
+}
+
+Result<json, std::string> read_json(const fs::path& path) {
+  auto value = read_document(path);
+  if (value && !value->is_object()) return fail(path.string() + " is no JSON object");
   return value;
 }
 
@@ -231,6 +236,7 @@ JudgeResult judge_case(const json& row, const CaseFiles& files, const Roots& roo
   if (kind == "nvidia-spdm") return judge_gpu_case(row, files, roots);
   if (kind == "nvidia-rim") return judge_manifest_case(row, files, roots);
   if (kind == "nvidia-eat") return judge_token_case(row, files);
+  if (kind == "groth16-bn254") return judge_proof_case(row, files);
   return unsupported(kind);
 }
 
@@ -375,11 +381,29 @@ Result<JudgedCase, std::string> judge_mutation(const json& row, const Folder& fo
   return judged;
 }
 
+/// Of a file that holds its vectors itself, as lists of proofs do.
+Result<std::vector<JudgedCase>, std::string> judge_list(const json& document, const fs::path& file,
+                                                        const CaseOptions& options) {
+  auto rows = judge_proof_list(document, file, options);
+  if (!rows) return fail(rows.error());
+  std::vector<JudgedCase> judged;
+  for (ProofRow& row : *rows) {
+    JudgedCase one{row.expectation["id"], std::move(row.judgement), row.expectation["expect"], {}};
+    compare(row.expectation, one);
+    judged.push_back(std::move(one));
+  }
+  return judged;
+}
+
 }  // namespace
 
 Result<std::vector<JudgedCase>, std::string> judge_cases(const fs::path& file, const CaseOptions& options) {
   std::vector<JudgedCase> judged;
   try {
+    const auto document = read_document(file);
+    if (document && (document->contains("entries") || (document->is_array() && !document->empty()))) {
+      return judge_list(*document, file, options);
+    }
     const auto folder = read_folder(file);
     if (!folder) return fail(folder.error());
     for (const json& row : folder->cases) {

@@ -66,5 +66,24 @@ TEST(Cases, BytesThatNobodySignsAreNotAccepted) {
   EXPECT_EQ(count, 2);
 }
 
+// REQ: VER-3
+TEST(Cases, EveryProofIsJudgedAsTheFolderExpects) {
+  std::size_t supported = 0;
+  for (const char* const name :
+       {"cases.json", "groth16_negative/multiplier2.json", "groth16_negative/risc0.json", "evm/bn256Add-own.json",
+        "evm/bn256ScalarMul-own.json", "evm/bn256Pairing-own.json", "evm/bn256Pairing-derived.json"}) {
+    const auto judged = judge_cases(kVectors / "zk" / name, {shipped_roots(), {}});
+    ASSERT_TRUE(judged.has_value()) << name << ": " << judged.error();
+    EXPECT_FALSE(judged->empty()) << name;
+    for (const JudgedCase& one : *judged) {
+      EXPECT_THAT(one.differences, testing::IsEmpty()) << name << " " << one.id << ": " << report_of({one}).dump(1);
+      const bool ours = one.judgement.kind.starts_with("groth16-bn254") || one.judgement.kind.starts_with("evm-");
+      EXPECT_EQ(one.judgement.verdict == attestation::evidence::Verdict::Unsupported, !ours) << one.id;
+      supported += ours ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(supported, 109U);
+}
+
 }  // namespace
 }  // namespace starminer::client::evidence

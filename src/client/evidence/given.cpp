@@ -11,6 +11,7 @@
 #include "attestation/x509/crl.h"
 #include "attestation/x509/pem.h"
 #include "client/evidence/files.h"
+#include "client/evidence/proof_files.h"
 #include "client/evidence/quote.h"
 #include "client/evidence/snp.h"
 
@@ -309,10 +310,6 @@ Result<Judgement, std::string> judge_gpu_parts(Parts parts, const Roots& roots, 
   return judge_gpu(files, roots, time, demands);
 }
 
-}  // namespace
-
-namespace {
-
 /// The name of a file that is of no use to this kind of evidence; empty if there is none.
 std::string useless_file(const Parts& parts) {
   const bool of_snp = !parts.quote && !parts.gpu_report && !parts.gpu_evidence && !parts.token;
@@ -333,8 +330,13 @@ std::string useless_file(const Parts& parts) {
   return {};
 }
 
-Result<Judgement, std::string> judge_evidence(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
-                                              const Demands& demands) {
+Result<Judgement, std::string> judge_evidence(const std::vector<GivenFile>& files, const Roots& roots,
+                                              std::optional<UnixTime> at, const Demands& demands) {
+  if (is_proof(files)) return judge_proof_files(files, demands.proof);
+  if (!at) {
+    return fail(std::string("it is judged at a time that you name: give --time, such as 2025-06-15T00:00:00Z"));
+  }
+  const UnixTime time = *at;
   auto parts = sort_out(files);
   if (!parts) return fail(parts.error());
   std::vector<const GivenFile*> evidence;
@@ -381,8 +383,8 @@ std::string unanswered(const Judgement& judgement, const std::vector<Asked>& ask
 
 }  // namespace
 
-Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots, UnixTime time,
-                                           const Demands& demands) {
+Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots,
+                                           std::optional<UnixTime> time, const Demands& demands) {
   auto judgement = judge_evidence(files, roots, time, demands);
   if (!judgement || judgement->verdict == Verdict::Invalid) return judgement;
   std::string question = unanswered(*judgement, demands.asked);

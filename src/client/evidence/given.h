@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "client/evidence/gpu.h"
 #include "client/evidence/judgement.h"
+#include "client/evidence/proof.h"
 #include "client/evidence/roots.h"
 
 namespace starminer::client::evidence {
@@ -36,12 +37,15 @@ struct Demands {
   attestation::sev_snp::Policy snp;
   attestation::dcap::Policy dcap;
   GpuDemands gpu;
+  ProofDemands proof;
 };
 
 /// Fails with a sentence that says which file is not understood, what is missing, or what is there twice; or that
-/// something that was asked says nothing about evidence of this kind, unless that is invalid anyway.
+/// something that was asked says nothing about evidence of this kind, unless that is invalid anyway. All evidence but
+/// proofs, which do not age, is judged at a time.
 [[nodiscard]] Result<Judgement, std::string> judge_files(const std::vector<GivenFile>& files, const Roots& roots,
-                                                         attestation::x509::UnixTime time, const Demands& demands);
+                                                         std::optional<attestation::x509::UnixTime> time,
+                                                         const Demands& demands);
 
 /// The steps of this name, one for each kind of evidence, that a caller may take out of what decides about acceptance:
 /// none of the cryptography, nor that Intel says nothing of a platform. Fails with a sentence that names the others.
