@@ -14,6 +14,8 @@
 #include "attestation/nvidia/verify.h"
 #include "attestation/sev_snp/verify.h"
 #include "attestation/x509/pem.h"
+#include "attestation/zk/risc0.h"
+#include "attestation/zk/snarkjs.h"
 #include "base/check.h"
 #include "ratio.h"
 
@@ -22,11 +24,13 @@ namespace {
 
 constexpr std::int64_t kIterations = 60;
 
-Bytes vector_file(const std::string& name) {
-  std::ifstream file(std::string(STARMINER_VECTORS) + "/attestation/" + name, std::ios::binary);
+Bytes file_of(const std::string& name) {
+  std::ifstream file(std::string(STARMINER_VECTORS) + "/" + name, std::ios::binary);
   STARMINER_CHECK(file.good());
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
+
+Bytes vector_file(const std::string& name) { return file_of("attestation/" + name); }
 
 std::vector<Bytes> certificates(const std::string& name) {
   const Bytes text = vector_file(name);
@@ -138,6 +142,33 @@ void compare_gpu() {
            "ms"});
 }
 
+/// The bytes behind a member of a receipt.
+Bytes bytes_of(const attestation::json::Value& receipt, const char* name) {
+  return from_hex(std::string_view(receipt.text_of(name).value()).substr(2)).value();
+}
+
+void compare_groth16() {
+  namespace zk = attestation::zk;
+  static const Bytes key_file = file_of("zk/risc0/verification_key.json");
+  static const Bytes receipt_file = file_of("zk/risc0/v3.0.receipt.json");
+  static const zk::PreparedKey key(zk::check_key(zk::parse_key(as_text(key_file)).value()).key.value());
+  static const auto document = attestation::json::parse(as_text(receipt_file));
+  static const zk::Risc0Receipt receipt = {bytes_of(*document, "seal"), bytes_of(*document, "journal"),
+                                           Hash32::from_view(bytes_of(*document, "image_id")).value()};
+  static const zk::Risc0Release release = {Hash32::from_view(bytes_of(*document, "control_root")).value(),
+                                           Hash32::from_view(bytes_of(*document, "bn254_control_id")).value()};
+  const auto verify = [] { return zk::verify(key, receipt, release).accepted(); };
+  constexpr std::size_t kSealBytes = 260;
+  compare({"verify_groth16_over_signature",
+           "one EVP_DigestVerify on P-256 with SHA-256",
+           "a real receipt of RISC Zero with five public signals under a prepared key, from bytes to verdict",
+           {timed(verify), 1, kIterations},
+           {timed(bare_signature("P-256", EVP_sha256(), kSealBytes)), 1, kIterations},
+           true,
+           "verify_groth16_ms",
+           "ms"});
+}
+
 }  // namespace
 }  // namespace starminer::bench
 
@@ -146,5 +177,6 @@ int main(int argc, char** argv) {
   compare_snp();
   compare_tdx();
   compare_gpu();
+  compare_groth16();
   return run_comparisons(argc, argv);
 }
