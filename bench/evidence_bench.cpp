@@ -11,6 +11,7 @@
 
 #include "attestation/dcap/policy.h"
 #include "attestation/dcap/verify.h"
+#include "attestation/json/json.h"
 #include "attestation/nvidia/verify.h"
 #include "attestation/sev_snp/verify.h"
 #include "attestation/x509/pem.h"
