@@ -1,6 +1,8 @@
 // Bytes as a detached token and as a set of keys: without a key no token is believed.
 #include "attestation/nvidia/eat.h"
 
+#include <algorithm>
+
 #include "fuzz/expect.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -14,6 +16,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::expect(
       check.key_id.empty() == !check.steps.passed(attestation::evidence::StepId::EatForm) || check.key_id.empty(),
       "a token that is read has its form");
+  nvidia::Policy policy;
+  policy.denied_devices = {Bytes(data, data + std::min<std::size_t>(size, 20))};
+  const auto judged = nvidia::judge(check, false, policy);
+  for (const auto& step : judged.list()) {
+    const bool passed = step.outcome == attestation::evidence::StepOutcome::Passed;
+    fuzz::expect(passed == step.reason.empty(), "what did not pass says why");
+  }
   const auto keys = nvidia::parse_token_keys(text);
   if (keys) {
     for (const auto& [name, point] : *keys) fuzz::expect(point.size() == 96, "a key is a point");

@@ -17,5 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t opaque = 0;
   for (const auto& field : report->opaque) opaque += 4 + field.value.size();
   fuzz::expect(opaque == report->opaque_length, "the opaque data is all of its fields");
+  fuzz::expect(report->opaque.size() <= 64, "fields are few");
+  const std::string vbios = report->vbios_version();
+  fuzz::expect(vbios.empty() || vbios.size() == 14, "a version of a VBIOS has five bytes");
+  fuzz::expect(report->driver_version().find('\0') == std::string::npos, "a version is a text");
   return 0;
 }

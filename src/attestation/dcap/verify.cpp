@@ -38,8 +38,6 @@ Chain parse_chain(std::span<const Bytes> ders) {
   for (const Bytes& der : ders) {
     auto certificate = Certificate::parse(der);
     if (!certificate) return {};
-    // Authorities sign certificates and lists, the signer of the collateral two documents.
-    certificate->prepare();
     chain.push_back(std::move(*certificate));
   }
   return chain;
@@ -156,6 +154,8 @@ class Verifier {
       pck_chain_.clear();
       chain_problem_ = "a PCK chain has three certificates";
     }
+    // Authorities sign certificates and lists; the PCK one report.
+    for (std::size_t i = 1; i < pck_chain_.size(); ++i) pck_chain_[i].prepare();
   }
 
   [[nodiscard]] std::string pck_fault() const {
@@ -181,9 +181,10 @@ class Verifier {
   }
 
   void check_documents() {
-    const Chain tcb_signer = parse_chain(collateral_.tcb_signer);
+    Chain tcb_signer = parse_chain(collateral_.tcb_signer);
     // Both documents mostly have one signer, whose chain need not be checked twice.
     const bool one_signer = collateral_.qe_signer == collateral_.tcb_signer;
+    if (one_signer && !tcb_signer.empty()) tcb_signer.front().prepare();
     const Chain other_signer = one_signer ? Chain{} : parse_chain(collateral_.qe_signer);
     const Chain& qe_signer = one_signer ? tcb_signer : other_signer;
     result_.tcb_info = parse_tcb_info(collateral_.tcb_info.text);

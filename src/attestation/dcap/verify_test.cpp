@@ -282,8 +282,9 @@ TEST(Dcap, OldCollateralIsRefusedWhereThatIsAsked) {
   policy.issued_min = x509::parse_time("2025-06-01T00:00:00Z");
   EXPECT_TRUE(check(quote, platform().collateral(), policy).passed(StepId::QuoteCollateralIssued));
   Collateral without = platform().collateral();
-  without.pck_crl.reset();
   without.root_crl.reset();
+  EXPECT_THAT(failed(check(quote, without, policy)), ElementsAre(StepId::CrlSignature, StepId::QuoteCollateralIssued));
+  without.pck_crl.reset();
   policy.crls_needed = false;
   EXPECT_THAT(failed(check(quote, without, policy)), ElementsAre(StepId::QuoteCollateralIssued));
   ++policy.issued_min->seconds;
