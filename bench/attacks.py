@@ -39,6 +39,8 @@ def table(found):
             continue
         verdict = row["verdict"] if row["verdict"] == "holds" else f"**{row['verdict']}**"
         price = f"{100 * row['price_change']:+.1f} %" if row["price_change"] else ""
-        lines.append(f"{start}{row['honest']:,.1f} | {row['attacked']:,.1f} | {row['gain']:+,.1f} ± {row['gain_error']:,.1f} | "
-                     f"{row['spent_agpu']:,.2f} | {row['bound']:,.2f} | {price} | {verdict} | {row['defence']} |")
+        honest, attacked, gain = (round(row[of], 1) + 0.0 for of in ("honest", "attacked", "gain"))  # no "-0.0"
+        spent = round(row["spent_agpu"], 2) + 0.0
+        lines.append(f"{start}{honest:,.1f} | {attacked:,.1f} | {gain:+,.1f} ± {row['gain_error']:,.1f} | "
+                     f"{spent:,.2f} | {row['bound']:,.2f} | {price} | {verdict} | {row['defence']} |")
     return "\n".join(lines)

@@ -25,6 +25,9 @@ Conduct serve(const ContractRow& /*contract*/) { return {}; }
 
 Conduct ignore() { return {Conduct::Answer::Ignores, {}, {}, {}}; }
 
+/// Acknowledged at the last moment and never begun: the job is lost to another a minute and a half after the match.
+Conduct stall() { return {Conduct::Answer::Serves, {29'000}, {kHourMs}, {}}; }
+
 bool is_own(const AccountId& account) { return account == attacking_provider(); }
 
 /// A market that is short of GPUs at fixed prices, so that reserves are drawn.
@@ -269,9 +272,7 @@ AttackRun ring_of_late_starts(const Case& run) {
   WorldOptions options = quiet(run);
   options.conduct = [&requester](const ContractRow& contract) {
     if (!requester || contract.requester != *requester) return Conduct{};
-    if (contract.attempt == 0) return ignore();
-    constexpr DurationMs kInItsTime{15'000};
-    return Conduct{Conduct::Answer::Serves, {}, kInItsTime, {}};
+    return contract.attempt == 0 ? stall() : Conduct{};
   };
   World world(options, kQuarter, [&partner](std::uint32_t node, AccountId& provider, NodeRegister& registration) {
     if (node % 2 == 1) provider = partner;
@@ -294,7 +295,7 @@ AttackRun lapse_for_credit(const Case& run) {
   WorldOptions options = quiet(run);
   std::optional<AccountId> requester;
   options.conduct = [&](const ContractRow& contract) {
-    return run.attacks && requester && contract.requester == *requester && is_own(contract.provider) ? ignore()
+    return run.attacks && requester && contract.requester == *requester && is_own(contract.provider) ? stall()
                                                                                                      : Conduct{};
   };
   World world(options, kQuarter);
@@ -306,7 +307,7 @@ AttackRun lapse_for_credit(const Case& run) {
 AttackRun make_rivals_late(const Case& run) {
   WorldOptions options = quiet(run);
   options.conduct = [&run](const ContractRow& contract) {
-    return run.attacks && is_own(contract.provider) && contract.price.tier == kPremium ? ignore() : Conduct{};
+    return run.attacks && is_own(contract.provider) && contract.price.tier == kPremium ? stall() : Conduct{};
   };
   World world(options, kQuarter);
   world.pass_hours(kWarmUpHours + kHours);

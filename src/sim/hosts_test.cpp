@@ -11,6 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 struct Hosts : testing::Test {
   Hosts() {
@@ -53,11 +54,13 @@ TEST_F(Hosts, AreTheFirstOrTheFullest) {
 TEST_F(Hosts, AreOfOneSiteAndAllOrNone) {
   EXPECT_THAT(choose(Policy::FirstFit, gang(14)), IsEmpty()) << "seven of one host are too many, two of seven, too";
   const auto twelve = choose(Policy::Random, gang(12));
-  EXPECT_EQ(twelve.size(), 3U);
-  const auto placed = cluster->place_on(twelve, gang(12).resources);
-  EXPECT_THAT(choose(Policy::FirstFit, gang(4)), IsEmpty()) << "what is free has two GPUs and is alone at its site";
+  EXPECT_THAT(twelve, UnorderedElementsAre(node(1), node(2), node(3)));
+  const auto placed = cluster->place_on({node(2), node(3)}, gang(8).resources);
+  cluster->place(node(1), gang(2).resources);
+  EXPECT_THAT(choose(Policy::FirstFit, gang(4)), IsEmpty()) << "two GPUs are free on each of two nodes, at two sites";
   cluster->release(placed);
-  EXPECT_THAT(choose(Policy::FirstFit, gang(4)), ElementsAre(node(1)));
+  EXPECT_THAT(choose(Policy::FirstFit, gang(4)), ElementsAre(node(2)));
+  EXPECT_THAT(choose(Policy::FirstFit, gang(6)), ElementsAre(node(2), node(3)));
 }
 
 TEST_F(Hosts, CouldRunWhatTheSiteHolds) {
