@@ -437,22 +437,16 @@ void add_verify(config::Command& group) {
   config::Command& command = group.add("verify", "Check attestation evidence, step by step");
   command.describe(
       "Takes a report with the certificates that endorse it, in any order: an SEV-SNP report (1184 bytes) with its "
-      "VCEK "
-      "or VLEK in DER or PEM; the authorities above are part of this program. Reports may also be lower-case hex or "
-      "padded base64. Or an SGX or TDX quote with Intel's collateral: TCB info and QE identity as the service sends "
-      "them "
-      "and both revocation lists, or all of it in one JSON file. Or the report of an NVIDIA device with its chain, or "
-      "a "
-      "token of NVIDIA's service with the service's keys (JWK), without which it is UNVERIFIABLE. Or a Groth16 proof "
-      "over "
-      "BN254 with its verifying key and public signals, as snarkjs writes them or as words of the EVM, or a receipt of "
-      "RISC Zero or SP1 in its Groth16 wrapping with the verifying key; proofs of other systems are UNSUPPORTED."
-      "\n\nEvery step is "
-      "listed with the reason why it "
-      "failed. Genuine evidence may still be of a "
-      "machine "
-      "that nobody should trust: debugging allowed, an old platform, a product whose keys leak. --allow names steps "
-      "that may fail.");
+      "VCEK or VLEK in DER or PEM; the authorities above are part of this program. Reports may also be lower-case hex "
+      "or padded base64. Or an SGX or TDX quote with Intel's collateral: TCB info and QE identity as the service sends "
+      "them and both revocation lists, or all of it in one JSON file. Or the report of an NVIDIA device with its "
+      "chain, and with the manifests of its driver and its VBIOS if its measurements are to be compared, or a token of "
+      "NVIDIA's service with the service's keys (JWK), without which it is UNVERIFIABLE. Or a Groth16 proof over BN254 "
+      "with its verifying key and public signals, as snarkjs writes them or as words of the EVM, or a receipt of RISC "
+      "Zero or SP1 in its Groth16 wrapping with the verifying key; proofs of other systems are UNSUPPORTED.\n\n"
+      "Every step is listed with the reason why it failed. Genuine evidence may still be of a machine that nobody "
+      "should trust: debugging allowed, an old platform, a product whose keys leak. --allow names steps that may fail. "
+      "A file or a demand that says nothing about the evidence is an error.");
   command.positional("files", request->files, "The evidence and what endorses it.")
       .required()
       .placeholder("FILE")
