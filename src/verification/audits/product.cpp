@@ -106,7 +106,7 @@ bool shapes_fit(const Product& product) {
 bool within_field(const Product& product) {
   const u128 each = u128{largest_of(product.a)} * largest_of(product.b);
   const std::uint64_t claimed = largest_of(product.c);
-  if (claimed >= kPrime || each >= kPrime) return false;
+  if (each >= kPrime) return false;
   return each * product.a.shape[1] + claimed < kPrime && largest_of(product.a) < kPrime &&
          largest_of(product.b) < kPrime;
 }

@@ -35,12 +35,14 @@ constexpr U distance(U a, U b) {
   return static_cast<U>(a > b ? a - b : b - a);
 }
 
+/// Of at most a block. Counts are as wide as the elements where that is enough, so that many are counted at once.
 template <class U>
 struct Totals {
-  std::size_t differing = 0;
-  std::size_t beyond = 0;
+  using Count = std::conditional_t<sizeof(U) == 1, std::uint16_t, U>;
+  Count differing = 0;
+  Count beyond = 0;
   U largest = 0;
-  U nans = 0;
+  U size = 0;  // the largest number without its sign: above infinity where one is a NaN
 };
 
 template <class U>
@@ -48,21 +50,21 @@ bool is_nan(const Format<U>& format, U bits) {
   return static_cast<U>(bits & static_cast<U>(~kSign<U>)) > format.infinity;
 }
 
-/// Of numbers alone, `order` makes bits comparable; `nans` says whether there was anything else.
+/// `order` makes the bits of numbers comparable.
 template <class U, bool kFloating, class Order>
-Totals<U> totals_of(const std::uint8_t* a, const std::uint8_t* b, std::size_t count, U most, U infinity, Order order) {
+Totals<U> totals_of(const std::uint8_t* a, const std::uint8_t* b, std::size_t count, U most, Order order) {
   Totals<U> totals;
   for (std::size_t i = 0; i < count; ++i) {
     const U x = load<U>(a, i);
     const U y = load<U>(b, i);
     const U d = distance(order(x), order(y));
-    totals.differing += x != y ? 1U : 0U;
-    totals.beyond += d > most ? 1U : 0U;
+    totals.differing = static_cast<typename Totals<U>::Count>(totals.differing + (x != y ? 1 : 0));
+    totals.beyond = static_cast<typename Totals<U>::Count>(totals.beyond + (d > most ? 1 : 0));
     totals.largest = std::max(totals.largest, d);
     if constexpr (kFloating) {
-      const U larger =
-          std::max(static_cast<U>(x & static_cast<U>(~kSign<U>)), static_cast<U>(y & static_cast<U>(~kSign<U>)));
-      totals.nans = static_cast<U>(totals.nans | static_cast<U>(larger > infinity ? 1 : 0));
+      constexpr U kSize = static_cast<U>(~kSign<U>);
+      const U larger = std::max(static_cast<U>(x & kSize), static_cast<U>(y & kSize));
+      totals.size = std::max(totals.size, larger);
     }
   }
   return totals;
@@ -112,8 +114,8 @@ UlpFindings ulp_loop(const Tensor& claimed, const Tensor& recomputed, std::uint6
     const std::uint8_t* const a = claimed.data.data() + start * sizeof(U);
     const std::uint8_t* const b = recomputed.data.data() + start * sizeof(U);
     if (std::memcmp(a, b, count * sizeof(U)) == 0) continue;
-    const auto totals = totals_of<U, kFloating>(a, b, count, most, format.infinity, order);
-    if (totals.nans == 0 && (totals.beyond == 0 || found.findings.first)) {
+    const auto totals = totals_of<U, kFloating>(a, b, count, most, order);
+    if ((!kFloating || totals.size <= format.infinity) && (totals.beyond == 0 || found.findings.first)) {
       found.findings.differing += totals.differing;
       found.findings.beyond += totals.beyond;
       found.findings.largest = std::max<std::uint64_t>(found.findings.largest, totals.largest);
