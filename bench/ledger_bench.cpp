@@ -19,8 +19,8 @@
 namespace starminer::bench {
 namespace {
 
+using engine::SubmitResult;
 using engine::solo::Engine;
-using engine::solo::SubmitResult;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kChainId = "bench-1";

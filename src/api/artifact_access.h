@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 
-namespace starminer::engine::solo {
+namespace starminer::engine {
 class Engine;
 }
 
@@ -17,7 +17,7 @@ namespace starminer::api {
 
 class ArtifactAccess {
  public:
-  ArtifactAccess(const engine::solo::Engine& engine, const artifacts::Store& store) : engine_(engine), store_(store) {}
+  ArtifactAccess(const engine::Engine& engine, const artifacts::Store& store) : engine_(engine), store_(store) {}
 
   /// `contract`: the one that the reader refers to, if any. False also where the artifact does not exist.
   [[nodiscard]] bool may_read(const AccountId& reader, const Hash32& hash,
@@ -26,7 +26,7 @@ class ArtifactAccess {
   [[nodiscard]] std::vector<Hash32> named_by_manifest(const Hash32& manifest) const;
 
  private:
-  const engine::solo::Engine& engine_;
+  const engine::Engine& engine_;
   const artifacts::Store& store_;
 };
 

@@ -18,7 +18,7 @@ http::Rate peer_rate(const FaucetOptions& options) {
 
 }  // namespace
 
-Faucet::Faucet(engine::solo::Engine& engine, FaucetOptions options)
+Faucet::Faucet(engine::Engine& engine, FaucetOptions options)
     : engine_(engine),
       options_(std::move(options)),
       per_address_({1.0 / static_cast<double>(std::max<std::uint64_t>(1, options_.interval_s)), 1.0}),
@@ -29,12 +29,12 @@ int Faucet::admit(const AccountId& to, const std::string& peer) {
   return per_address_.take(to.text());
 }
 
-void Faucet::give(const AccountId& to, engine::solo::Answer answer) {
+void Faucet::give(const AccountId& to, engine::Answer answer) {
   v1::TransactionBody body;
   body.mutable_transfer()->set_to(to.bytes.data(), to.bytes.size());
   body.mutable_transfer()->set_asset(v1::AGPU);
   body.mutable_transfer()->set_amount(options_.amount.base);
-  body.set_expires_at_ms(engine::solo::Engine::wall_clock().ms + kExpiryMs);
+  body.set_expires_at_ms(engine::Engine::wall_clock().ms + kExpiryMs);
   // Held while it is queued: the engine takes transactions in the order of their arrival, so must the sequences be.
   const std::lock_guard lock(mutex_);
   const bool idle = on_their_way_ == 0;  // before the state is read: then it shows all earlier gifts
@@ -46,7 +46,7 @@ void Faucet::give(const AccountId& to, engine::solo::Answer answer) {
   body.set_sequence(next_sequence_++);
   ++on_their_way_;
   engine_.submit(protocol::sign_transaction(body, options_.key),
-                 [this, answer = std::move(answer)](engine::solo::SubmitResult result) {
+                 [this, answer = std::move(answer)](engine::SubmitResult result) {
                    --on_their_way_;
                    answer(std::move(result));
                  });

@@ -10,22 +10,22 @@
 #include "api/http/rate_limiter.h"
 #include "api/parts.h"
 #include "base/ids.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 
 class Faucet {
  public:
-  Faucet(engine::solo::Engine& engine, FaucetOptions options);
+  Faucet(engine::Engine& engine, FaucetOptions options);
 
   /// Seconds to wait, 0 where the gift is granted and used up.
   [[nodiscard]] int admit(const AccountId& to, const std::string& peer);
   /// Transfers the amount; `answer` comes from a thread of the engine or from this one.
-  void give(const AccountId& to, engine::solo::Answer answer);
+  void give(const AccountId& to, engine::Answer answer);
   [[nodiscard]] Agpu amount() const { return options_.amount; }
 
  private:
-  engine::solo::Engine& engine_;
+  engine::Engine& engine_;
   FaucetOptions options_;
   http::RateLimiter per_address_;
   http::RateLimiter per_peer_;

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "api/render.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "storage/ended.h"
 
 namespace starminer::api {
@@ -17,7 +17,7 @@ namespace starminer::api {
 /// say so.
 template <class Row, class Id, class Find, class F,
           class Answer = std::invoke_result_t<F, const protocol::Machine&, const Row&, const storage::EndedPlace*>>
-storage::Found<Answer> read_row(const engine::solo::Engine& engine, const Id& id, Find find, F f) {
+storage::Found<Answer> read_row(const engine::Engine& engine, const Id& id, Find find, F f) {
   using protocol::Machine;
   using Place = const storage::EndedPlace*;
   auto answer = engine.read([&](const Machine& machine) -> std::optional<Answer> {
@@ -34,20 +34,20 @@ storage::Found<Answer> read_row(const engine::solo::Engine& engine, const Id& id
 }
 
 template <class F>
-auto read_job(const engine::solo::Engine& engine, const JobId& id, F f) {
+auto read_job(const engine::Engine& engine, const JobId& id, F f) {
   const auto find = [&id](const protocol::Machine& machine) { return machine.market().jobs().find(id); };
   return read_row<protocol::JobRow>(engine, id, find, std::move(f));
 }
 
 template <class F>
-auto read_contract(const engine::solo::Engine& engine, const ContractId& id, F f) {
+auto read_contract(const engine::Engine& engine, const ContractId& id, F f) {
   const auto find = [&id](const protocol::Machine& machine) { return machine.contracts().table().find(id); };
   return read_row<protocol::ContractRow>(engine, id, find, std::move(f));
 }
 
 /// As everybody may see it; empty where there is none.
-[[nodiscard]] storage::Found<nlohmann::json> find_job_json(const engine::solo::Engine& engine, const JobId& id);
-[[nodiscard]] storage::Found<nlohmann::json> find_contract_json(const engine::solo::Engine& engine,
+[[nodiscard]] storage::Found<nlohmann::json> find_job_json(const engine::Engine& engine, const JobId& id);
+[[nodiscard]] storage::Found<nlohmann::json> find_contract_json(const engine::Engine& engine,
                                                                 const ContractId& id);
 
 }  // namespace starminer::api

@@ -9,7 +9,7 @@
 #include "api/parts.h"
 #include "api/relay.h"
 #include "artifacts/store.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "protocol/market/queue_index.h"
 
 namespace starminer::api {
@@ -103,18 +103,36 @@ std::vector<Labelled> by_state(const std::array<double, kCount>& counts, Name na
   return values;
 }
 
-void add_engine(Families& out, const engine::solo::Engine& engine) {
-  const engine::solo::EngineCounters& counters = engine.counters();
+void add_engine(Families& out, const engine::Engine& engine) {
+  const engine::EngineCounters& counters = engine.counters();
   const auto number = [](const std::atomic<std::uint64_t>& value) { return static_cast<double>(value.load()); };
-  out.gauge("starminer_engine_healthy", "1 while the disk takes blocks", engine.healthy() && !engine.full() ? 1 : 0);
+  using engine::Readiness;
+  const Readiness now = engine.condition().readiness;
+  const bool disk_takes = now != Readiness::DiskFull && now != Readiness::DiskFailed;
+  out.gauge("starminer_engine_healthy", "1 while the disk takes blocks", disk_takes ? 1 : 0);
+  std::vector<Labelled> states;
+  for (const Readiness state :
+       {Readiness::Ready, Readiness::CatchingUp, Readiness::OrdererAway, Readiness::DiskFull, Readiness::DiskFailed}) {
+    states.push_back({std::string(readiness_name(state)), state == now ? 1.0 : 0.0});
+  }
+  out.gauges("starminer_readiness", "1 for the state that this node is in; it takes transactions while ready", "state",
+             states);
   out.gauge("starminer_transactions_waiting", "Transactions that wait for a block", number(counters.waiting));
   out.counter("starminer_transactions_submitted_total", "Transactions received", number(counters.submitted));
-  out.counter("starminer_transactions_applied_total", "Transactions in blocks", number(counters.applied));
+  out.counter("starminer_transactions_applied_total", "Transactions in blocks since the start",
+              number(counters.applied));
   out.counter("starminer_transactions_refused_total", "Transactions that no block took", number(counters.refused));
   out.counter("starminer_transactions_duplicate_total", "Transactions received again", number(counters.duplicates));
-  out.counter("starminer_blocks_total", "Blocks made by this process", number(counters.blocks));
+  out.counter("starminer_blocks_total", "Blocks that this process made durable", number(counters.blocks));
   out.counter("starminer_sync_seconds_total", "Time spent in durable writes of blocks",
               number(counters.sync_microseconds) * kMicro);
+  for (const engine::Figure& figure : engine.figures()) {
+    if (figure.grows) {
+      out.counter(figure.name, figure.help, figure.value);
+    } else {
+      out.gauge(figure.name, figure.help, figure.value);
+    }
+  }
 }
 
 void add_state(Families& out, const Snapshot& shot) {

@@ -11,7 +11,7 @@
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using http::Problem;
 using http::Request;
 using nlohmann::json;

@@ -15,7 +15,7 @@
 #include "api/node_fields.h"
 #include "api/search/filter.h"
 #include "api/search/order.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 
@@ -33,7 +33,7 @@ class NodeQuery {
  public:
   /// Of the parameters where, sort, class, region, status, provider, kind and free_min. Fails with bad_filter,
   /// bad_sort, bad_parameter, bad_id, bad_query.
-  [[nodiscard]] static Result<NodeQuery, http::Problem> parse(const engine::solo::Engine& engine,
+  [[nodiscard]] static Result<NodeQuery, http::Problem> parse(const engine::Engine& engine,
                                                               const http::Request& request);
 
   struct Found {
@@ -47,11 +47,11 @@ class NodeQuery {
   };
   /// Rows behind `after`, which is the `next` of another page. In the order of ids it looks at `scan_max` nodes at most
   /// and then gives a shorter page; in any other order it looks at all. Fails with bad_parameter for a wrong `after`.
-  [[nodiscard]] Result<Page, http::Problem> page(const engine::solo::Engine& engine,
+  [[nodiscard]] Result<Page, http::Problem> page(const engine::Engine& engine,
                                                  const std::optional<std::string>& after, std::size_t limit,
                                                  std::size_t scan_max) const;
   /// The first rows, and how many there are in all.
-  [[nodiscard]] Page first(const engine::solo::Engine& engine, std::size_t limit) const;
+  [[nodiscard]] Page first(const engine::Engine& engine, std::size_t limit) const;
 
   /// Whether an answer may take a look at every node, which is costly.
   [[nodiscard]] bool looks_at_all() const { return !order_.is_default(); }
@@ -60,9 +60,9 @@ class NodeQuery {
   explicit NodeQuery(NodeFields fields) : fields_(std::make_shared<const NodeFields>(std::move(fields))) {}
   [[nodiscard]] bool passes(const NodeFacts& facts) const;
   [[nodiscard]] std::string key_of(const NodeFacts& facts) const;
-  [[nodiscard]] Page scan(const engine::solo::Engine& engine, std::size_t limit,
+  [[nodiscard]] Page scan(const engine::Engine& engine, std::size_t limit,
                           const std::optional<std::string>& behind) const;
-  [[nodiscard]] Page walk(const engine::solo::Engine& engine, std::size_t limit, const std::optional<NodeId>& behind,
+  [[nodiscard]] Page walk(const engine::Engine& engine, std::size_t limit, const std::optional<NodeId>& behind,
                           std::size_t scan_max) const;
 
   std::shared_ptr<const NodeFields> fields_;
@@ -72,7 +72,7 @@ class NodeQuery {
 };
 
 /// The found nodes as JSON, in their order; one that has gone meanwhile is left out.
-[[nodiscard]] nlohmann::json render_found(const engine::solo::Engine& engine,
+[[nodiscard]] nlohmann::json render_found(const engine::Engine& engine,
                                           const std::vector<NodeQuery::Found>& rows);
 
 }  // namespace starminer::api

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "storage/storage_error.h"
 
 namespace starminer::api {
@@ -20,7 +20,7 @@ namespace starminer::api {
 /// the store is damaged, and where `f` gives nothing: then the leaves are not those that were appended.
 /// Requires: the leaves and sizes exist.
 template <class F>
-auto prove_with_history(const engine::solo::Engine& engine, const std::vector<std::uint64_t>& places, F f) {
+auto prove_with_history(const engine::Engine& engine, const std::vector<std::uint64_t>& places, F f) {
   using protocol::Machine;
   using Old = protocol::audit::HistoryTree::OldParts;
   using Proven = typename std::invoke_result_t<F, const Machine&, const Old&>::value_type;

@@ -8,11 +8,14 @@ namespace {
 constexpr std::array kSchemas = {
     SchemaText{"Problem",
                "type:string, title:string, status:int, detail:string, code:Code, instance:string, advice?:string, "
-               "receipt?:Receipt, expected?:string, column?:string",
+               "receipt?:Receipt, expected?:string, column?:string, height?:int, block_time_ms?:int",
                "RFC 9457. `code` is E and four digits for refusals of the protocol (GET /v1/codes), else a name."},
     SchemaText{"LogStream", "=stdout|stderr", ""},
     // Chain
-    SchemaText{"Health", "status:string, height:int, block_time_ms:int", ""},
+    SchemaText{"Engine", "=solo|cometbft", ""},
+    SchemaText{"Readiness", "=ready|catching_up|orderer_away|disk_full|disk_failed",
+               "catching_up: with its network; orderer_away: CometBFT of this node does not answer."},
+    SchemaText{"Health", "status:string, engine:Engine, height:int, block_time_ms:int", ""},
     SchemaText{"Supply", "minted:Amount, burned:Amount, balances:Amount, locks:Amount, pools:Amount, conserved:bool",
                "minted - burned = balances + locks + pools"},
     SchemaText{
@@ -20,8 +23,8 @@ constexpr std::array kSchemas = {
         "chain_id:string, preset:Preset, height:int, block_time_ms:int, time_ms:int, halted_ms:int, app_hash:Hash, "
         "state_root:Hash, history_root:Hash, history_size:int, tick_ms:int, epoch_ms:int, ticks:int, epochs:int, "
         "epoch_ends_ms:int, "
-        "order_rule:string, supply:Supply{}, faucet:bool, version:string",
-        ""},
+        "order_rule:string, supply:Supply{}, faucet:bool, version:string, engine:Engine, readiness:Readiness",
+        "engine: who orders the transactions of this node; readiness: whether it takes any, as GET /healthz says."},
     SchemaText{
         "Parameter",
         "number:int, name:string, unit:string, value:Amount, pending:Amount?, default:Amount, min:Amount, max:Amount, "

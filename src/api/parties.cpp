@@ -3,7 +3,7 @@
 #include "api/authorization.h"
 #include "api/lookup.h"
 #include "api/reply.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 

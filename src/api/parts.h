@@ -19,7 +19,7 @@ class Registry;
 namespace starminer::artifacts {
 class Store;
 }
-namespace starminer::engine::solo {
+namespace starminer::engine {
 class Engine;
 }
 
@@ -70,7 +70,7 @@ struct ServiceOptions {
 };
 
 struct Parts {
-  engine::solo::Engine& engine;
+  engine::Engine& engine;
   artifacts::Store& artifacts;
   Authorizer& authorizer;
   Relay& relay;

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "protocol/machine.h"
 #include "protocol/market/eligibility.h"
 #include "protocol/market/queue_index.h"
@@ -14,7 +14,7 @@
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using nlohmann::json;
 using protocol::Demand;
 using protocol::JobState;

@@ -19,7 +19,7 @@
 #include "base/amount.h"
 #include "base/ids.h"
 
-namespace starminer::engine::solo {
+namespace starminer::engine {
 class Engine;
 }
 namespace starminer::protocol {
@@ -43,7 +43,7 @@ struct Prediction {
 
 class Predictions {
  public:
-  explicit Predictions(const engine::solo::Engine& engine);
+  explicit Predictions(const engine::Engine& engine);
   ~Predictions() { stop(); }
   Predictions(const Predictions&) = delete;
   Predictions& operator=(const Predictions&) = delete;
@@ -92,7 +92,7 @@ class Predictions {
   [[nodiscard]] std::optional<Prediction> corrected(const Pool& pool, const QueuedJob& job, std::size_t size) const;
   [[nodiscard]] static std::size_t size_of(std::uint64_t milli);
 
-  const engine::solo::Engine& engine_;
+  const engine::Engine& engine_;
   mutable std::mutex mutex_;  // never held while the engine is asked
   std::condition_variable wake_;
   std::vector<Note> notes_;

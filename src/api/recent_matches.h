@@ -11,7 +11,7 @@
 #include "base/ids.h"
 #include "storage/storage_error.h"
 
-namespace starminer::engine::solo {
+namespace starminer::engine {
 class Engine;
 }
 namespace starminer::protocol {
@@ -24,7 +24,7 @@ class RecentMatches {
  public:
   static constexpr std::size_t kKept = 200;
 
-  explicit RecentMatches(const engine::solo::Engine& engine) : engine_(engine) {}
+  explicit RecentMatches(const engine::Engine& engine) : engine_(engine) {}
 
   /// Takes the newest contracts that the state has. Once, before the blocks come.
   void start();
@@ -34,7 +34,7 @@ class RecentMatches {
   [[nodiscard]] Result<nlohmann::json, storage::StorageError> render(std::size_t limit) const;
 
  private:
-  const engine::solo::Engine& engine_;
+  const engine::Engine& engine_;
   mutable std::mutex mutex_;
   std::deque<ContractId> newest_;
 };

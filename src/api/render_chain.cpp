@@ -3,6 +3,7 @@
 
 #include "api/json_text.h"
 #include "api/render.h"
+#include "protocol/block_order.h"
 #include "protocol/operation_registry.h"
 
 namespace starminer::api {
@@ -134,7 +135,6 @@ json render_status(const Machine& machine, TimeMs now) {
           {"ticks", chain.ticks},
           {"epochs", chain.epochs},
           {"epoch_ends_ms", Clock(machine).unix_ms(chain.epoch_ends)},
-          {"order_rule", "arrival"},
           {"supply", std::move(supply)}};
 }
 
@@ -223,7 +223,7 @@ json render_block(const storage::StoredBlock& block) {
   return {{"height", block.height},
           {"time_ms", block.time.ms},
           {"previous_app_hash", block.previous_app_hash.hex()},
-          {"order_rule", "arrival"},
+          {"order_rule", order_rule_name(block.order_rule)},
           {"proposer", block.proposer.is_zero() ? json() : json(block.proposer.text())},
           {"seed", block.seed.hex()},
           {"vrf", render_preamble(block.preamble)},

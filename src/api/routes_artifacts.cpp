@@ -8,7 +8,7 @@
 #include "api/reply.h"
 #include "api/route_options.h"
 #include "artifacts/store.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 namespace {
@@ -88,7 +88,7 @@ Response read(const Parts& parts, const UploadGate& gate, const Request& request
 
 void add_artifact_routes(http::Router& router, const Parts& parts) {
   const auto gate = std::make_shared<UploadGate>(parts.artifacts, parts.options.account_bytes_max,
-                                                 [] { return engine::solo::Engine::wall_clock(); });
+                                                 [] { return engine::Engine::wall_clock(); });
   http::RouteOptions puts = takes(std::string(kOctets), parts.options.artifact_bytes_max,
                                   "Uploads an artifact, or goes on with an upload", kAccount);
   puts.rate_class = "artifacts";

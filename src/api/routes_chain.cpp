@@ -11,7 +11,8 @@
 #include "api/render.h"
 #include "api/reply.h"
 #include "api/route_options.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
+#include "protocol/block_order.h"
 #include "storage/ended.h"
 
 namespace starminer::api {
@@ -23,25 +24,36 @@ using http::Response;
 using nlohmann::json;
 using protocol::Machine;
 
+/// Seconds after which it may be otherwise.
+int retry_after_s(engine::Readiness readiness) {
+  constexpr int kEnding = 30;
+  constexpr int kPassing = 5;
+  return readiness == engine::Readiness::DiskFailed ? kEnding : kPassing;
+}
+
 Response health(const Parts& parts) {
-  if (!parts.engine.healthy()) {
-    return http::unavailable("disk_failed", "The disk refused a block; this node takes nothing more and is ending.",
-                             30);
+  const engine::Condition condition = parts.engine.condition();
+  const auto [height, time] = parts.engine.read(
+      [](const Machine& machine) { return std::pair(machine.chain().height, machine.chain().block_time.ms); });
+  if (condition.readiness != engine::Readiness::Ready) {
+    http::Problem problem = http::unavailable(std::string(readiness_name(condition.readiness)), condition.detail,
+                                              retry_after_s(condition.readiness));
+    problem.json_members.emplace_back("height", std::to_string(height));
+    problem.json_members.emplace_back("block_time_ms", std::to_string(time));
+    return problem;
   }
-  if (parts.engine.full()) {
-    return http::unavailable("disk_full", "The disk has no space; this node takes no transactions until it has.", 5);
-  }
-  return parts.engine.read([](const Machine& machine) {
-    return json_response(
-        {{"status", "ok"}, {"height", machine.chain().height}, {"block_time_ms", machine.chain().block_time.ms}});
-  });
+  return json_response(
+      {{"status", "ok"}, {"engine", parts.engine.kind()}, {"height", height}, {"block_time_ms", time}});
 }
 
 Response status(const Parts& parts) {
-  json object = parts.engine.read(
-      [](const Machine& machine) { return render_status(machine, engine::solo::Engine::wall_clock()); });
+  json object =
+      parts.engine.read([](const Machine& machine) { return render_status(machine, engine::Engine::wall_clock()); });
   object["faucet"] = parts.faucet != nullptr;
   object["version"] = parts.options.version;
+  object["order_rule"] = order_rule_name(parts.engine.order_rule());
+  object["engine"] = parts.engine.kind();
+  object["readiness"] = readiness_name(parts.engine.condition().readiness);
   return json_response(object);
 }
 
@@ -137,11 +149,11 @@ Response account(const Parts& parts, const Request& request) {
 Response stake(const Parts& parts, const Request& request) {
   const auto id = parse_id<AccountId>(request.param("address"));
   if (!id) return id.error();
-  const TimeMs now = engine::solo::Engine::wall_clock();
+  const TimeMs now = engine::Engine::wall_clock();
   return json_response(parts.engine.read([&](const Machine& machine) { return render_stake(machine, *id, now); }));
 }
 
-Response give(const Parts& parts, const AccountId& to, const engine::solo::SubmitResult& result) {
+Response give(const Parts& parts, const AccountId& to, const engine::SubmitResult& result) {
   if (!result) return problem_of(result.error());
   if (result->receipt.core.code != 0) {
     return problem_of(protocol::Refusal{static_cast<protocol::RefusalCode>(result->receipt.core.code),
@@ -172,7 +184,7 @@ void faucet(const Parts& parts, const Request& request, const http::Responder& r
     problem.detail = "This address or peer has received its share for now.";
     return responder.send(std::move(problem));
   }
-  parts.faucet->give(*to, [&parts, to = *to, responder](const engine::solo::SubmitResult& result) {
+  parts.faucet->give(*to, [&parts, to = *to, responder](const engine::SubmitResult& result) {
     responder.send(give(parts, to, result));
   });
 }

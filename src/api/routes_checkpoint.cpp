@@ -10,7 +10,7 @@
 #include "api/parts.h"
 #include "api/reply.h"
 #include "api/route_options.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 namespace {

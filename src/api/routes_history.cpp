@@ -8,7 +8,7 @@
 #include "api/reply.h"
 #include "api/route_options.h"
 #include "base/codec.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 namespace {

@@ -22,7 +22,7 @@
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using http::Method;
 using http::Problem;
 using http::Request;

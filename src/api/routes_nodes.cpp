@@ -15,7 +15,7 @@
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using http::Method;
 using http::Request;
 using http::Response;

@@ -5,7 +5,7 @@
 #include "api/parts.h"
 #include "api/reply.h"
 #include "api/route_options.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "protocol/market/market_view.h"
 #include "protocol/market/reserve_view.h"
 
@@ -75,7 +75,7 @@ json render_pools(const Machine& machine) {
   std::vector<protocol::ReservePlace> places;
   for (const auto& [key, row] : machine.reserve().pools()) places.emplace_back(key.hardware_class, key.region);
   const auto asked =
-      waiting_to_draw(machine.market().view(), machine.query_context(engine::solo::Engine::wall_clock()).time, places);
+      waiting_to_draw(machine.market().view(), machine.query_context(engine::Engine::wall_clock()).time, places);
   json pools = json::array();
   for (const auto& [key, row] : machine.reserve().pools()) {
     const auto found = asked.find({key.hardware_class, key.region});

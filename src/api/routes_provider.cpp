@@ -12,12 +12,12 @@
 #include "api/route_options.h"
 #include "api/streams.h"
 #include "beats/beat_log.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using http::Method;
 using http::Problem;
 using http::Request;

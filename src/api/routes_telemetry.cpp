@@ -11,12 +11,12 @@
 #include "api/render.h"
 #include "api/reply.h"
 #include "api/route_options.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using http::Method;
 using http::Request;
 using http::Response;

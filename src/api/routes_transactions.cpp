@@ -7,16 +7,16 @@
 #include "api/render.h"
 #include "api/reply.h"
 #include "api/route_options.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "protocol/operation_registry.h"
 #include "protocol/transaction.h"
 
 namespace starminer::api {
 namespace {
 
-using engine::solo::Backpressure;
-using engine::solo::Refused;
-using engine::solo::SubmitResult;
+using engine::Backpressure;
+using engine::Refused;
+using engine::SubmitResult;
 using http::Method;
 using http::Request;
 using http::Responder;

@@ -16,13 +16,13 @@
 #include "api/telemetry.h"
 #include "api/upkeep.h"
 #include "api/views.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::api {
 
 struct Service::Impl {
   ServiceOptions options;
-  engine::solo::Engine& engine;
+  engine::Engine& engine;
   std::unique_ptr<Relay> relay;
   std::unique_ptr<BeatArchive> beats;  // null where this node is no operator
   Authorizer authorizer;
@@ -39,13 +39,13 @@ struct Service::Impl {
   std::unique_ptr<TelemetryWatcher> telemetry;  // after what it uses
   bool started = false;
 
-  Impl(engine::solo::Engine& engine_in, artifacts::Store& artifacts, prometheus::Registry& metrics,
+  Impl(engine::Engine& engine_in, artifacts::Store& artifacts, prometheus::Registry& metrics,
        ServiceOptions options_in, std::unique_ptr<Relay> relay_in, std::unique_ptr<BeatArchive> beats_in)
       : options(std::move(options_in)),
         engine(engine_in),
         relay(std::move(relay_in)),
         beats(std::move(beats_in)),
-        authorizer({.clock = [] { return engine::solo::Engine::wall_clock(); }}),
+        authorizer({.clock = [] { return engine::Engine::wall_clock(); }}),
         streams(engine_in, *relay),
         matches(engine_in),
         predictions(engine_in),
@@ -71,7 +71,7 @@ struct Service::Impl {
   }
 };
 
-Result<std::unique_ptr<Service>, std::string> Service::make(engine::solo::Engine& engine, artifacts::Store& artifacts,
+Result<std::unique_ptr<Service>, std::string> Service::make(engine::Engine& engine, artifacts::Store& artifacts,
                                                             prometheus::Registry& metrics, ServiceOptions options) {
   auto relay = Relay::open(options.relay_folder, {options.log_bytes_max, options.relay_bytes_max});
   if (!relay) return fail(relay.error());

@@ -16,7 +16,7 @@ namespace starminer::api {
 class Service {
  public:
   /// All references must outlive the service. The error is a sentence for the operator.
-  [[nodiscard]] static Result<std::unique_ptr<Service>, std::string> make(engine::solo::Engine& engine,
+  [[nodiscard]] static Result<std::unique_ptr<Service>, std::string> make(engine::Engine& engine,
                                                                           artifacts::Store& artifacts,
                                                                           prometheus::Registry& metrics,
                                                                           ServiceOptions options);

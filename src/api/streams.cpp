@@ -81,7 +81,7 @@ std::optional<LogSizes> parse_log_position(std::string_view text) {
 
 std::string format_log_position(const LogSizes& position) { return fmt::format("{}-{}", position[0], position[1]); }
 
-Streams::Streams(const engine::solo::Engine& engine, const Relay& relay) : engine_(engine), relay_(relay) {}
+Streams::Streams(const engine::Engine& engine, const Relay& relay) : engine_(engine), relay_(relay) {}
 
 Streams::~Streams() { stop(); }
 

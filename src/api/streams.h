@@ -24,7 +24,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 
-namespace starminer::engine::solo {
+namespace starminer::engine {
 class Engine;
 }
 namespace starminer::protocol {
@@ -39,7 +39,7 @@ namespace starminer::api {
 
 class Streams {
  public:
-  Streams(const engine::solo::Engine& engine, const Relay& relay);
+  Streams(const engine::Engine& engine, const Relay& relay);
   ~Streams();
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
@@ -104,7 +104,7 @@ class Streams {
   void send_assignment(const ContractId& contract);
   [[nodiscard]] bool send_logs(const ContractId& contract, LogReader& reader);
 
-  const engine::solo::Engine& engine_;
+  const engine::Engine& engine_;
   const Relay& relay_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -11,7 +11,7 @@
 namespace starminer::api {
 namespace {
 
-using engine::solo::SubmitResult;
+using engine::SubmitResult;
 using protocol::Machine;
 using protocol::NodeStatus;
 using protocol::Parameter;
@@ -20,7 +20,7 @@ constexpr std::uint64_t kExpiryMs = 60'000;
 
 }  // namespace
 
-TelemetryWatcher::TelemetryWatcher(engine::solo::Engine& engine, const Relay& relay, SigningKey operator_key,
+TelemetryWatcher::TelemetryWatcher(engine::Engine& engine, const Relay& relay, SigningKey operator_key,
                                    BeatArchive& beats)
     : engine_(engine), relay_(relay), key_(std::move(operator_key)), beats_(beats) {}
 
@@ -133,7 +133,7 @@ bool TelemetryWatcher::send(v1::TransactionBody body) {
     body.set_chain_id(machine.chain().chain_id);
     body.set_sequence(machine.ledger().next_sequence(key_.account()).value_or(0));
   });
-  body.set_expires_at_ms(engine::solo::Engine::wall_clock().ms + kExpiryMs);
+  body.set_expires_at_ms(engine::Engine::wall_clock().ms + kExpiryMs);
   const auto answered = std::make_shared<std::promise<SubmitResult>>();
   auto answer = answered->get_future();
   engine_.submit(protocol::sign_transaction(body, key_),

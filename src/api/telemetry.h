@@ -13,7 +13,7 @@
 #include "api/beat_archive.h"
 #include "api/relay.h"
 #include "base/signature.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 
 namespace starminer::v1 {
 class TransactionBody;
@@ -26,7 +26,7 @@ inline constexpr std::size_t kTelemetryBatch = 256;
 
 class TelemetryWatcher {
  public:
-  TelemetryWatcher(engine::solo::Engine& engine, const Relay& relay, SigningKey operator_key, BeatArchive& beats);
+  TelemetryWatcher(engine::Engine& engine, const Relay& relay, SigningKey operator_key, BeatArchive& beats);
   ~TelemetryWatcher();
   TelemetryWatcher(const TelemetryWatcher&) = delete;
   TelemetryWatcher& operator=(const TelemetryWatcher&) = delete;
@@ -49,7 +49,7 @@ class TelemetryWatcher {
   /// Waits for the receipt; false where the transaction was not taken or refused, which the log says.
   bool send(v1::TransactionBody body);
 
-  engine::solo::Engine& engine_;
+  engine::Engine& engine_;
   const Relay& relay_;
   SigningKey key_;
   BeatArchive& beats_;

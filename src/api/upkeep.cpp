@@ -146,7 +146,7 @@ void Upkeep::keep(const Promise& promise, bool renew_late) {
 }
 
 void Upkeep::retain_artifacts() {
-  const std::uint64_t now_ms = engine::solo::Engine::wall_clock().ms;
+  const std::uint64_t now_ms = engine::Engine::wall_clock().ms;
   if (!began_) note_state();
   began_ = true;
   note_ended();
@@ -177,7 +177,7 @@ std::optional<std::uint64_t> Upkeep::ended_ms(const ContractId& contract) const 
 }
 
 void Upkeep::remove_logs() {
-  const std::uint64_t now_ms = engine::solo::Engine::wall_clock().ms;
+  const std::uint64_t now_ms = engine::Engine::wall_clock().ms;
   for (const ContractId& id : parts_.relay.contracts()) {
     auto known = log_ends_.find(id);
     if (known == log_ends_.end()) {

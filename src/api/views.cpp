@@ -12,7 +12,7 @@
 namespace starminer::api {
 namespace {
 
-using engine::solo::Engine;
+using engine::Engine;
 using http::SseEvent;
 using http::SseStream;
 using nlohmann::json;

@@ -23,7 +23,7 @@ class RecentMatches;
 
 class Views {
  public:
-  Views(const engine::solo::Engine& engine, const RecentMatches& matches) : engine_(engine), matches_(matches) {}
+  Views(const engine::Engine& engine, const RecentMatches& matches) : engine_(engine), matches_(matches) {}
   ~Views() { stop(); }
   Views(const Views&) = delete;
   Views& operator=(const Views&) = delete;
@@ -60,7 +60,7 @@ class Views {
   /// False when the stream has ended.
   [[nodiscard]] bool tell(NodeReader& reader);
 
-  const engine::solo::Engine& engine_;
+  const engine::Engine& engine_;
   const RecentMatches& matches_;
   std::mutex mutex_;
   std::condition_variable wake_;

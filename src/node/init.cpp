@@ -13,7 +13,7 @@
 #include "client/genesis_file.h"
 #include "client/key_file.h"
 #include "client/vrf_key_file.h"
-#include "engine/solo/engine.h"
+#include "engine/engine.h"
 #include "node/commands.h"
 #include "storage/files.h"
 #include "terminal/key_values.h"
@@ -215,7 +215,7 @@ ExitCode init(const config::Invocation& call, const Settings& settings, const In
   Genesis genesis;
   genesis.preset = *preset;
   genesis.chain_id = request.chain_id.empty() ? make_chain_id(request.preset) : request.chain_id;
-  genesis.time = engine::solo::Engine::wall_clock();
+  genesis.time = engine::Engine::wall_clock();
   genesis.operators = {*operator_account};
   genesis.proposers = std::move(proposers);
   entry_of(genesis, *operator_account).agpu = request.operator_funds;

@@ -273,7 +273,11 @@ TEST_F(MarketTest, NodesAreFoundByEveryAttributeAndShowWhatIsFreeNow) {
 TEST_F(MarketTest, TablesFitTheirSchemas) {
   world_.add_node("fay");
   fits("Health", get(*anybody_, "/healthz"));
-  fits("Status", get(*anybody_, "/v1/status"));
+  const auto status = get(*anybody_, "/v1/status");
+  fits("Status", status);
+  EXPECT_EQ(status["engine"], "solo");
+  EXPECT_EQ(status["order_rule"], "arrival");
+  EXPECT_EQ(status["readiness"], "ready");
   fits("Parameters", get(*anybody_, "/v1/params"));
   fits("Codes", get(*anybody_, "/v1/codes"));
   fits("Classes", get(*anybody_, "/v1/classes"));

@@ -30,11 +30,6 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-TimeMs Engine::wall_clock() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())};
-}
-
 Result<std::unique_ptr<Engine>, std::string> Engine::open(std::unique_ptr<storage::ChainStore> store,
                                                           const protocol::Genesis& genesis,
                                                           const protocol::Proposer& proposer,
@@ -197,6 +192,16 @@ void Engine::add_listener(BlockListener listener) {
 }
 
 void Engine::on_failure(std::function<void(const std::string&)> handler) { failure_handler_ = std::move(handler); }
+
+Condition Engine::condition() const {
+  if (failed_) {
+    return {Readiness::DiskFailed, "The disk refused a block; this node takes nothing more and is ending."};
+  }
+  if (full_) {
+    return {Readiness::DiskFull, "The disk has no space; this node takes no transactions until it has."};
+  }
+  return {};
+}
 
 void Engine::verify_loop() {
   for (;;) {

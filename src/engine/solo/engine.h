@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "engine/engine.h"
 #include "engine/solo/fair_queue.h"
 #include "engine/solo/seed_chain.h"
 #include "protocol/machine.h"
@@ -32,36 +33,7 @@ struct EngineOptions {
   std::uint64_t block_bytes = 8U << 20;            // and about their bytes
 };
 
-/// What a submitter learns: the durable receipt. `duplicate` where the very same bytes had been applied before.
-struct Submitted {
-  storage::StoredReceipt receipt;
-  bool duplicate = false;
-};
-
-/// Who must slow down, where a transaction was refused for want of room: this account, or everybody.
-enum class Backpressure : std::uint8_t { None, Account, Node };
-
-struct Refused : protocol::Refusal {
-  Backpressure backpressure = Backpressure::None;
-};
-
-using SubmitResult = Result<Submitted, Refused>;
-using Answer = std::function<void(SubmitResult)>;
-using BatchAnswer = std::function<void(std::vector<SubmitResult>)>;
-using BlockListener = std::function<void(const protocol::BlockResult&)>;
-
-/// Counters for metrics; values only grow but for `waiting`.
-struct EngineCounters {
-  std::atomic<std::uint64_t> submitted{0};
-  std::atomic<std::uint64_t> refused{0};
-  std::atomic<std::uint64_t> duplicates{0};
-  std::atomic<std::uint64_t> applied{0};
-  std::atomic<std::uint64_t> blocks{0};
-  std::atomic<std::uint64_t> sync_microseconds{0};
-  std::atomic<std::uint64_t> waiting{0};
-};
-
-class Engine {
+class Engine final : public engine::Engine {
  public:
   /// Loads the store, or starts it with the genesis where it is empty. A store of another genesis is refused, and a
   /// proposer that the genesis does not name with this key.
@@ -70,39 +42,31 @@ class Engine {
                                                                          const protocol::Proposer& proposer,
                                                                          const EngineOptions& options);
   /// Stops after the block in work.
-  ~Engine();
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
+  ~Engine() override;
 
-  /// Starts verifying and writing. Listeners added before miss no block.
-  void start();
-  void stop();
+  /// Starts verifying and writing.
+  void start() override;
+  void stop() override;
 
-  /// Verifies on this thread and queues; `answer` is called once, from a thread of the engine or from this one.
-  void submit(ByteView transaction, Answer answer);
-  /// The same for many, verified by the engine's threads. They are queued together, in order, and `answer` is called
-  /// once, with a result for each. Fails, and calls nothing, where there is no room to verify as many.
-  [[nodiscard]] Result<void, Refused> submit_batch(std::vector<Bytes> transactions, BatchAnswer answer);
-  /// Called after each durable block, in order.
-  void add_listener(BlockListener listener);
-  /// Called once, on the writer, when the disk failed: the process must end.
-  void on_failure(std::function<void(const std::string&)> handler);
+  /// Verifies on this thread and queues.
+  void submit(ByteView transaction, Answer answer) override;
+  /// Verified by the engine's threads, then queued together.
+  [[nodiscard]] Result<void, Refused> submit_batch(std::vector<Bytes> transactions, BatchAnswer answer) override;
+  /// Listeners run on the writer.
+  void add_listener(BlockListener listener) override;
+  /// Called on the writer.
+  void on_failure(std::function<void(const std::string&)> handler) override;
 
-  /// Runs `f(const Machine&)` while no block is being applied. Keep it short.
-  template <class F>
-  auto read(F&& f) const {
-    const std::shared_lock lock(state_mutex_);
-    return std::forward<F>(f)(static_cast<const protocol::Machine&>(*machine_));
-  }
-  [[nodiscard]] const storage::ChainStore& store() const { return *store_; }
-  [[nodiscard]] const EngineCounters& counters() const { return counters_; }
-  /// False after the disk failed.
-  [[nodiscard]] bool healthy() const { return !failed_; }
-  /// The disk has no space: transactions are refused until it has, and reads go on.
-  [[nodiscard]] bool full() const { return full_; }
-  [[nodiscard]] static TimeMs wall_clock();
+  [[nodiscard]] const storage::ChainStore& store() const override { return *store_; }
+  /// Ready, or why the disk takes no block: while it has no space, transactions are refused and reads go on.
+  [[nodiscard]] Condition condition() const override;
+  [[nodiscard]] const EngineCounters& counters() const override { return counters_; }
+  [[nodiscard]] protocol::OrderRule order_rule() const override { return protocol::OrderRule::Arrival; }
+  [[nodiscard]] std::string_view kind() const override { return "solo"; }
 
  private:
+  [[nodiscard]] Held hold() const override { return {std::shared_lock(state_mutex_), *machine_}; }
+
   struct Queue;
   struct Call;
   struct Pending;

@@ -287,7 +287,7 @@ TEST_F(EngineTest, AfterAFailedSyncNothingIsAcknowledgedAndTheNodeEnds) {
   fails = false;
   engine->submit(payment("eve", 0), answers.one());
   EXPECT_EQ(code_of(answers.wait(3).at(2)), RefusalCode::NodeBusy);
-  EXPECT_FALSE(engine->healthy());
+  EXPECT_EQ(engine->condition().readiness, Readiness::DiskFailed);
   engine_.reset();
   EXPECT_EQ(failures, 1);
   engine = &open();
@@ -317,7 +317,7 @@ TEST_F(EngineTest, AFullDiskRefusesUntilThereIsSpace) {
     if (code == RefusalCode::None) ++sequence;
   }
   ASSERT_EQ(code, RefusalCode::DiskFull);
-  EXPECT_TRUE(engine.full() && engine.healthy());
+  EXPECT_EQ(engine.condition().readiness, Readiness::DiskFull);
   const Hash32 before = app_hash();
   engine.submit(first, answers.one());
   const SubmitResult again = answers.wait(++count).back();
@@ -330,7 +330,7 @@ TEST_F(EngineTest, AFullDiskRefusesUntilThereIsSpace) {
     code = code_of(answers.wait(++count).back());
   } while (code == RefusalCode::DiskFull);
   EXPECT_EQ(code, RefusalCode::None);
-  EXPECT_FALSE(engine.full());
+  EXPECT_EQ(engine.condition().readiness, Readiness::Ready);
   const Hash32 last = app_hash();
   engine_.reset();
   store_options_.log.fault = {};
@@ -367,7 +367,7 @@ TEST_F(EngineTest, ABlockThatFindsNoRoomIsTakenBack) {
     const std::uint64_t stands = height();
     error = kind;
     for (int i = 0; i < 3; ++i) EXPECT_EQ(send(), RefusalCode::DiskFull);
-    EXPECT_TRUE(engine->full() && engine->healthy());
+    EXPECT_EQ(engine->condition().readiness, Readiness::DiskFull);
     EXPECT_EQ(app_hash(), before);
     EXPECT_EQ(height(), stands);
     EXPECT_EQ(told, stands);
@@ -375,7 +375,7 @@ TEST_F(EngineTest, ABlockThatFindsNoRoomIsTakenBack) {
     error = 0;
     while (send() == RefusalCode::DiskFull) continue;
     ++sequence;
-    EXPECT_FALSE(engine->full());
+    EXPECT_EQ(engine->condition().readiness, Readiness::Ready);
   }
   EXPECT_EQ(failures, 0);
   const auto report = storage::replay(engine->store(), genesis_, {});
