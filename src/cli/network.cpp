@@ -50,6 +50,7 @@ void show_network(const Invocation& call, const Settings& settings, const json& 
   const std::uint64_t made = number_of(status, "block_time_ms") + number_of(status, "halted_ms");
   lines.add("Block", fmt::format("{} of {}", terminal::human_count(number_of(status, "height")),
                                  terminal::human_time(static_cast<std::int64_t>(made), zone)));
+  lines.add("Engine", fmt::format("{}, {}", shown(status, "engine"), shown(status, "readiness")));
   lines.add("App hash", shown(status, "app_hash"));
   lines.add("History", fmt::format("{} leaves, root {}", terminal::human_count(number_of(status, "history_size")),
                                    shown(status, "history_root")));

@@ -26,9 +26,6 @@ struct InitRequest {
 /// Serves until SIGTERM or SIGINT.
 [[nodiscard]] config::ExitCode serve(const config::Invocation& call, const Settings& settings,
                                      const std::string& version);
-/// The same for a chain that CometBFT orders: serves it until SIGTERM or SIGINT. Requires: there is a genesis.
-[[nodiscard]] config::ExitCode serve_validator(const config::Invocation& call, const Settings& settings,
-                                               const std::string& version);
 /// Shows the public half of the folder's VRF key, and makes the key where there is none.
 [[nodiscard]] config::ExitCode show_vrf_key(const config::Invocation& call, const Settings& settings);
 /// Recomputes the block log and compares every root.

@@ -1,20 +1,12 @@
-// starminerd run with the engine cometbft: the chain behind the socket of ABCI. Blocks, transactions and peers are
-// CometBFT's; this process holds the market.
-#include <unistd.h>
+#include "node/network.h"
 
-#include <algorithm>
-#include <csignal>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "client/genesis_file.h"
 #include "client/vrf_key_file.h"
-#include "engine/cometbft/engine.h"
-#include "engine/cometbft/server.h"
 #include "node/commands.h"
-#include "node/process.h"
-#include "storage/snapshot.h"
 
 namespace starminer::node {
 namespace {
@@ -42,70 +34,38 @@ Result<std::optional<protocol::Proposer>, std::string> find_proposer(const DataF
   return std::optional<protocol::Proposer>();
 }
 
-Result<std::unique_ptr<cometbft::Engine>, std::string> open_engine(const Settings& settings,
-                                                                   const std::string& version) {
-  const DataFolder folder{settings.data_folder};
-  const auto genesis = client::load_genesis(folder.genesis());
-  if (!genesis) return fail(genesis.error());
-  if (const auto restoring = storage::restoring_folder(folder.chain()); std::filesystem::exists(restoring)) {
-    return fail(
-        fmt::format("{} stands: a snapshot is being restored, or that broke off. Restore it again, or remove the "
-                    "folder where there is nothing to restore",
-                    restoring.string()));
-  }
-  auto store = storage::ChainStore::open(folder.chain());
-  if (!store) return fail(store.error().text);
-  const storage::Recovery recovery = (*store)->recovery();
-  if (recovery.blocks > 0) spdlog::info("{} blocks came from the log", recovery.blocks);
-  if (!recovery.dropped.empty()) spdlog::warn("{}", recovery.dropped);
-  const auto proposer = find_proposer(folder, *genesis);
+}  // namespace
+
+Result<std::unique_ptr<cometbft::Engine>, std::string> open_network_engine(std::unique_ptr<storage::ChainStore> store,
+                                                                           const protocol::Genesis& genesis,
+                                                                           const Settings& settings,
+                                                                           const std::string& version) {
+  const auto proposer = find_proposer(DataFolder{settings.data_folder}, genesis);
   if (!proposer) return fail(proposer.error());
   cometbft::EngineOptions options;
   options.version = version;
   options.verifier.threads = settings.verify_threads;
   options.pending_per_account_max = settings.queue_max_per_account;
-  return cometbft::Engine::open(std::move(*store), *genesis, *proposer, options);
+  options.submissions.items_max = settings.queue_max;
+  options.submissions.rpc = cometbft::rpc_url(settings.comet_rpc);
+  if (options.submissions.rpc.empty()) {
+    return fail(fmt::format("cometbft.rpc is {}: expected tcp://HOST:PORT, as rpc.laddr in CometBFT's config.toml",
+                            settings.comet_rpc));
+  }
+  return cometbft::Engine::open(std::move(store), genesis, *proposer, options);
 }
 
-}  // namespace
-
-ExitCode serve_validator(const config::Invocation& call, const Settings& settings, const std::string& version) {
-  start_logging(settings.log_level);
-  const StopSignals signals;
-  auto engine = open_engine(settings, version);
-  if (!engine) return call.fail(ExitCode::Failure, {"the node cannot start", "", engine.error(), {}});
-  std::string failure;
-  (*engine)->on_failure([&failure](const std::string& text) {
-    failure = text;
-    ::kill(::getpid(), SIGTERM);
-  });
+Result<std::unique_ptr<cometbft::Server>, std::string> serve_abci(cometbft::Engine& engine, const Settings& settings) {
   cometbft::ServerOptions options;
   options.address = settings.abci_listen.empty()
                         ? "unix://" + std::filesystem::absolute(settings.data_folder / "abci.sock").string()
                         : settings.abci_listen;
-  cometbft::Server server(options, **engine);
-  if (const auto started = server.start(); !started) {
-    return call.fail(ExitCode::Failure, {"the node cannot serve",
-                                         "",
-                                         started.error(),
-                                         {"name another address: --abci-listen unix:///run/starminer/abci.sock"}});
+  auto server = std::make_unique<cometbft::Server>(options, engine);
+  if (const auto started = server->start(); !started) {
+    return fail(
+        fmt::format("{}. Name another address: --abci-listen unix:///run/starminer/abci.sock", started.error()));
   }
-  (*engine)->read([](const protocol::Machine& machine) {
-    spdlog::info("chain {} (preset {}) at height {}, app hash {}", machine.chain().chain_id,
-                 preset_name(machine.chain().preset), machine.chain().height, machine.app_hash().hex());
-  });
-  spdlog::info("ABCI at {}", server.address());
-  signals.wait();
-  server.stop();
-  if (failure.empty()) {
-    spdlog::info("stopped");
-    return ExitCode::Ok;
-  }
-  return call.fail(ExitCode::Failure,
-                   {"the disk failed",
-                    "",
-                    failure,
-                    {"nothing that was decided is lost; free or repair the disk and start both processes again"}});
+  return server;
 }
 
 ExitCode show_vrf_key(const config::Invocation& call, const Settings& settings) {

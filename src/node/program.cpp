@@ -137,8 +137,8 @@ int run_program(int argc, const char* const* argv) {
           "Loads the chain, checks it against its hashes, and serves the API. Ends in order on SIGTERM and SIGINT. "
           "Logs go to standard error. The address of the API stands in api.url of the data folder while it serves. "
           "With "
-          "--engine-kind cometbft the validators of a network order the transactions, and this process serves their "
-          "CometBFT instead of the API (docs/operators.md).")
+          "--engine-kind cometbft the validators of a network order the transactions: this process also answers its "
+          "CometBFT over ABCI and hands it the transactions that come to the API (docs/operators.md).")
       .example("starminerd run --data-dir dev", "Serve the chain in the folder dev")
       .example("starminerd run --data-dir dev --api-listen 127.0.0.1:0", "The same on a free port")
       .example("starminerd run --data-dir net --engine-kind cometbft", "Hold the market of a network behind CometBFT")

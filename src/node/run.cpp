@@ -14,6 +14,7 @@
 #include "client/vrf_key_file.h"
 #include "engine/solo/engine.h"
 #include "node/commands.h"
+#include "node/network.h"
 #include "node/process.h"
 #include "storage/snapshot.h"
 
@@ -21,7 +22,7 @@ namespace starminer::node {
 namespace {
 
 using config::ExitCode;
-using engine::solo::Engine;
+using engine::Engine;
 
 constexpr double kBurstSeconds = 2.0;
 constexpr std::uint32_t kFaucetRate = 5;
@@ -132,6 +133,22 @@ Result<protocol::Proposer, std::string> proposer_of(const DataFolder& folder, co
                           folder.vrf_key().string()));
 }
 
+/// The chain's store, where no restore is under way.
+Result<std::unique_ptr<storage::ChainStore>, std::string> open_store(const DataFolder& folder) {
+  if (const auto restoring = storage::restoring_folder(folder.chain()); std::filesystem::exists(restoring)) {
+    return fail(
+        fmt::format("{} stands: a snapshot is being restored, or that broke off. Restore it again, or remove "
+                    "the folder where there is nothing to restore",
+                    restoring.string()));
+  }
+  auto chain = storage::ChainStore::open(folder.chain());
+  if (!chain) return fail(chain.error().text);
+  const storage::Recovery recovery = (*chain)->recovery();
+  if (recovery.blocks > 0) spdlog::info("{} blocks came from the log", recovery.blocks);
+  if (!recovery.dropped.empty()) spdlog::warn("{}", recovery.dropped);
+  return std::move(*chain);
+}
+
 /// Everything that runs, in the order in which it is made; the order of its end is in `stop`.
 class Node {
  public:
@@ -139,22 +156,9 @@ class Node {
     folder_ = {settings.data_folder};
     const auto genesis = client::load_genesis(folder_.genesis());
     if (!genesis) return fail(genesis.error());
-    if (const auto restoring = storage::restoring_folder(folder_.chain()); std::filesystem::exists(restoring)) {
-      return fail(
-          fmt::format("{} stands: a snapshot is being restored, or that broke off. Restore it again, or remove "
-                      "the folder where there is nothing to restore",
-                      restoring.string()));
-    }
-    auto chain = storage::ChainStore::open(folder_.chain());
-    if (!chain) return fail(chain.error().text);
-    const storage::Recovery recovery = (*chain)->recovery();
-    if (recovery.blocks > 0) spdlog::info("{} blocks came from the log", recovery.blocks);
-    if (!recovery.dropped.empty()) spdlog::warn("{}", recovery.dropped);
-    const auto proposer = proposer_of(folder_, *genesis);
-    if (!proposer) return fail(proposer.error());
-    auto engine = Engine::open(std::move(*chain), *genesis, *proposer, engine_options(settings));
-    if (!engine) return fail(engine.error());
-    engine_ = std::move(*engine);
+    auto chain = open_store(folder_);
+    if (!chain) return fail(std::move(chain.error()));
+    if (auto opened = open_engine(std::move(*chain), *genesis, settings, version); !opened) return opened;
     auto artifacts = artifacts::Store::open(folder_.artifacts(), store_limits(settings));
     if (!artifacts) {
       return fail(fmt::format("{}: {}", folder_.artifacts().string(), artifacts::describe(artifacts.error())));
@@ -190,14 +194,25 @@ class Node {
     if (!write_atomically(folder_.api_url(), url_ + "\n")) {
       return fail(fmt::format("{} cannot be written", folder_.api_url().string()));
     }
+    if (network_ != nullptr) {
+      auto abci = serve_abci(*network_, settings);
+      if (!abci) return fail(std::move(abci.error()));
+      abci_ = std::move(*abci);
+      spdlog::info("transactions go to CometBFT at {}", settings.comet_rpc);
+      spdlog::info("ABCI at {}", abci_->address());
+    }
     return {};
   }
 
   void stop() {
     std::error_code ignored;
     if (!url_.empty()) std::filesystem::remove(folder_.api_url(), ignored);
+    // Whoever waits for a block of the network is told now to ask elsewhere; blocks go on being made until the socket
+    // is closed.
+    if (network_ != nullptr) network_->stop();
     if (server_) server_->stop();
     if (service_) service_->stop();
+    if (abci_) abci_->stop();
     if (engine_) engine_->stop();
   }
 
@@ -207,9 +222,28 @@ class Node {
   [[nodiscard]] const Engine& engine() const { return *engine_; }
 
  private:
+  Result<void, std::string> open_engine(std::unique_ptr<storage::ChainStore> chain, const protocol::Genesis& genesis,
+                                        const Settings& settings, const std::string& version) {
+    if (settings.engine == EngineKind::CometBft) {
+      auto engine = open_network_engine(std::move(chain), genesis, settings, version);
+      if (!engine) return fail(std::move(engine.error()));
+      network_ = engine->get();
+      engine_ = std::move(*engine);
+      return {};
+    }
+    const auto proposer = proposer_of(folder_, genesis);
+    if (!proposer) return fail(proposer.error());
+    auto engine = engine::solo::Engine::open(std::move(chain), genesis, *proposer, engine_options(settings));
+    if (!engine) return fail(std::move(engine.error()));
+    engine_ = std::move(*engine);
+    return {};
+  }
+
   DataFolder folder_;
   prometheus::Registry metrics_;
   std::unique_ptr<Engine> engine_;
+  engine::cometbft::Engine* network_ = nullptr;  // the same, where CometBFT orders
+  std::unique_ptr<engine::cometbft::Server> abci_;
   std::unique_ptr<artifacts::Store> artifacts_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<api::http::Server> server_;
@@ -227,7 +261,6 @@ ExitCode serve(const config::Invocation& call, const Settings& settings, const s
                                           folder.genesis().string() + " does not exist",
                                           {"make one: starminerd init --data-dir " + folder.root.string()}});
   }
-  if (settings.engine == EngineKind::CometBft) return serve_validator(call, settings, version);
   start_logging(settings.log_level);
   const StopSignals signals;
   Node node;
@@ -251,7 +284,8 @@ ExitCode serve(const config::Invocation& call, const Settings& settings, const s
   return call.fail(ExitCode::Failure, {"the disk failed",
                                        "",
                                        node.failure(),
-                                       {"nothing that was answered is lost; free or repair the disk and start again"}});
+                                       {"nothing that was answered is lost; free or repair the disk and start again, "
+                                        "CometBFT too where there is one"}});
 }
 
 }  // namespace starminer::node

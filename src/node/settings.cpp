@@ -41,6 +41,9 @@ void declare_options(config::OptionTable& options, Settings& settings) {
       "abci.listen", settings.abci_listen,
       "With engine cometbft: where CometBFT finds this node, unix://PATH or tcp://ADDRESS:PORT; abci.sock in the "
       "data folder if not given. Whoever reaches it decides blocks: never a public address.");
+  options.add(
+      "cometbft.rpc", settings.comet_rpc,
+      "With engine cometbft: the RPC of this node's CometBFT (its rpc.laddr), which transactions are handed to.");
   options.add("engine.verify_threads", settings.verify_threads,
               "Threads that check the signatures of batches; 0 is one for each core.");
   options.add("engine.queue_max", settings.queue_max, "Transactions that may wait; more are answered E1107.");

@@ -35,7 +35,8 @@ struct Settings {
   std::uint32_t artifact_rate = 100;
 
   EngineKind engine = EngineKind::Solo;
-  std::string abci_listen;           // empty: abci.sock in the data folder
+  std::string abci_listen;  // empty: abci.sock in the data folder
+  std::string comet_rpc = "tcp://127.0.0.1:26657";
   std::uint32_t verify_threads = 0;  // 0: one for each core
   std::uint32_t queue_max = 15'000;
   std::uint32_t queue_max_per_account = 1'024;

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 PROGRAMS = pathlib.Path(sys.argv[2]).resolve()
 PATIENCE_S = 120
@@ -52,7 +54,7 @@ class ValidatorTest(unittest.TestCase):
     def start(self, *arguments):
         with (self.folder / "log").open("w") as log:
             process = subprocess.Popen([PROGRAMS / "starminerd", "run", "--engine-kind", "cometbft", "--data-dir", self.data,
-                                        *arguments], stdout=log, stderr=log)
+                                        "--api-listen", "127.0.0.1:0", *arguments], stdout=log, stderr=log)
         self.processes.append(process)
         end = time.monotonic() + PATIENCE_S
         while not (found := re.search(r"ABCI at (\S+)", (self.folder / "log").read_text())):
@@ -150,7 +152,33 @@ class ValidatorTest(unittest.TestCase):
         # Without the flag it would make a chain of its own under the network's name.
         self.fails("run", "--data-dir", self.data, "--api-listen", "127.0.0.1:0", code=1, says="--engine-kind cometbft")
         self.fails("run", "--engine-kind", "cometbft", "--abci-listen", "unix:///nowhere/at/all.sock", "--data-dir", self.data,
-                   code=1, says="--abci-listen")
+                   "--api-listen", "127.0.0.1:0", code=1, says="--abci-listen")
+        self.fails("run", "--engine-kind", "cometbft", "--data-dir", self.data, "--api-listen", "127.0.0.1:0", "--cometbft-rpc",
+                   "unix:///run/comet.sock", code=1, says="expected tcp://HOST:PORT")
+
+    def api(self, path, body=None):
+        request = urllib.request.Request((self.data / "api.url").read_text().strip() + path,
+                                         json.dumps(body).encode() if body else None, {"content-type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def test_serves_the_api_while_cometbft_is_away(self):
+        self.make_network()
+        process, _ = self.start("--cometbft-rpc", "tcp://127.0.0.1:1")
+        status, text = self.api("/v1/status")
+        self.assertEqual((status, json.loads(text)["engine"], json.loads(text)["order_rule"]), (200, "cometbft", "lanes"))
+        status, text = self.api("/healthz")
+        self.assertEqual((status, json.loads(text)["code"], json.loads(text)["height"]), (503, "orderer_away", 0))
+        # The gift is a transaction, and nobody takes it.
+        status, text = self.api("/v1/faucet", {"address": "sm1gf005hh6hxgnxp3x9scjx8kkwkmhzm34jpx7cs"})
+        self.assertEqual((status, json.loads(text)["code"]), (503, "E1107"))
+        self.assertIn("127.0.0.1:1", text)
+        self.assertIn('starminer_readiness{state="orderer_away"} 1', self.api("/metrics")[1])
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE_S), 0)
 
 
 if __name__ == "__main__":

@@ -47,13 +47,15 @@ class Validator:
         self.data = folder / f"market{number}"
         self.log = (folder / f"log{number}").open("a", buffering=1)
         self.rpc = f"http://{address}:26657"
+        self.api = f"http://{address}:7700"
         self.market = self.comet = None
 
     def start(self):
         socket = f"unix://{self.data}/abci.sock"
         if self.market is None or self.market.poll() is not None:
             self.market = subprocess.Popen(
-                [self.programs.bin / "starminerd", "run", "--engine-kind", "cometbft", "--data-dir", self.data],
+                [self.programs.bin / "starminerd", "run", "--engine-kind", "cometbft", "--data-dir", self.data,
+                 "--api-listen", f"{self.address}:7700", "--cometbft-rpc", f"tcp://{self.address}:26657"],
                 stdout=self.log, stderr=self.log)
         if self.comet is None or self.comet.poll() is not None:
             self.comet = subprocess.Popen(
@@ -103,14 +105,15 @@ class Validator:
 
 
 class Network:
-    def __init__(self, programs, folder, chance):
+    def __init__(self, programs, folder, chance, accounts=None):
+        """`accounts` are those of the genesis, as arguments of starminerd init; those of the test's senders if not given."""
         self.programs, self.folder, self.chance = programs, folder, chance
         # All of 127.0.0.0/8 is this machine: two runs at once take other addresses.
         block = f"127.{chance.randrange(2, 250)}.{chance.randrange(2, 250)}"
         count = programs.validators
         self.run(programs.cometbft, "testnet", "--v", str(count), "--o", folder / "net", "--starting-ip-address", f"{block}.1")
         self.validators = [Validator(i, folder, programs, f"{block}.{i + 1}") for i in range(count)]
-        self.make_genesis()
+        self.make_genesis(self.accounts_of_senders() if accounts is None else accounts)
 
     @staticmethod
     def run(*command):
@@ -119,16 +122,19 @@ class Network:
             sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def make_genesis(self):
+    def accounts_of_senders(self):
+        accounts = []
+        for address in self.run(self.programs.transactions, "addresses", "t", ACCOUNTS).split():
+            accounts += ["--account", f"{address}=1000 AGPU", "--account", f"{address}=1000 AMAX"]
+        return accounts
+
+    def make_genesis(self, accounts):
         daemon = self.programs.bin / "starminerd"
         named = []
         for validator in self.validators:
             vrf = self.run(daemon, "vrf-key", "--data-dir", validator.data).strip()
             key = json.loads((validator.home / "config/priv_validator_key.json").read_text())
             named += ["--validator", f"{key['address']}={vrf}"]
-        accounts = []
-        for address in self.run(self.programs.transactions, "addresses", "t", ACCOUNTS).split():
-            accounts += ["--account", f"{address}=1000 AGPU", "--account", f"{address}=1000 AMAX"]
         first = self.validators[0].data
         self.run(daemon, "init", "--data-dir", first, "--preset", "dev", "--chain-id", CHAIN, *named, *accounts)
         for validator in self.validators[1:]:

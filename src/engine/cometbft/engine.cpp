@@ -26,11 +26,6 @@ AccountId account_of_consensus_key(std::string_view key) {
   return *AccountId::from_view(sha256(key).view().first(AccountId{}.bytes.size()));
 }
 
-TimeMs wall_clock() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())};
-}
-
 storage::StoredBlock genesis_block(const protocol::Genesis& genesis, const protocol::BlockResult& result) {
   storage::StoredBlock block;
   block.time = genesis.time;
@@ -81,6 +76,8 @@ abci::ResponseCheckTx refuse(const Refusal& refusal) {
   response.set_log(plain(fmt::format("{}: {}{}{}", refusal_label(refusal.code), refusal.info().what,
                                      refusal.detail.empty() ? "" : ": ", refusal.detail)));
   response.set_info(std::string(refusal.info().advice));
+  // For whoever submitted it: the RPC of CometBFT passes this on and not the info.
+  response.set_data(plain(refusal.detail));
   return response;
 }
 
@@ -117,9 +114,10 @@ Engine::Engine(std::unique_ptr<storage::ChainStore> store, std::unique_ptr<Repli
       genesis_(genesis),
       proposer_(proposer),
       verifier_(genesis.chain_id, options.verifier),
-      mempool_(options.pending_per_account_max) {}
+      mempool_(options.pending_per_account_max),
+      submissions_(*store_, genesis.chain_id, counters_, options.submissions) {}
 
-Engine::~Engine() = default;
+Engine::~Engine() { stop(); }
 
 Result<abci::Response, std::string> Engine::answer(const abci::Request& request) {
   abci::Response response;
@@ -239,6 +237,7 @@ std::vector<abci::ResponseCheckTx> Engine::check(const std::vector<const abci::R
   const std::vector<Verified> verified = verifier_.look(bytes);
   std::vector<abci::ResponseCheckTx> answers(requests.size());
   counters_.checked += requests.size();
+  std::vector<Submissions::LeftOut> dropped;
   const TimeMs now = wall_clock();
   read([&](const Machine& machine) {
     const TimeMs time = std::max(now, machine.chain().block_time);
@@ -259,10 +258,12 @@ std::vector<abci::ResponseCheckTx> Engine::check(const std::vector<const abci::R
         verifier_.keep(*verified[i], again ? Keep::IfThereIsRoom : Keep::PushingOut);
         continue;
       }
-      ++counters_.refused;
+      ++counters_.not_let_in;
       answers[i] = refuse(*refusal);
+      if (verified[i] && again) dropped.emplace_back(verified[i]->hash(), *refusal);
     }
   });
+  for (const auto& [hash, refusal] : dropped) submissions_.on_dropped(hash, refusal);
   return answers;
 }
 

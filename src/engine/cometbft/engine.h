@@ -9,13 +9,17 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/cometbft/handler.h"
 #include "engine/cometbft/mempool.h"
 #include "engine/cometbft/replicas.h"
+#include "engine/cometbft/submissions.h"
 #include "engine/cometbft/verifier.h"
+#include "engine/engine.h"
 #include "protocol/machine.h"
 #include "storage/chain_store.h"
 
@@ -35,19 +39,17 @@ struct EngineOptions {
   std::string version;  // of this program
   VerifierOptions verifier;
   std::uint64_t pending_per_account_max = 1'024;
+  SubmissionOptions submissions{};
 };
 
-/// Counters for logs and metrics.
-struct EngineCounters {
-  std::atomic<std::uint64_t> checked{0};   // transactions for the mempool
-  std::atomic<std::uint64_t> refused{0};   // of those
-  std::atomic<std::uint64_t> proposed{0};  // blocks by this node
-  std::atomic<std::uint64_t> rejected{0};  // proposals that it did not vote for
-  std::atomic<std::uint64_t> blocks{0};    // committed
-  std::atomic<std::uint64_t> applied{0};   // transactions in them
+struct EngineCounters : engine::EngineCounters {
+  std::atomic<std::uint64_t> checked{0};     // transactions for the mempool, of everybody
+  std::atomic<std::uint64_t> not_let_in{0};  // of those
+  std::atomic<std::uint64_t> proposed{0};    // blocks by this node
+  std::atomic<std::uint64_t> rejected{0};    // proposals that it did not vote for
 };
 
-class Engine final : public Handler {
+class Engine final : public engine::Engine, public Handler {
  public:
   /// Loads the store, or starts it with the genesis where it is empty. `proposer` is this node's, where it is a
   /// validator. Fails with a sentence where the store belongs to another genesis or to the engine `solo`.
@@ -55,32 +57,39 @@ class Engine final : public Handler {
       std::unique_ptr<storage::ChainStore> store, const protocol::Genesis& genesis,
       const std::optional<protocol::Proposer>& proposer, const EngineOptions& options);
   ~Engine() override;
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
+
+  /// Begins to hand transactions to CometBFT. Blocks are made whether it was started or not.
+  void start() override;
+  void stop() override;
+  void submit(ByteView transaction, Answer answer) override;
+  [[nodiscard]] Result<void, Refused> submit_batch(std::vector<Bytes> transactions, BatchAnswer answer) override;
+  /// Listeners run on the consensus lane.
+  void add_listener(BlockListener listener) override;
+  /// Called on the consensus lane.
+  void on_failure(std::function<void(const std::string&)> handler) override { failure_handler_ = std::move(handler); }
+  [[nodiscard]] const storage::ChainStore& store() const override { return *store_; }
+  [[nodiscard]] Condition condition() const override;
+  [[nodiscard]] const EngineCounters& counters() const override { return counters_; }
+  [[nodiscard]] protocol::OrderRule order_rule() const override { return protocol::OrderRule::Lanes; }
+  [[nodiscard]] std::string_view kind() const override { return "cometbft"; }
+  [[nodiscard]] std::vector<Figure> figures() const override;
 
   [[nodiscard]] Result<abci::Response, std::string> answer(const abci::Request& request) override;
   [[nodiscard]] std::vector<abci::ResponseCheckTx> check(
       const std::vector<const abci::RequestCheckTx*>& requests) override;
 
-  /// Called once, on the consensus lane, when the disk failed: the process must end. Set before requests come.
-  void on_failure(std::function<void(const std::string&)> handler) { failure_handler_ = std::move(handler); }
-
-  /// Runs `f(const Machine&)` on the committed state. Any thread.
-  template <class F>
-  auto read(F&& f) const {
-    return replicas_->read(std::forward<F>(f));
-  }
-  [[nodiscard]] const storage::ChainStore& store() const { return *store_; }
-  [[nodiscard]] const EngineCounters& counters() const { return counters_; }
   [[nodiscard]] const Verifier& verifier() const { return verifier_; }
 
  private:
+  [[nodiscard]] Held hold() const override;
+
   /// A block that was executed and is not committed.
   struct Finalized {
     std::string hash;  // of CometBFT's block
     ExecutedBlock executed;
     storage::StoredBlock block;
     protocol::BlockResult result;
+    std::vector<Submissions::LeftOut> left_out;
     abci::ResponseFinalizeBlock response;
   };
 
@@ -98,6 +107,8 @@ class Engine final : public Handler {
       const abci::RequestFinalizeBlock& request);
   [[nodiscard]] Finalized execute(const abci::RequestFinalizeBlock& request);
   [[nodiscard]] Result<abci::ResponseCommit, std::string> commit();
+  /// Answers those whose transactions stand in the block, and calls the listeners.
+  void tell(const Finalized& block);
   /// Has the machine for the next block stand at the committed one again.
   [[nodiscard]] Result<void, std::string> discard();
   std::string fail_for_good(const std::string& why);
@@ -111,7 +122,11 @@ class Engine final : public Handler {
   Mempool mempool_;                     // the mempool lane's
   std::optional<Finalized> finalized_;  // the consensus lane's
   std::atomic<bool> full_{false};       // the disk has no room
+  std::atomic<bool> failed_{false};     // the disk refused a block
   EngineCounters counters_;
+  Submissions submissions_;
+  std::mutex listeners_mutex_;
+  std::vector<BlockListener> listeners_;
   std::function<void(const std::string&)> failure_handler_;
 };
 

@@ -1,4 +1,6 @@
 // Decided blocks: executed by FinalizeBlock, durable and visible by Commit.
+#include <chrono>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -15,6 +17,7 @@ namespace {
 
 using protocol::Machine;
 using protocol::Refusal;
+using protocol::RefusalCode;
 using protocol::SeedStep;
 
 /// How the chain of seeds goes on with a decided block, and whether its first transaction is the preamble.
@@ -87,7 +90,7 @@ Engine::Finalized Engine::execute(const abci::RequestFinalizeBlock& request) {
   std::vector<ByteView> bytes;
   for (int i = opening.has_preamble ? 1 : 0; i < request.txs_size(); ++i)
     bytes.push_back(as_bytes(request.txs().Get(i)));
-  Finalized block{request.hash(), {header, opening.step, {}, {}}, {}, {}, {}};
+  Finalized block{request.hash(), {header, opening.step, {}, {}}, {}, {}, {}, {}};
   if (opening.has_preamble) {
     abci::ExecTxResult& result = *block.response.add_tx_results();
     if (!opening.step.preamble()) {
@@ -106,9 +109,11 @@ Engine::Finalized Engine::execute(const abci::RequestFinalizeBlock& request) {
     } else if (!order.admits(*transaction)) {
       result.set_code(kOutOfOrder);
       result.set_codespace(std::string(kEngineCodespace));
+      block.left_out.emplace_back(transaction->hash(), Refusal{RefusalCode::NodeBusy, "its block was out of order"});
     } else if (const auto charged = machine.charge(*transaction); !charged) {
       // It cannot stand in a block now: it costs nothing and leaves nothing, as if it were not there.
       set_refusal(result, charged.error());
+      block.left_out.emplace_back(transaction->hash(), charged.error());
     } else {
       order.take(*transaction);
       places.push_back(block.response.tx_results_size() - 1);
@@ -142,17 +147,33 @@ Engine::Finalized Engine::execute(const abci::RequestFinalizeBlock& request) {
 Result<abci::ResponseCommit, std::string> Engine::commit() {
   if (!finalized_) return fail(std::string("CometBFT commits a block that it did not hand over"));
   const std::size_t transactions = finalized_->executed.transactions.size();
+  const auto begin = std::chrono::steady_clock::now();
   if (const auto written = store_->write(std::move(finalized_->block), finalized_->result); !written) {
     return fail(fail_for_good(written.error().text));
   }
+  const auto spent = std::chrono::steady_clock::now() - begin;
+  counters_.sync_microseconds +=
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
   replicas_->publish(std::move(finalized_->executed));
+  const Finalized done = std::move(*finalized_);
   finalized_.reset();
   ++counters_.blocks;
   counters_.applied += transactions;
   const auto room = store_->make_room();
   if (!room && !full_) spdlog::error("no transactions are taken: {}", room.error().text);
   full_ = !room;
+  tell(done);
   return abci::ResponseCommit{};
+}
+
+void Engine::tell(const Finalized& block) {
+  submissions_.on_block(block.result, block.left_out);
+  std::vector<BlockListener> listeners;
+  {
+    const std::lock_guard lock(listeners_mutex_);
+    listeners = listeners_;
+  }
+  for (const BlockListener& listener : listeners) listener(block.result);
 }
 
 Result<void, std::string> Engine::discard() {
@@ -164,6 +185,7 @@ Result<void, std::string> Engine::discard() {
 }
 
 std::string Engine::fail_for_good(const std::string& why) {
+  failed_ = true;
   spdlog::critical("{}", why);
   if (failure_handler_) failure_handler_(why);
   return why;

@@ -45,7 +45,7 @@ TEST_F(MempoolTest, CheckTxLetsInWhatCanFollowAndChangesNothing) {
   EXPECT_FALSE(zero.log().empty());
   EXPECT_FALSE(zero.info().empty()) << "what to do";
   EXPECT_EQ(app_hash(engine()), before);
-  EXPECT_EQ(engine().counters().refused, 8U);
+  EXPECT_EQ(engine().counters().not_let_in, 8U);
 }
 
 TEST_F(MempoolTest, StrangersPushNothingOutOfMemory) {

@@ -2,7 +2,7 @@
 // sees. A block is executed on the second machine; when it is committed the two change places, and the block is
 // executed on the other one, too, behind the answer. So a reader never waits for a block, a block never for a reader
 // but for the moment of the change, and what was executed and not committed can be thrown away. Both must come to the
-// same hash. Threading: one writer; `read` from any thread.
+// same hash. Threading: one writer; it is held by any thread.
 #pragma once
 
 #include <functional>
@@ -35,17 +35,13 @@ class Replicas {
   Replicas(const Replicas&) = delete;
   Replicas& operator=(const Replicas&) = delete;
 
-  /// Runs `f(const Machine&)` on the committed state.
-  template <class F>
-  auto read(F&& f) const {
-    const std::shared_lock lock(mutex_);
-    return std::forward<F>(f)(static_cast<const protocol::Machine&>(*committed_));
-  }
+  /// While it is held, the committed state stays as it is.
+  [[nodiscard]] std::shared_lock<std::shared_mutex> hold() const { return std::shared_lock(mutex_); }
+  /// The committed state. Requires: it is held, or this is the writer, as nobody else changes it.
+  [[nodiscard]] const protocol::Machine& committed() const { return *committed_; }
 
   // What follows is the writer's.
 
-  /// The committed state without a lock: nobody else changes it.
-  [[nodiscard]] const protocol::Machine& committed() const { return *committed_; }
   /// The machine for the next block. Waits until it has caught up.
   [[nodiscard]] protocol::Machine& next() {
     wait();
