@@ -12,7 +12,7 @@ constexpr std::size_t kKeptBytes = 256U << 10U;
 
 Outcome<std::string> LogTail::more() {
   const auto piece =
-      api_.get_bytes(fmt::format("/v1/contracts/{}/logs?stream={}&offset={}", contract_, stream_, offset_));
+      api_.get_log(fmt::format("/v1/contracts/{}/logs?stream={}&offset={}", contract_, stream_, offset_));
   if (!piece) {
     if (piece.error().is_transient()) return std::string();
     return fail(trouble_of(piece.error()));

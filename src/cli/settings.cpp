@@ -22,7 +22,8 @@ Settings make_settings() {
 }
 
 void declare_options(config::OptionTable& options, Settings& settings) {
-  options.add("api.url", settings.api_url, "The node that is asked.");
+  options.add("api.url", settings.api_url,
+              "The node that is asked, or several with commas between: the next one where one is away.");
   options.add("key.file", settings.key_file, "The key of your account.");
   options.add("state.dir", settings.state_dir, "Where runs are remembered, so that no job is ever submitted twice.");
 }

@@ -82,7 +82,8 @@ void Agent::run() {
   beat_every_ms_ = parameter(chain_, "BeatEveryMs", kBeatDefaultMs);
   progress_every_ms_ = parameter(chain_, "ProgressEveryMs", kProgressDefaultMs);
   resume_jobs();
-  std::thread beats([this] { beat_loop(); });
+  std::vector<std::thread> beats;
+  for (const std::string& url : client::split_urls(chain_.url())) beats.emplace_back([this, url] { beat_loop(url); });
   std::thread watch([this] { watch_loop(); });
   auto next_progress = std::chrono::steady_clock::now() + std::chrono::milliseconds(progress_every_ms_);
   while (!stopping_) {
@@ -97,7 +98,7 @@ void Agent::run() {
   for (Running& job : jobs_) job.runner->detach();
   for (Running& job : jobs_) job.thread.join();
   jobs_.clear();
-  beats.join();
+  for (std::thread& thread : beats) thread.join();
   watch.join();
 }
 
@@ -118,11 +119,11 @@ void Agent::resume_jobs() {
   for (const ContractId& contract : known) launch(contract);
 }
 
-void Agent::beat_loop() {
+void Agent::beat_loop(const std::string& url) {
   json body = {{"nodes", json::array()}};
   for (const NodeRecord& node : nodes_) body["nodes"].push_back(node.id.text());
   // A connection of its own: a round trip that waited for another request would say nothing of the network.
-  const auto api = client::Api::connect(chain_.url(), chain_.key());
+  const auto api = client::Api::connect(url, chain_.key());
   if (!api) return;
   bool silent = false;
   while (!stopping_) {
@@ -135,9 +136,9 @@ void Agent::beat_loop() {
     if (answer.has_value() == silent) {
       silent = !answer.has_value();
       if (silent) {
-        spdlog::warn("the node at {} does not hear us: {}", chain_.url(), client::describe(answer.error()));
+        spdlog::warn("the node at {} does not hear us: {}", url, client::describe(answer.error()));
       } else {
-        spdlog::info("heard by {}", chain_.url());
+        spdlog::info("heard by {}", url);
       }
     }
     for (std::uint64_t slept = 0; slept < beat_every_ms_ && !stopping_; slept += 50) {

@@ -45,7 +45,8 @@ class Agent {
 
   Agent(AgentSettings settings, Chain& chain, std::vector<NodeRecord> nodes, sandbox::Sandbox sandbox);
   void resume_jobs();
-  void beat_loop();
+  /// Of each node of the network by its own: each of them says for itself whom it hears.
+  void beat_loop(const std::string& url);
   void watch_loop();
   void take_assignments();
   void launch(const ContractId& contract);

@@ -336,7 +336,8 @@ JobRunner::Step JobRunner::confirm_start() {
 }
 
 JobRunner::Step JobRunner::follow() {
-  LogRelay relay(*api_, contract_, context_.sandbox.job_directory(contract_.text()));
+  LogRelay relay(context_.chain.url(), context_.chain.key(), contract_,
+                 context_.sandbox.job_directory(contract_.text()));
   bool asked = false;
   while (!report_) {
     if (detach_) return Step::Stop;
@@ -359,7 +360,7 @@ JobRunner::Step JobRunner::follow() {
     if (rank_ == 0) relay.push(reportable_run_ms().value_or(0));  // one log is shown live: the lead's
   }
   note(sandbox::describe(*report_));
-  if (rank_ == 0) relay.push(report_->wall_ms);
+  if (rank_ == 0) relay.finish(report_->wall_ms);
   return Step::Go;
 }
 

@@ -12,6 +12,8 @@ constexpr std::string_view kProgressPrefix = "@progress ";
 constexpr std::size_t kChunkBytes = 256U << 10U;
 constexpr std::size_t kLineMax = 4096;
 constexpr std::size_t kTextMax = 200;
+constexpr auto kTimeout = std::chrono::milliseconds(10'000);
+constexpr auto kLeftAlone = std::chrono::seconds(2);
 
 // The offset that the node expects, from the members of its conflict answer.
 std::optional<std::uint64_t> expected_offset(const client::ApiError& error) {
@@ -45,35 +47,55 @@ std::optional<ProgressLine> parse_progress(std::string_view line) {
   return ProgressLine{*done, *total, text("unit"), text("note")};
 }
 
-LogRelay::LogRelay(client::Api& api, const ContractId& contract, std::filesystem::path job_directory)
-    : api_(api), contract_(contract.text()), job_directory_(std::move(job_directory)) {}
+LogRelay::LogRelay(std::string_view urls, const SigningKey& key, const ContractId& contract,
+                   std::filesystem::path job_directory)
+    : contract_(contract.text()), job_directory_(std::move(job_directory)) {
+  for (const std::string& url : client::split_urls(urls)) {
+    if (auto node = client::Api::connect(url, key, {.timeout = kTimeout})) readers_.push_back({std::move(*node)});
+  }
+}
 
 void LogRelay::push(std::uint64_t run_ms) {
   scan_for_progress();
-  push_stream(sandbox::LogStream::StandardOutput, "stdout", output_offset_);
-  push_stream(sandbox::LogStream::StandardError, "stderr", error_offset_);
-  const nlohmann::json body = {{"run_ms", run_ms},
-                               {"done", progress_.done},
-                               {"total", progress_.total},
-                               {"unit", progress_.unit},
-                               {"note", progress_.note}};
-  std::string text = body.dump();
-  if (text == last_sent_) return;
-  if (api_.post(fmt::format("/v1/contracts/{}/progress", contract_), body)) last_sent_ = std::move(text);
+  const nlohmann::json progress = {{"run_ms", run_ms},
+                                   {"done", progress_.done},
+                                   {"total", progress_.total},
+                                   {"unit", progress_.unit},
+                                   {"note", progress_.note}};
+  for (Reader& reader : readers_) {
+    if (std::chrono::steady_clock::now() >= reader.left_alone_until) push_to(reader, progress);
+  }
 }
 
-void LogRelay::push_stream(sandbox::LogStream stream, const char* name, std::uint64_t& offset) {
+void LogRelay::finish(std::uint64_t run_ms) {
+  for (Reader& reader : readers_) reader.left_alone_until = {};
+  push(run_ms);
+}
+
+void LogRelay::push_to(Reader& reader, const nlohmann::json& progress) {
+  bool there = push_stream(reader, sandbox::LogStream::StandardOutput, "stdout", reader.output_offset) &&
+               push_stream(reader, sandbox::LogStream::StandardError, "stderr", reader.error_offset);
+  std::string text = progress.dump();
+  if (there && text != reader.last_sent) {
+    const auto sent = reader.node->post(fmt::format("/v1/contracts/{}/progress", contract_), progress);
+    if (sent) reader.last_sent = std::move(text);
+    there = sent || !sent.error().is_transient();
+  }
+  if (!there) reader.left_alone_until = std::chrono::steady_clock::now() + kLeftAlone;
+}
+
+bool LogRelay::push_stream(Reader& reader, sandbox::LogStream stream, const char* name, std::uint64_t& offset) {
   for (;;) {
     const auto chunk = sandbox::read_job_log(job_directory_, stream, offset, kChunkBytes);
-    if (!chunk || chunk->bytes.empty()) return;
+    if (!chunk || chunk->bytes.empty()) return true;
     const std::string target = fmt::format("/v1/contracts/{}/logs?stream={}&offset={}", contract_, name, offset);
-    const auto sent = api_.post_bytes(target, chunk->bytes);
+    const auto sent = reader.node->post_bytes(target, chunk->bytes);
     if (sent) {
       offset = chunk->next_offset;
       continue;
     }
     const auto expected = expected_offset(sent.error());
-    if (!expected || *expected == offset) return;
+    if (!expected || *expected == offset) return !sent.error().is_transient();
     offset = *expected;
   }
 }

@@ -152,7 +152,9 @@ ProviderProgram::ProviderProgram()
 }
 
 void ProviderProgram::add_options() {
-  options_.add("api.url", settings_.api_url, "The network node to talk to.");
+  options_.add("api.url", settings_.api_url,
+               "The network node to talk to, or several with commas between: all hear beats and logs, the first that "
+               "answers the rest.");
   options_.add("state.dir", state_dir_, "Key, registration, journals and jobs of this agent.");
   options_.add("provider.name", settings_.name, "Name shown on the market.");
   options_.add("provider.payout", settings_.payout, "Address that is paid; empty: the agent's own.");

@@ -287,6 +287,10 @@ class ProgramTest(CliTest):
         self.cli("network", env=plain, code=4)
         self.cli("network")
         self.cli("network", "--api-url", "http://127.0.0.1:1", code=4)
+        # The node that is away is passed over.
+        self.assertIn("solo, ready", self.cli("network", "--api-url", f"http://127.0.0.1:1, {self.market.url}").stdout)
+        self.cli("network", "--api-url", "http://127.0.0.1:1,http://127.0.0.1:2", code=4)
+        self.assertIn("Write it as http://", self.cli("network", "--api-url", f"{self.market.url},x", code=2).stderr)
 
 
 if __name__ == "__main__":
