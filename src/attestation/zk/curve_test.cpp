@@ -124,7 +124,7 @@ TEST(G2, PointsOfTheCofactorHaveNoLines) {
   const auto inside = plain_multiply(*point, cofactor());
   ASSERT_TRUE(inside);
   EXPECT_TRUE(G2Lines::make(*inside));
-  // Of the small factor of the cofactor alone, where the loop's formulas may meet infinity, and beside a good point.
+  // Of the small factor of the cofactor alone, and beside a good point.
   const Big small(10'069);
   const auto rest = plain_multiply(*point, group_order() * (cofactor() / small));
   ASSERT_TRUE(rest);

@@ -134,7 +134,8 @@ std::optional<G2Lines> G2Lines::make(const G2& point) {
   raw.push_back(multiple.add(-second));
   // (6x + 2) + p - p^2 + p^3 is a multiple of r, so on the subgroup what the loop has summed is minus the third image.
   // Nowhere else: the polynomial's resultant with the Frobenius' own, X^2 - (6x^2 + 1)X + p, has no factor in common
-  // with the cofactor 2p - r (README.md). A point that makes the formulas fail has z = 0 here.
+  // with the cofactor 2p - r. No point meets a case that the formulas leave out before the images; if one did there,
+  // its z would be 0. Both are computed in tests/vectors/zk/derive.py.
   if (!multiple.is(-second.frobenius())) return std::nullopt;
   G2Lines lines;
   lines.lines_ = normalized(raw);

@@ -3,10 +3,11 @@
 formulas over Python's integers, and what a product of pairings must be follows from those multiples alone.
 
 Usage: derive.py           writes evm/bn256Add-own.json, evm/bn256ScalarMul-own.json, evm/bn256Pairing-own.json
-       derive.py --check   says whether they are what this script writes; also proves the subgroup check's resultant
+       derive.py --check   says whether they are what this script writes; also proves the subgroup check by numbers
 """
 
 import hashlib
+import itertools
 import json
 import math
 import pathlib
@@ -198,8 +199,32 @@ def prove_subgroup_check():
     assert ((6 * X + 2) + P - P**2 + P**3) % R == 0
 
 
+def signed_digits(number):
+    """-1, 0, 1, lowest first, no two beside each other that are not 0."""
+    while number:
+        digit = 2 - number % 4 if number & 1 else 0
+        yield digit
+        number = (number - digit) >> 1
+
+
+def prove_loop_is_complete():
+    """No point of the twist, whatever its order, meets itself, its opposite or infinity on the loop's way to (6X + 2) times
+    it, which are the cases that the formulas leave out. An order is a product of these primes."""
+    primes = (10069, 5864401, 1875725156269, 197620364512881247228717050342013327560683201906968909, R)
+    assert math.prod(primes) == R * (2 * P - R)
+    for order in (math.prod(some) for size in range(1, 6) for some in itertools.combinations(primes, size)):
+        multiple, *digits = reversed(list(signed_digits(6 * X + 2)))
+        for digit in digits:
+            assert 2 * multiple % order
+            multiple = 2 * multiple
+            assert not digit or multiple % order not in (0, 1, order - 1)
+            multiple += digit
+        assert multiple == 6 * X + 2
+
+
 def main():
     prove_subgroup_check()
+    prove_loop_is_complete()
     differing = []
     for name, vectors in (("bn256Add", additions()), ("bn256ScalarMul", multiplications()), ("bn256Pairing", pairings())):
         path = FOLDER / f"{name}-own.json"
