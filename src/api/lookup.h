@@ -47,7 +47,6 @@ auto read_contract(const engine::Engine& engine, const ContractId& id, F f) {
 
 /// As everybody may see it; empty where there is none.
 [[nodiscard]] storage::Found<nlohmann::json> find_job_json(const engine::Engine& engine, const JobId& id);
-[[nodiscard]] storage::Found<nlohmann::json> find_contract_json(const engine::Engine& engine,
-                                                                const ContractId& id);
+[[nodiscard]] storage::Found<nlohmann::json> find_contract_json(const engine::Engine& engine, const ContractId& id);
 
 }  // namespace starminer::api

@@ -47,9 +47,8 @@ class NodeQuery {
   };
   /// Rows behind `after`, which is the `next` of another page. In the order of ids it looks at `scan_max` nodes at most
   /// and then gives a shorter page; in any other order it looks at all. Fails with bad_parameter for a wrong `after`.
-  [[nodiscard]] Result<Page, http::Problem> page(const engine::Engine& engine,
-                                                 const std::optional<std::string>& after, std::size_t limit,
-                                                 std::size_t scan_max) const;
+  [[nodiscard]] Result<Page, http::Problem> page(const engine::Engine& engine, const std::optional<std::string>& after,
+                                                 std::size_t limit, std::size_t scan_max) const;
   /// The first rows, and how many there are in all.
   [[nodiscard]] Page first(const engine::Engine& engine, std::size_t limit) const;
 
@@ -72,7 +71,6 @@ class NodeQuery {
 };
 
 /// The found nodes as JSON, in their order; one that has gone meanwhile is left out.
-[[nodiscard]] nlohmann::json render_found(const engine::Engine& engine,
-                                          const std::vector<NodeQuery::Found>& rows);
+[[nodiscard]] nlohmann::json render_found(const engine::Engine& engine, const std::vector<NodeQuery::Found>& rows);
 
 }  // namespace starminer::api

@@ -39,8 +39,8 @@ struct Service::Impl {
   std::unique_ptr<TelemetryWatcher> telemetry;  // after what it uses
   bool started = false;
 
-  Impl(engine::Engine& engine_in, artifacts::Store& artifacts, prometheus::Registry& metrics,
-       ServiceOptions options_in, std::unique_ptr<Relay> relay_in, std::unique_ptr<BeatArchive> beats_in)
+  Impl(engine::Engine& engine_in, artifacts::Store& artifacts, prometheus::Registry& metrics, ServiceOptions options_in,
+       std::unique_ptr<Relay> relay_in, std::unique_ptr<BeatArchive> beats_in)
       : options(std::move(options_in)),
         engine(engine_in),
         relay(std::move(relay_in)),
