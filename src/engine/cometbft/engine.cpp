@@ -176,6 +176,7 @@ Result<abci::ResponseInfo, std::string> Engine::info(const abci::RequestInfo& re
         fmt::format("CometBFT {} speaks ABCI {}, this node {}: install the release that docs/operators.md names",
                     request.version(), request.abci_version(), kAbciVersion));
   }
+  met_ = true;
   const storage::Tip tip = *store_->tip();
   abci::ResponseInfo response;
   response.set_data("starminer");

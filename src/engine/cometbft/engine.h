@@ -119,10 +119,11 @@ class Engine final : public engine::Engine, public Handler {
   protocol::Genesis genesis_;
   std::optional<protocol::Proposer> proposer_;
   Verifier verifier_;
-  Mempool mempool_;                     // the mempool lane's
-  std::optional<Finalized> finalized_;  // the consensus lane's
-  std::atomic<bool> full_{false};       // the disk has no room
-  std::atomic<bool> failed_{false};     // the disk refused a block
+  Mempool mempool_;                       // the mempool lane's
+  std::optional<Finalized> finalized_;    // the consensus lane's
+  std::atomic<bool> full_{false};         // the disk has no room
+  std::atomic<bool> failed_{false};       // the disk refused a block
+  mutable std::atomic<bool> met_{false};  // CometBFT has asked over ABCI since the start
   EngineCounters counters_;
   Submissions submissions_;
   std::mutex listeners_mutex_;

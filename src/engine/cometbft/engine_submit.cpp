@@ -79,7 +79,13 @@ Condition Engine::condition() const {
   if (full_) {
     return {Readiness::DiskFull, "The disk has no space; this node takes no transactions until it has."};
   }
-  return submissions_.condition();
+  Condition condition = submissions_.condition();
+  // One that lost the process before this one may go on answering its RPC without ending.
+  if (condition.readiness == Readiness::Ready && !met_) {
+    return {Readiness::OrdererAway,
+            "CometBFT answers its RPC and has not come to this node's ABCI socket since the start: start it again."};
+  }
+  return condition;
 }
 
 std::vector<Figure> Engine::figures() const {

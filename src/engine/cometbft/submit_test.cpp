@@ -32,6 +32,8 @@ class SubmitTest : public Validators {
     open(count);
     comet_.set_engine(&engine());
     engine().start();
+    await(Readiness::OrdererAway);
+    static_cast<void>(info(engine()));  // over ABCI: the two have met
     await(Readiness::Ready);
   }
   void await(Readiness readiness) {
@@ -121,6 +123,7 @@ TEST_F(SubmitTest, OneThatCometBftHadBeforeWaitsForItsBlock) {
   reopen(0);
   comet_.set_engine(&engine());
   engine().start();
+  static_cast<void>(info(engine()));
   await(Readiness::Ready);
   auto answer = submit(tx);
   EXPECT_TRUE(is_open(answer));
@@ -188,6 +191,19 @@ TEST_F(SubmitTest, ACometBftThatIsAwaySaysSoAndComesBack) {
   comet_.expect_waiting(1);
   make_block_of_mempool();
   EXPECT_TRUE(answer.get().has_value());
+}
+
+TEST_F(SubmitTest, ACometBftThatDoesNotComeBackIsNoOrderer) {
+  start();
+  engine().stop();
+  reopen(0);
+  engine().start();
+  for (int i = 0; i < 1'000 && engine().condition().detail.find("ABCI") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_THAT(engine().condition().detail, HasSubstr("ABCI socket")) << "its RPC alone is not enough";
+  static_cast<void>(info(engine()));
+  await(Readiness::Ready);
 }
 
 TEST_F(SubmitTest, TakesNothingWhileItCatchesUpOrBesideAnotherChain) {
