@@ -84,7 +84,10 @@ void answer(const abci::Request& request) {
       break;
     }
     case abci::Request::kFinalizeBlock: {
-      const auto response = engine().answer(request);
+      // CometBFT's hash of a block covers its transactions: one that comes again is the same.
+      abci::Request block = request;
+      block.mutable_finalize_block()->set_hash(to_text(sha256(request.SerializeAsString()).view()));
+      const auto response = engine().answer(block);
       if (!response) break;
       fuzz::expect(response->finalize_block().tx_results_size() == request.finalize_block().txs_size(),
                    "a result for each");
