@@ -27,6 +27,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE_S = 180
+SHUTDOWN_S = 30  # of CometBFT
 CHAIN = "network-test-1"
 ACCOUNTS = 6
 # What docs/operators.md sets for validators on one machine, so that a test takes seconds.
@@ -69,8 +70,8 @@ class Validator:
             process.send_signal(signal.SIGKILL)
             process.wait()
         if which == "market":
-            # It cannot go on without the market, and says so by ending.
-            self.comet.wait(PATIENCE_S)
+            # It cannot go on without the market, and says so by ending; now and then it hangs in its own shutdown.
+            self.end_comet()
         if which in ("both, market empty", "both, all empty"):
             shutil.rmtree(self.data / "chain")
         if which == "both, all empty":
@@ -79,13 +80,23 @@ class Validator:
                 if entry.name != "priv_validator_state.json":
                     shutil.rmtree(entry)
 
+    def end_comet(self):
+        """As a supervisor does it: who has not ended after a while is killed."""
+        try:
+            self.comet.wait(SHUTDOWN_S)
+        except subprocess.TimeoutExpired:
+            print(f"CometBFT of validator {self.number} hangs in its shutdown and is killed", flush=True)
+            self.comet.kill()
+            self.comet.wait()
+
     def stop(self):
         for process in (self.comet, self.market):
             if process and process.poll() is None:
                 process.terminate()
-        for process in (self.comet, self.market):
-            if process:
-                process.wait(PATIENCE_S)
+        if self.comet:
+            self.end_comet()
+        if self.market:
+            self.market.wait(PATIENCE_S)
 
     def ask(self, method, **params):
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
