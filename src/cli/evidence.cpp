@@ -60,14 +60,10 @@ struct CheckCasesRequest {
   std::string more_files;
 };
 
-Trouble wrong(std::string what, std::string why, std::vector<std::string> advice = {}) {
-  return {ExitCode::Usage, {std::move(what), "", std::move(why), std::move(advice)}};
-}
-
 Outcome<Roots> roots_of(const std::string& folder) {
   if (folder.empty()) return client::evidence::shipped_roots();
   auto roots = client::evidence::load_roots(folder);
-  if (!roots) return fail(wrong("there are no roots to trust", roots.error()));
+  if (!roots) return fail(usage_trouble("there are no roots to trust", roots.error()));
   return std::move(*roots);
 }
 
@@ -77,8 +73,8 @@ Outcome<std::array<std::uint8_t, N>> hex_of(const char* option, const std::strin
   const auto bytes = from_hex(text);
   std::array<std::uint8_t, N> value{};
   if (!bytes || bytes->size() != N) {
-    return fail(wrong(fmt::format("{} is not {} bytes of hex", option, N),
-                      fmt::format("it has {} lower-case hexadecimal digits", 2 * N)));
+    return fail(usage_trouble(fmt::format("{} is not {} bytes of hex", option, N),
+                              fmt::format("it has {} lower-case hexadecimal digits", 2 * N)));
   }
   std::copy(bytes->begin(), bytes->end(), value.begin());
   return value;
@@ -93,8 +89,8 @@ std::optional<std::uint8_t> byte_of(std::string_view text) {
 
 /// "Genoa:bootloader=9,tee=0,snp=22,microcode=72"; parts that are not named have no minimum.
 Outcome<std::pair<sev_snp::Product, sev_snp::Tcb>> minimum_of(const std::string& text) {
-  const Trouble trouble = wrong(fmt::format("--minimum-tcb \"{}\" is not understood", text),
-                                "it is like Genoa:bootloader=9,tee=0,snp=22,microcode=72");
+  const Trouble trouble = usage_trouble(fmt::format("--minimum-tcb \"{}\" is not understood", text),
+                                        "it is like Genoa:bootloader=9,tee=0,snp=22,microcode=72");
   const std::size_t colon = text.find(':');
   const auto product = sev_snp::product_of_name(std::string_view(text).substr(0, colon));
   if (!product || colon == std::string::npos) return fail(trouble);
@@ -125,7 +121,8 @@ Outcome<std::array<std::optional<sev_snp::Digest48>, 4>> registers_of(const std:
   for (const std::string& text : texts) {
     const bool form = text.size() > 2 && text[0] >= '0' && text[0] < '4' && text[1] == '=';
     if (!form)
-      return fail(wrong(fmt::format("--rtmr \"{}\" is not understood", text), "it is like 1=4f8a... of 48 bytes"));
+      return fail(
+          usage_trouble(fmt::format("--rtmr \"{}\" is not understood", text), "it is like 1=4f8a... of 48 bytes"));
     const auto digest = hex_of<48>("--rtmr", text.substr(2));
     if (!digest) return fail(digest.error());
     registers[static_cast<std::size_t>(text[0] - '0')] = *digest;
@@ -156,8 +153,8 @@ Outcome<void> add_guest_demands(const VerifyEvidenceRequest& request, Demands& d
   const auto registers = registers_of(request.registers);
   if (!registers) return fail(registers.error());
   if (!request.registers.empty() && request.measurements.empty()) {
-    return fail(
-        wrong("--rtmr needs a --measurement", "the registers of a domain mean something under its firmware only"));
+    return fail(usage_trouble("--rtmr needs a --measurement",
+                              "the registers of a domain mean something under its firmware only"));
   }
   for (const std::string& text : request.measurements) {
     // MRENCLAVE has 32 bytes, all others 48.
@@ -187,9 +184,9 @@ Outcome<void> add_denied(const std::vector<std::string>& texts, Demands& demands
   for (const std::string& text : texts) {
     const auto bytes = from_hex(text);
     if (!bytes || bytes->empty()) {
-      return fail(
-          wrong(fmt::format("--deny \"{}\" is no lower-case hex", text),
-                "it is the chip id of a report, the PPID of a PCK certificate or the serial number of a device"));
+      return fail(usage_trouble(
+          fmt::format("--deny \"{}\" is no lower-case hex", text),
+          "it is the chip id of a report, the PPID of a PCK certificate or the serial number of a device"));
     }
     demands.snp.denied_chips.insert(*bytes);
     demands.gpu.policy.denied_devices.insert(*bytes);
@@ -211,8 +208,8 @@ Outcome<void> add_collateral_demands(const VerifyEvidenceRequest& request, Deman
     std::uint64_t number = 0;
     const auto parsed = std::from_chars(request.evaluation.data(), end, number);
     if (parsed.ec != std::errc() || parsed.ptr != end) {
-      return fail(wrong(fmt::format("--minimum-evaluation \"{}\" is no number", request.evaluation),
-                        "it is the tcbEvaluationDataNumber of Intel's documents"));
+      return fail(usage_trouble(fmt::format("--minimum-evaluation \"{}\" is no number", request.evaluation),
+                                "it is the tcbEvaluationDataNumber of Intel's documents"));
     }
     demands.dcap.evaluation_min = number;
     demands.asked.push_back({"--minimum-evaluation", {StepId::QuoteEvaluation}});
@@ -220,8 +217,8 @@ Outcome<void> add_collateral_demands(const VerifyEvidenceRequest& request, Deman
   if (!request.collateral_after.empty()) {
     demands.dcap.issued_min = attestation::x509::parse_time(request.collateral_after);
     if (!demands.dcap.issued_min) {
-      return fail(wrong(fmt::format("--collateral-after \"{}\" is no time", request.collateral_after),
-                        "it is like 2025-06-15T00:00:00Z"));
+      return fail(usage_trouble(fmt::format("--collateral-after \"{}\" is no time", request.collateral_after),
+                                "it is like 2025-06-15T00:00:00Z"));
     }
     demands.asked.push_back({"--collateral-after", {StepId::QuoteCollateralIssued}});
   }
@@ -239,10 +236,10 @@ Outcome<void> add_platform_demands(const VerifyEvidenceRequest& request, Demands
   for (const std::string& name : request.statuses) {
     const auto status = attestation::dcap::parse_status(name);
     if (!status) {
-      return fail(
-          wrong(fmt::format("--tcb-status \"{}\" is no status", name),
-                "Intel's are UpToDate, SWHardeningNeeded, ConfigurationNeeded, ConfigurationAndSWHardeningNeeded, "
-                "OutOfDate, OutOfDateConfigurationNeeded, Revoked"));
+      return fail(usage_trouble(
+          fmt::format("--tcb-status \"{}\" is no status", name),
+          "Intel's are UpToDate, SWHardeningNeeded, ConfigurationNeeded, ConfigurationAndSWHardeningNeeded, "
+          "OutOfDate, OutOfDateConfigurationNeeded, Revoked"));
     }
     demands.dcap.statuses.insert(*status);
   }
@@ -270,7 +267,7 @@ Outcome<std::vector<StepId>> waived_of(const std::vector<std::string>& names, De
   std::vector<StepId> waived;
   for (const std::string& name : names) {
     const auto steps = client::evidence::waivable_steps(name);
-    if (!steps) return fail(wrong("--allow names no such step", steps.error()));
+    if (!steps) return fail(usage_trouble("--allow names no such step", steps.error()));
     waived.insert(waived.end(), steps->begin(), steps->end());
     demands.asked.push_back({"--allow " + name, *steps});
   }
@@ -301,8 +298,8 @@ Outcome<Verified> verify(const VerifyEvidenceRequest& request) {
   // Proofs need none; of other evidence it is asked for where the files are known.
   const auto time = attestation::x509::parse_time(request.time);
   if (!time && !request.time.empty()) {
-    return fail(wrong(fmt::format("--time \"{}\" is no time", request.time),
-                      "evidence is judged at a time that you name, such as 2025-06-15T00:00:00Z"));
+    return fail(usage_trouble(fmt::format("--time \"{}\" is no time", request.time),
+                              "evidence is judged at a time that you name, such as 2025-06-15T00:00:00Z"));
   }
   auto demands = demands_of(request);
   if (!demands) return fail(demands.error());
@@ -313,7 +310,7 @@ Outcome<Verified> verify(const VerifyEvidenceRequest& request) {
   const auto files = read_files(request.files);
   if (!files) return fail(files.error());
   auto judgement = client::evidence::judge_files(*files, *roots, time, *demands);
-  if (!judgement) return fail(wrong("the evidence cannot be judged as it is given", judgement.error()));
+  if (!judgement) return fail(usage_trouble("the evidence cannot be judged as it is given", judgement.error()));
   client::evidence::waive(*judgement, *waived);
   return Verified{std::move(*judgement), *waived};
 }
@@ -410,7 +407,7 @@ ExitCode check_cases(const Invocation& call, const CheckCasesRequest& request) {
   const auto roots = roots_of(request.roots);
   if (!roots) return report(call, roots.error());
   const auto judged = client::evidence::judge_cases(request.file, {*roots, request.more_files});
-  if (!judged) return report(call, wrong("the cases cannot be judged", judged.error()));
+  if (!judged) return report(call, usage_trouble("the cases cannot be judged", judged.error()));
   const auto wrong_ones = std::count_if(judged->begin(), judged->end(), [](const auto& one) { return !one.agrees(); });
   if (call.json) {
     call.out.line(compact(client::evidence::report_of(*judged)));

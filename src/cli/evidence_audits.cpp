@@ -29,20 +29,17 @@ using nlohmann::json;
 using verification::kSegmentsMax;
 using verification::Segment;
 
-Trouble wrong(std::string what, std::string why) {
-  return {ExitCode::Usage, {std::move(what), "", std::move(why), {}}};
-}
-
 Outcome<Hash32> hash_of(const char* option, const std::string& text) {
   const auto hash = Hash32::from_hex(text);
   if (hash) return *hash;
-  return fail(wrong(fmt::format("{} \"{}\" is no hash", option, text), "it has 64 lower-case hexadecimal digits"));
+  return fail(
+      usage_trouble(fmt::format("{} \"{}\" is no hash", option, text), "it has 64 lower-case hexadecimal digits"));
 }
 
 Outcome<JobId> job_of(const std::string& text) {
   const auto job = JobId::parse(text);
   if (job) return *job;
-  return fail(wrong(fmt::format("\"{}\" is no job", text), "a job begins with j1"));
+  return fail(usage_trouble(fmt::format("\"{}\" is no job", text), "a job begins with j1"));
 }
 
 std::string percent(Ppm share) { return fmt::format("{}.{:04} %", share.value / 10'000, share.value % 10'000); }
@@ -61,7 +58,7 @@ Outcome<std::vector<Segment>> read_segments(const std::string& name) {
   const auto file = read_artifact(name);
   if (!file) return fail(file.error());
   auto segments = verification::parse_segments(*file);
-  if (!segments) return fail(wrong(fmt::format("{} is no list of segments", name), segments.error()));
+  if (!segments) return fail(usage_trouble(fmt::format("{} is no list of segments", name), segments.error()));
   return std::move(*segments);
 }
 
@@ -70,12 +67,12 @@ Outcome<std::optional<Hash32>> seal_of(const SegmentsRequest& request, const Has
   const std::array<bool, 3> given = {!request.job.empty(), !request.provider.empty(), !request.salt.empty()};
   if (!given[0] && !given[1] && !given[2]) return std::nullopt;
   if (!given[0] || !given[1] || !given[2])
-    return fail(wrong("a seal needs --job, --provider and --salt", "only some of them are given"));
+    return fail(usage_trouble("a seal needs --job, --provider and --salt", "only some of them are given"));
   const auto job = job_of(request.job);
   if (!job) return fail(job.error());
   const auto provider = AccountId::parse(request.provider);
   if (!provider) {
-    return fail(wrong(fmt::format("\"{}\" is no address", request.provider), "an address begins with sm1"));
+    return fail(usage_trouble(fmt::format("\"{}\" is no address", request.provider), "an address begins with sm1"));
   }
   const auto salt = hash_of("--salt", request.salt);
   if (!salt) return fail(salt.error());
@@ -141,9 +138,9 @@ Outcome<Draw> draw_of(const DrawRequest& request) {
   if (!job) return fail(job.error());
   draw.job = *job;
   if (request.seeds.size() != draw.seeds.size()) {
-    return fail(
-        wrong(fmt::format("{} seeds are given", request.seeds.size()),
-              "a lottery has four: of the blocks 2, 3, 4 and 5 behind the one of the commitment, in this order"));
+    return fail(usage_trouble(
+        fmt::format("{} seeds are given", request.seeds.size()),
+        "a lottery has four: of the blocks 2, 3, 4 and 5 behind the one of the commitment, in this order"));
   }
   for (std::size_t i = 0; i < draw.seeds.size(); ++i) {
     const auto seed = hash_of("--seed", request.seeds[i]);
@@ -151,25 +148,25 @@ Outcome<Draw> draw_of(const DrawRequest& request) {
     draw.seeds[i] = *seed;
   }
   if (request.segments == 0 || request.segments > kSegmentsMax) {
-    return fail(wrong(fmt::format("a result of {} segments is not drawn from", request.segments),
-                      fmt::format("it has 1 to {}", kSegmentsMax)));
+    return fail(usage_trouble(fmt::format("a result of {} segments is not drawn from", request.segments),
+                              fmt::format("it has 1 to {}", kSegmentsMax)));
   }
   if (request.drawn.has_value() == request.credibility.has_value()) {
-    return fail(
-        wrong("how many segments are drawn is not said", "give --drawn, or --credibility with or without --rate"));
+    return fail(usage_trouble("how many segments are drawn is not said",
+                              "give --drawn, or --credibility with or without --rate"));
   }
   if (request.drawn) {
-    if (request.rate) return fail(wrong("--rate goes with --credibility", "--drawn says already how many"));
+    if (request.rate) return fail(usage_trouble("--rate goes with --credibility", "--drawn says already how many"));
     draw.drawn = *request.drawn;
   } else {
     draw.rate = request.rate ? *request.rate : verification::audit_rate(*request.credibility);
     if (draw.rate.value > kPpm)
-      return fail(wrong("--rate is more than 100 %", "a share of jobs is at most all of them"));
+      return fail(usage_trouble("--rate is more than 100 %", "a share of jobs is at most all of them"));
     draw.drawn = verification::segments_to_draw(request.segments, draw.rate, *request.credibility);
   }
   if (draw.drawn > request.segments) {
-    return fail(
-        wrong(fmt::format("{} of {} segments cannot be drawn", draw.drawn, request.segments), "none is drawn twice"));
+    return fail(usage_trouble(fmt::format("{} of {} segments cannot be drawn", draw.drawn, request.segments),
+                              "none is drawn twice"));
   }
   return draw;
 }
@@ -243,19 +240,20 @@ struct BondFigures {
 Outcome<BondFigures> bond_figures(const BondRequest& request) {
   for (const Ppm share : {request.dishonest, request.judged_right, request.finder, request.restitution, request.floor,
                           request.trap, request.leak, request.detection.value_or(Ppm{})}) {
-    if (share.value > kPpm) return fail(wrong("a share is more than 100 %", "shares are parts of a whole"));
+    if (share.value > kPpm) return fail(usage_trouble("a share is more than 100 %", "shares are parts of a whole"));
   }
-  if (request.price.is_zero()) return fail(wrong("--price is zero", "a bond is for a job that costs something"));
+  if (request.price.is_zero())
+    return fail(usage_trouble("--price is zero", "a bond is for a job that costs something"));
   if (request.segments == 0 || request.segments > kSegmentsMax || request.drawn > request.segments) {
-    return fail(wrong(fmt::format("{} of {} segments cannot be drawn", request.drawn, request.segments),
-                      fmt::format("a result has 1 to {}, and none is drawn twice", kSegmentsMax)));
+    return fail(usage_trouble(fmt::format("{} of {} segments cannot be drawn", request.drawn, request.segments),
+                              fmt::format("a result has 1 to {}, and none is drawn twice", kSegmentsMax)));
   }
   if (request.members % 2 == 0 || request.members > verification::kCommitteeMax) {
-    return fail(wrong(fmt::format("a committee of {} is not drawn", request.members),
-                      fmt::format("its number is odd and at most {}", verification::kCommitteeMax)));
+    return fail(usage_trouble(fmt::format("a committee of {} is not drawn", request.members),
+                              fmt::format("its number is odd and at most {}", verification::kCommitteeMax)));
   }
   const Agpu cost = request.cost.value_or(request.price);
-  if (cost > request.price) return fail(wrong("--cost is more than --price", "nobody works at a loss"));
+  if (cost > request.price) return fail(usage_trouble("--cost is more than --price", "nobody works at a loss"));
   BondFigures figures;
   // A quarter above the metered price of a segment (verification.md section 4.5).
   figures.fee = request.fee.value_or(
@@ -345,8 +343,8 @@ Outcome<std::unique_ptr<ProductFiles>> read_product(const ProductRequest& reques
   if (!seed) return fail(seed.error());
   product->seed = *seed;
   if (request.rounds == 0 || request.rounds > verification::kFreivaldsRoundsMax) {
-    return fail(wrong(fmt::format("{} rounds are not made", request.rounds),
-                      fmt::format("there are 1 to {}", verification::kFreivaldsRoundsMax)));
+    return fail(usage_trouble(fmt::format("{} rounds are not made", request.rounds),
+                              fmt::format("there are 1 to {}", verification::kFreivaldsRoundsMax)));
   }
   const std::array<const std::string*, 3> names = {&request.a, &request.b, &request.c};
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -354,7 +352,7 @@ Outcome<std::unique_ptr<ProductFiles>> read_product(const ProductRequest& reques
     if (!file) return fail(file.error());
     product->files[i] = std::move(*file);
     auto matrix = verification::parse_npy(product->files[i]);
-    if (!matrix) return fail(wrong(fmt::format("{} is no matrix", *names[i]), matrix.error()));
+    if (!matrix) return fail(usage_trouble(fmt::format("{} is no matrix", *names[i]), matrix.error()));
     product->matrices[i] = std::move(*matrix);
   }
   return product;
@@ -368,12 +366,13 @@ ExitCode check_matrices(const Invocation& call, const ProductRequest& request) {
   const auto check = verification::check_product({a, b, c}, (*product)->seed, request.rounds);
   switch (check.outcome) {
     case ProductOutcome::NoIntegers:
-      return report(call, wrong("floating-point matrices are not checked", "the check is exact: integers, or scaled"));
-    case ProductOutcome::WrongShapes:
-      return report(call, wrong("the shapes are of no product", "they are m x n, n x k and m x k"));
-    case ProductOutcome::TooLarge:
       return report(
-          call, wrong("the numbers are too large", "n times both largest ones and the largest of C stay below 2^61"));
+          call, usage_trouble("floating-point matrices are not checked", "the check is exact: integers, or scaled"));
+    case ProductOutcome::WrongShapes:
+      return report(call, usage_trouble("the shapes are of no product", "they are m x n, n x k and m x k"));
+    case ProductOutcome::TooLarge:
+      return report(call, usage_trouble("the numbers are too large",
+                                        "n times both largest ones and the largest of C stay below 2^61"));
     case ProductOutcome::Right:
     case ProductOutcome::Wrong: break;
   }

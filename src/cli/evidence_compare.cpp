@@ -21,7 +21,6 @@ using config::Invocation;
 using nlohmann::json;
 using verification::Comparator;
 using verification::Form;
-using verification::Outcome;
 using verification::Side;
 using verification::Verdict;
 
@@ -43,44 +42,44 @@ struct Compared {
   Verdict verdict;
 };
 
-Trouble wrong(std::string what, std::string why, std::vector<std::string> advice = {}) {
-  return {ExitCode::Usage, {std::move(what), "", std::move(why), std::move(advice)}};
-}
-
-cli::Outcome<Comparator> comparator_of(const std::string& text) {
+Outcome<Comparator> comparator_of(const std::string& text) {
   const auto comparator = verification::parse_comparator(text);
   if (comparator) return *comparator;
-  return fail(wrong(fmt::format("--comparator \"{}\" is not understood", text),
+  return fail(
+      usage_trouble(fmt::format("--comparator \"{}\" is not understood", text),
                     "it is exact, ulp(K), mse_max(M), token-wise, toploc(E,M,MD) or container(DIGEST), numbers without "
                     "leading zeros and nothing between",
                     {"in a shell it needs quotes: --comparator 'ulp(4)'"}));
 }
 
-cli::Outcome<Form> form_of(const Comparator& comparator, const std::string& text, const Bytes& file, bool is_claimed,
-                           const std::string& name) {
+Outcome<Form> form_of(const Comparator& comparator, const std::string& text, const Bytes& file, bool is_claimed,
+                      const std::string& name) {
   if (text.empty()) {
     if (const auto form = verification::default_form(comparator, file, is_claimed)) return *form;
-    return fail(wrong(fmt::format("the form of {} must be said", name),
+    return fail(
+        usage_trouble(fmt::format("the form of {} must be said", name),
                       "its first bytes are of no form that says what its elements are",
                       {is_claimed ? "for example: --form raw:f32"
                                   : "for example: --recomputed-form raw:f32, or activations:300x4096:44 for toploc"}));
   }
   if (const auto form = verification::parse_form(text)) return *form;
-  return fail(wrong(fmt::format("the form \"{}\" is not understood", text),
+  return fail(
+      usage_trouble(fmt::format("the form \"{}\" is not understood", text),
                     "it is bytes, npy, png, pnm, tokens, raw:TYPE, raw:TYPE:2x3, proofs or "
                     "activations:TOKENSxWIDTH:PREFILL; types are i8 u8 i16 u16 i32 u32 i64 u64 f16 bf16 f32 f64"));
 }
 
-cli::Outcome<std::optional<verification::NumericClass>> class_of(const std::string& text) {
+Outcome<std::optional<verification::NumericClass>> class_of(const std::string& text) {
   if (text.empty()) return std::nullopt;
   const auto parsed = verification::parse_class(text);
   if (parsed) return parsed;
-  return fail(wrong(fmt::format("the numeric class \"{}\" is not understood", text),
+  return fail(
+      usage_trouble(fmt::format("the numeric class \"{}\" is not understood", text),
                     "it is ARCHITECTURE/TOOLKIT/IMAGE/FLAGS, such as sm_90/cuda-12.4/-/deterministic,tf32=off: lower "
                     "case, the image in 64 digits, flags sorted, - for none of the last two"));
 }
 
-cli::Outcome<Compared> compared(const CompareRequest& request) {
+Outcome<Compared> compared(const CompareRequest& request) {
   const auto comparator = comparator_of(request.comparator);
   if (!comparator) return fail(comparator.error());
   const auto claimed = read_artifact(request.claimed);
@@ -99,7 +98,7 @@ cli::Outcome<Compared> compared(const CompareRequest& request) {
   std::optional<Bytes> report;
   if (!request.report.empty()) {
     if (!std::holds_alternative<verification::Container>(*comparator))
-      return fail(wrong("--report is for container(DIGEST)", "this comparator runs here and needs none"));
+      return fail(usage_trouble("--report is for container(DIGEST)", "this comparator runs here and needs none"));
     auto bytes = read_artifact(request.report);
     if (!bytes) return fail(bytes.error());
     report = std::move(*bytes);
@@ -175,9 +174,9 @@ ExitCode compare_artifacts(const Invocation& call, const CompareRequest& request
   const auto found = compared(request);
   if (!found) return report(call, found.error());
   const auto& row = verification::row_of(found->verdict.reason);
-  const ExitCode code = row.outcome == Outcome::Agree    ? ExitCode::Ok
-                        : row.outcome == Outcome::Differ ? ExitCode::Mismatch
-                                                         : ExitCode::Usage;
+  const ExitCode code = row.outcome == verification::Outcome::Agree    ? ExitCode::Ok
+                        : row.outcome == verification::Outcome::Differ ? ExitCode::Mismatch
+                                                                       : ExitCode::Usage;
   if (call.json) {
     call.out.line(compact(json_of(request, *found)));
     return code;
@@ -191,7 +190,7 @@ ExitCode compare_artifacts(const Invocation& call, const CompareRequest& request
   lines.add("Digest", found->verdict.digest.hex());
   call.out.stream() << lines.render(call.out);
   const std::string detail = found->verdict.detail.empty() ? "" : ": " + found->verdict.detail;
-  const std::string mark = row.outcome == Outcome::Agree ? call.out.tick() : call.out.cross();
+  const std::string mark = row.outcome == verification::Outcome::Agree ? call.out.tick() : call.out.cross();
   call.out.line(fmt::format("{} {} [{}]{}", mark, row.sentence, row.name, detail));
   return code;
 }

@@ -46,6 +46,10 @@ Trouble local_trouble(std::string what, std::string why, std::vector<std::string
   return {ExitCode::Failure, {std::move(what), "", std::move(why), std::move(advice)}};
 }
 
+Trouble usage_trouble(std::string what, std::string why, std::vector<std::string> advice) {
+  return {ExitCode::Usage, {std::move(what), "", std::move(why), std::move(advice)}};
+}
+
 ExitCode report(const config::Invocation& call, const Trouble& trouble) {
   return call.fail(trouble.code, trouble.failure);
 }

@@ -29,6 +29,8 @@ using Outcome = Result<T, Trouble>;
 [[nodiscard]] Trouble trouble_of(const api::http::ApiError& error);
 /// A failure of this machine: disk, permissions.
 [[nodiscard]] Trouble local_trouble(std::string what, std::string why = {}, std::vector<std::string> advice = {});
+/// What was asked for on the command line cannot be meant.
+[[nodiscard]] Trouble usage_trouble(std::string what, std::string why, std::vector<std::string> advice = {});
 
 [[nodiscard]] config::ExitCode report(const config::Invocation& call, const Trouble& trouble);
 [[nodiscard]] config::ExitCode report(const config::Invocation& call, const api::http::ApiError& error);
